@@ -1,0 +1,50 @@
+# The verbs of the project; `make help` lists them. Everything runs in .venv, which `make` creates.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed: apt-get install python3 python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "error: cannot create $(VENV): apt-get install python3-venv"; exit 1; }
+	@echo "installing Python packages into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## virtual environment, Python packages, Prometheus and Alertmanager
+	@deploy/install-tools.sh
+
+.PHONY: demo
+demo: setup ## the whole stack on loopback: six faults, each watched from fault to message (KEEP=1 leaves it running)
+	@$(BIN)/runtime-exporter demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+.PHONY: test
+test: setup ## the whole test suite, with real servers
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-all
+test-all: ## the suite on every interpreter that pyenv has (3.10 and later)
+	@deploy/test-all.sh
+
+.PHONY: lint
+lint: $(STAMP) ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+.PHONY: generate
+generate: $(STAMP) ## write generated/ anew from rules/, dashboards/, alertmanager/
+	@$(BIN)/runtime-exporter generate generated/
+
+.PHONY: bench
+bench: $(STAMP) ## benchmarks against the peers, with the noise floor
+	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick)
+
+.PHONY: clean
+clean: ## remove what make created
+	@rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage*

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Makes sure that Prometheus (with promtool) and Alertmanager (with amtool) are there.
+# As root on a Debian machine it installs what is missing; anywhere else it says in one line what to install.
+set -euo pipefail
+
+missing=()
+{ command -v prometheus && command -v promtool; } >/dev/null || missing+=(prometheus)
+{ { command -v prometheus-alertmanager || command -v alertmanager; } && command -v amtool; } >/dev/null ||
+  missing+=(prometheus-alertmanager)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "error: missing ${missing[*]}: install with 'sudo apt-get install --no-install-recommends ${missing[*]}', or put the binaries on PATH" >&2
+  exit 1
+fi
+echo "installing ${missing[*]} with apt-get …"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  echo "error: apt-get could not install ${missing[*]}" >&2
+  exit 1
+fi
