@@ -1,0 +1,1 @@
+"""Other processes: a PID, a Go pprof endpoint, a list of targets."""

@@ -1,0 +1,1 @@
+"""The process, turned into metric families."""

@@ -1,0 +1,1 @@
+"""The whole stack on loopback, with a faulty shop in it."""

@@ -1,0 +1,1 @@
+"""Build time: rules, dashboards and Alertmanager files from one configuration."""

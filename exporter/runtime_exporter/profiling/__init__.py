@@ -1,0 +1,1 @@
+"""Samplers, profiles and what is made of them."""
