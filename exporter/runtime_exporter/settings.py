@@ -1,0 +1,157 @@
+"""The settings: a setting is a row of `Settings`, and the documentation, the environment variables and the checks follow from it.
+
+A value comes from the first of: an argument, the environment variable `RUNTIME_EXPORTER_<NAME>`, the configuration file, the default.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter import setting_types as types
+from runtime_exporter.errors import ConfigError
+from runtime_exporter.nearest import did_you_mean
+from runtime_exporter.settings_sources import Setting, gather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+# OpenTelemetry's advice for http.server.request.duration (semantic conventions 1.23, "Metric: http.server.request.duration").
+OTEL_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of settings; `value` and `default` are masked where they are secret."""
+
+    name: str
+    value: object
+    source: str
+    default: object
+    help: str
+
+
+def _row(parse: Callable[[object], Any], default: Any, help_: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"parse": parse, "help": help_, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the exporter is told to do. Frozen; made by `load`, or with the defaults by `Settings()`."""
+
+    disabled: bool = _row(
+        types.boolean, False, "Switch everything off: start() then returns a handle that does nothing."
+    )
+    config_file: str | None = _row(
+        types.optional_path,
+        None,
+        "File with settings, YAML or JSON. Without one, runtime-exporter/config.yaml, .yml or .json is looked for in"
+        " $XDG_CONFIG_HOME (~/.config), then in $XDG_CONFIG_DIRS (/etc/xdg).",
+    )
+    address: str = _row(
+        types.text, "127.0.0.1", "Address to listen on: a name, IPv4 or IPv6; 0.0.0.0 or :: for every interface."
+    )
+    port: int = _row(
+        types.port, 9464, "TCP port to listen on; 0 lets the operating system choose one, see the handle's .url."
+    )
+    metrics_path: str = _row(types.url_path, "/metrics", "Path of the metrics.")
+    web_config_file: str | None = _row(
+        types.optional_path,
+        None,
+        "Prometheus web configuration file: TLS, basic authentication (extra [auth]) and headers for everything that is served.",
+    )
+    web_connections_limit: int = _row(
+        types.positive_integer, 32, "Connections answered at once; more wait for their turn."
+    )
+    web_timeout: float = _row(
+        types.duration, 10.0, "Seconds in which a client has to send its request and to take the answer."
+    )
+    debug_endpoints: bool = _row(types.boolean, True, "Serve /debug/config (the effective settings, secrets masked).")
+    health_timeout: float = _row(
+        types.duration, 2.0, "Seconds after which a health check without a timeout of its own is unhealthy."
+    )
+    collectors: tuple[str, ...] = _row(
+        types.collector_names,
+        (),
+        "Collectors to run, commas between them; -name leaves one out. Empty: all that exist.",
+    )
+    scrape_timeout: float = _row(
+        types.duration,
+        2.0,
+        "Seconds a scrape may wait for collectors; what comes later is served with its last values.",
+    )
+    overhead_budget: float = _row(
+        types.ratio,
+        0.01,
+        "Part of one core that the exporter may use by itself; it lowers its own rates to stay below.",
+    )
+    label_limit: int = _row(
+        types.positive_integer, 100, "Values of a label that the application chooses; more fold into other."
+    )
+    route_limit: int = _row(types.positive_integer, 200, "Routes in http_route; more fold into other.")
+    object_types_limit: int = _row(types.positive_integer, 20, "Types in python_object_types; more fold into other.")
+    thread_groups_limit: int = _row(types.positive_integer, 30, "Groups of threads; more fold into other.")
+    http_buckets: tuple[float, ...] = _row(
+        types.buckets, OTEL_BUCKETS_SECONDS, "Upper bounds of http_server_request_duration_seconds, in seconds."
+    )
+    http_body_sizes: bool = _row(types.boolean, False, "Measure the sizes of request and response bodies, too.")
+    log_level: str = _row(
+        types.one_of("debug", "info", "warning", "error", "critical"),
+        "info",
+        "Lowest level of the exporter's own log lines.",
+    )
+    log_format: str = _row(
+        types.one_of("text", "json"), "text", "How the exporter writes its own log lines: text or json."
+    )
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def source(self, name: str) -> str:
+        """Return where the value of a setting came from: "argument", "environment NAME", "path:line" or "default"."""
+        return self.sources.get(name, "default")
+
+    def table(self) -> tuple[Row, ...]:
+        """Return a row a setting, in order, secrets masked."""
+        return tuple(
+            Row(row.name, row.shown(getattr(self, row.name)), self.source(row.name), row.shown(row.default), row.help)
+            for row in SETTINGS
+        )
+
+
+SETTINGS = tuple(
+    Setting(item.name, item.metadata["parse"], item.default, item.metadata["help"], item.metadata["secret"])
+    for item in fields(Settings)
+    if item.default is not MISSING
+)
+
+
+def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings from `arguments`, the environment, the configuration file and the defaults, in that order.
+
+    An argument of None is one that was not given. Raises `ConfigError`, in one line, for a name that is no setting and for a
+    value that is not right, with where it came from and the nearest known name.
+    """
+    rows = {row.name: row for row in SETTINGS}
+    given = gather(rows, arguments or {}, os.environ if environ is None else environ)
+    values = {name: rows[name].read(origin.value, origin.source) for name, origin in given.items()}
+    return Settings(**values, sources={name: origin.source for name, origin in given.items()})
+
+
+def select(selection: Iterable[str], known: Iterable[str], *, source: str = "") -> tuple[str, ...]:
+    """Return the names of `known`, in their order, that `selection` (the setting `collectors`) leaves in.
+
+    Names alone select just these; a name with "-" before it is left out; no names stand for all. Raises `ConfigError` for a
+    name that is not known.
+    """
+    names = tuple(known)
+    words = tuple(selection)
+    for word in words:
+        if word.removeprefix("-") not in names:
+            where = f" ({source})" if source else ""
+            hint = did_you_mean(word.removeprefix("-"), names) or f"; known are {', '.join(names)}"
+            raise ConfigError(
+                f"collectors: no collector {word!r}{hint}{where}", setting="collectors", value=word, source=source
+            )
+    wanted = [word for word in words if not word.startswith("-")] or names
+    unwanted = {word[1:] for word in words if word.startswith("-")}
+    return tuple(name for name in names if name in wanted and name not in unwanted)
