@@ -1,0 +1,111 @@
+"""What all series of one metric have in common: its names, its label names and its children."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+SUFFIXES: Final = {
+    "counter": ("_total", "_created"),
+    "summary": ("_sum", "_count", "_created"),
+    "histogram": ("_bucket", "_sum", "_count", "_created"),
+    "gaugehistogram": ("_bucket", "_gsum", "_gcount"),
+    "info": ("_info",),
+}
+"""Suffixes that samples of a type carry: OpenMetrics 1.0, section 4.3 and following."""
+
+
+class Family:
+    """Name, type, help, unit and label names of a metric, and its children by their label values."""
+
+    __slots__ = ("children", "documentation", "hidden", "labelnames", "lock", "name", "type", "unit")
+
+    def __init__(self, kind: str, name: str, documentation: str, labelnames: Sequence[str], unit: str) -> None:
+        self.type = kind
+        self.name = name
+        self.documentation = documentation
+        self.labelnames = tuple(labelnames)
+        self.unit = unit
+        self.hidden = False
+        self.children: dict[tuple[str, ...], Any] = {}
+        # Only used where there is no GIL; see cells.
+        self.lock = threading.Lock()
+
+    def sample_names(self) -> tuple[str, ...]:
+        """Return every name that a sample of this family may have."""
+        return sample_names(self.type, self.name)
+
+
+def sample_names(kind: str, name: str) -> tuple[str, ...]:
+    """Return the names that samples of a family of type `kind` called `name` may have, the family's own first."""
+    return (name, *(name + suffix for suffix in SUFFIXES.get(kind, ())))
+
+
+def full_name(kind: str, name: str, namespace: str, subsystem: str, unit: str) -> str:
+    """Join the parts of a name as prometheus_client does, and without a counter's `_total`.
+
+    Raises ValueError for a name that the classic data model does not allow: Prometheus 2 refuses the whole scrape
+    for one name in UTF-8.
+    """
+    if not name:
+        raise ValueError("Metric name should not be empty")
+    joined = "_".join(part for part in (namespace, subsystem, name) if part)
+    if kind == "counter":
+        joined = joined.removesuffix("_total")
+    if unit and not joined.endswith("_" + unit):
+        joined += "_" + unit
+    if unit and kind in ("info", "stateset"):
+        raise ValueError("Metric name is of a type that cannot have a unit: " + joined)
+    if not _METRIC_NAME.fullmatch(joined):
+        raise ValueError("Invalid metric name: " + joined)
+    return joined
+
+
+def valid_labelnames(labelnames: Iterable[str], reserved: Iterable[str]) -> tuple[str, ...]:
+    """Return `labelnames` as a tuple; raise ValueError for one that is invalid, reserved or repeated."""
+    names = (labelnames,) if isinstance(labelnames, str) else tuple(labelnames)
+    for name in names:
+        if not _LABEL_NAME.fullmatch(name):
+            raise ValueError("Invalid label name: " + name)
+        if name.startswith("__") or name in reserved:
+            raise ValueError("Reserved label name: " + name)
+    if len(set(names)) != len(names):
+        raise ValueError(f"Repeated label name in {names}")
+    return names
+
+
+def escape_value(value: str) -> str:
+    """Escape a label value for both formats; what UTF-8 cannot carry (lone surrogates) becomes `?`."""
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def label_string(labelnames: Sequence[str], labelvalues: Sequence[str]) -> str:
+    """Return `a="x",b="y"`: what stands between the braces of a sample."""
+    return ",".join(f'{name}="{escape_value(value)}"' for name, value in zip(labelnames, labelvalues, strict=True))
+
+
+def validate_exemplar(exemplar: dict[str, str]) -> None:
+    """Raise ValueError unless `exemplar` has valid label names and at most 128 characters (OpenMetrics 1.0, 4.7)."""
+    for name in exemplar:
+        if not _LABEL_NAME.fullmatch(name):
+            raise ValueError("Invalid exemplar label name: " + name)
+    runes = sum(len(name) + len(value) for name, value in exemplar.items())
+    if runes > 128:  # noqa: PLR2004 - the number of the specification
+        raise ValueError(f"Exemplar labels have {runes} UTF-8 characters, exceeding the limit of 128")
+
+
+def format_float(value: float) -> str:
+    """Write a number as both formats want it."""
+    text = repr(float(value))
+    if text[-1] in "fn":  # inf, -inf, nan
+        return {"inf": "+Inf", "-inf": "-Inf"}.get(text, "NaN")
+    return text

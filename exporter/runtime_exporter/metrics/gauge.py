@@ -1,0 +1,100 @@
+"""Gauge: a value that goes up and down."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import REGISTRY
+
+from runtime_exporter.metrics.cells import FREE_THREADED
+from runtime_exporter.metrics.contexts import InprogressTracker, Timer
+from runtime_exporter.metrics.metric import Metric, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client import CollectorRegistry
+
+MODES: Final = frozenset(
+    ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent", "livemostrecent")
+)
+"""How the values of several worker processes become one: prometheus_client's words."""
+
+
+class Gauge(Metric):
+    """A value that can be set, raised and lowered. Cells of a child: value."""
+
+    __slots__ = ("_mode",)
+    _type = "gauge"
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = (),
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: CollectorRegistry | None = REGISTRY,
+        multiprocess_mode: str = "all",
+    ) -> None:
+        if multiprocess_mode not in MODES:
+            raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
+        self._mode = multiprocess_mode
+        super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry)
+
+    def _copy_configuration(self, child: Gauge) -> None:
+        child._mode = self._mode
+
+    def _cells(self) -> int:
+        return 1
+
+    def inc(self, amount: float = 1) -> None:
+        """Add `amount`."""
+        if self._mode.endswith("mostrecent"):
+            raise RuntimeError("inc must not be used with the mostrecent mode")
+        self._add(amount)
+
+    def dec(self, amount: float = 1) -> None:
+        """Subtract `amount`."""
+        if self._mode.endswith("mostrecent"):
+            raise RuntimeError("dec must not be used with the mostrecent mode")
+        self._add(-amount)
+
+    def _add(self, amount: float) -> None:
+        if FREE_THREADED:
+            with self._family.lock:
+                self._floats[self._at] += amount
+        else:
+            self._floats[self._at] += amount
+
+    def set(self, value: float) -> None:
+        """Set the value."""
+        self._floats[self._at] = float(value)
+
+    def set_to_current_time(self) -> None:
+        """Set the value to the Unix time in seconds."""
+        self.set(time.time())
+
+    def track_inprogress(self) -> InprogressTracker:
+        """Hold the value one higher while a block or a function runs: context manager and decorator."""
+        self._floats[self._at]  # says that labels are missing
+        return InprogressTracker(self)
+
+    def time(self) -> Timer:
+        """Set the value to the seconds that a block or a function took: context manager and decorator."""
+        return Timer(self, "set")
+
+    def set_function(self, function: Callable[[], float]) -> None:
+        """Take the value from `function` at every scrape. One that raises leaves its sample out."""
+        self._floats[self._at]  # says that labels are missing
+        self._function = function
+
+    def value(self) -> float:
+        """Return the value now."""
+        return float(self._function()) if self._function else self._floats[self._at]
+
+    def points(self) -> Iterator[Point]:
+        """Yield the value."""
+        yield Point("", {}, self.value())

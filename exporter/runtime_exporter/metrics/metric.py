@@ -1,0 +1,274 @@
+"""What Counter, Gauge, Histogram, Summary, Info and Enum share: labels, children, and prometheus_client's protocol."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+
+from prometheus_client import REGISTRY
+from prometheus_client.metrics_core import Metric as CoreMetric
+from prometheus_client.samples import Sample
+
+from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.family import Family, full_name, label_string, valid_labelnames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.samples import Exemplar
+    from typing_extensions import Self
+
+    from runtime_exporter.metrics.cells import Segment
+
+
+class Point(NamedTuple):
+    """One sample of a child, without the labels that all samples of the child share."""
+
+    suffix: str
+    labels: dict[str, str]
+    value: float
+    exemplar: Exemplar | None = None
+
+
+class _Created:
+    """Whether `_created` samples are exposed.
+
+    prometheus_client exposes them unless told otherwise, which doubles the series of an application's counters in
+    Prometheus; here they are off until asked for, by the same variable and the same two functions.
+    """
+
+    enabled = os.environ.get("PROMETHEUS_DISABLE_CREATED_SERIES", "").lower() in ("false", "0", "f")
+
+
+def enable_created_metrics() -> None:
+    """Expose `_created` samples of counters, histograms and summaries."""
+    _Created.enabled = True
+
+
+def disable_created_metrics() -> None:
+    """Do not expose `_created` samples (the default)."""
+    _Created.enabled = False
+
+
+def created_enabled() -> bool:
+    """Return whether `_created` samples are exposed."""
+    return _Created.enabled
+
+
+_NO_CHILDREN: dict[tuple[str, ...], Any] = {}
+"""Where a child and a metric without labels look for children: they have none, and `labels()` says so."""
+
+
+class _MissingLabels:
+    """Stands in the place of the cells of a metric that has labels: using it says what is missing."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise ValueError(f"{self._kind} metric is missing label values")
+
+    __getitem__ = __setitem__ = _refuse
+
+
+class Metric:
+    """A metric without labels, or with them the parent of one child for each tuple of label values.
+
+    A child is an object of the same class that shares the family and has cells of its own. Registering happens in
+    the constructor because prometheus_client's constructors do it; `registry=None` leaves it out.
+    """
+
+    __slots__ = ("_at", "_family", "_floats", "_function", "_ints", "_known", "_labels", "_segment")
+    _type: ClassVar[str]
+    _reserved: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = (),
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: CollectorRegistry | None = REGISTRY,
+    ) -> None:
+        names = valid_labelnames(labelnames, self._reserved)
+        self._family = Family(
+            self._type, full_name(self._type, name, namespace, subsystem, unit), documentation, names, unit
+        )
+        self._configure()
+        if names:
+            self._labels: str | None = None
+            self._known: dict[tuple[str, ...], Any] = self._family.children
+            self._segment: Segment | None = None
+            self._ints: Any = _MissingLabels(self._type)
+            self._floats: Any = self._ints
+            self._at = 0
+            self._function: Callable[[], float] | None = None
+        else:
+            self._become_child("")
+            self._family.children[()] = self
+        if registry is not None:
+            registry.register(self)
+
+    # What a type says of itself.
+
+    def _configure(self) -> None:
+        """Prepare what the children share."""
+
+    def _cells(self) -> int:
+        """Return how many cells a child takes."""
+        raise NotImplementedError
+
+    def _reset(self) -> None:
+        """Give a new child's cells their first values, where zero is not right."""
+
+    def points(self) -> Iterator[Point]:
+        """Yield the samples of this child."""
+        raise NotImplementedError
+
+    def _copy_configuration(self, child: Any) -> None:
+        """Give a child what `_configure` prepared."""
+
+    # Labels.
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
+        """Return the child for these label values (all positional, or all by name), made on first use.
+
+        Values are turned into text. Raises ValueError for a wrong number of values or wrong names.
+        """
+        try:
+            # The usual case, all text: one look-up.
+            return self._known[labelvalues]  # type: ignore[index,no-any-return]
+        except (KeyError, TypeError):
+            pass
+        return self._child(self._label_values(labelvalues, labelkwargs))
+
+    def _label_values(self, labelvalues: tuple[object, ...], labelkwargs: dict[str, object]) -> tuple[str, ...]:
+        names = self._family.labelnames
+        if not names:
+            raise ValueError(f"No label names were set when constructing {self}")
+        if self._labels is not None:
+            raise ValueError(f"{self} already has labels set ({self._labels}); can not chain calls to .labels()")
+        if labelvalues and labelkwargs:
+            raise ValueError("Can't pass both *args and **kwargs")
+        if labelkwargs:
+            if labelkwargs.keys() != set(names):
+                raise ValueError(f"Incorrect label names: {sorted(labelkwargs)}, expected {sorted(names)}")
+            return tuple(str(labelkwargs[name]) for name in names)
+        if len(labelvalues) != len(names):
+            raise ValueError(f"Incorrect label count: {len(labelvalues)}, expected {len(names)} {names}")
+        return tuple(map(str, labelvalues))
+
+    def _child(self, labelvalues: tuple[str, ...]) -> Self:
+        family = self._family
+        child = family.children.get(labelvalues)
+        if child is None:
+            new: Self = object.__new__(type(self))
+            new._family = family
+            self._copy_configuration(new)
+            new._become_child(label_string(family.labelnames, labelvalues))
+            # Two threads may both come here: setdefault lets one of them win, the other's child dies unused.
+            child = family.children.setdefault(labelvalues, new)
+        return child  # type: ignore[no-any-return]
+
+    def _become_child(self, labels: str) -> None:
+        self._labels = labels
+        self._known = _NO_CHILDREN
+        self._function = None
+        count = self._cells()
+        segment, self._at = STORE.allocate(count)
+        self._segment, self._ints, self._floats = segment, segment.ints, segment.floats
+        self._reset()
+
+    def __del__(self) -> None:
+        # Not when the series is removed: somebody may still hold the child and count on it.
+        segment = getattr(self, "_segment", None)
+        if segment is not None:
+            STORE.release(segment, self._at, self._cells())
+
+    def remove(self, *labelvalues: object) -> None:
+        """Remove the series with these label values, if it is there."""
+        names = self._family.labelnames
+        if not names:
+            raise ValueError(f"No label names were set when constructing {self}")
+        if len(labelvalues) != len(names):
+            raise ValueError(f"Incorrect label count (expected {len(names)}, got {labelvalues})")
+        self._family.children.pop(tuple(map(str, labelvalues)), None)
+
+    def remove_by_labels(self, labels: dict[str, str]) -> None:
+        """Remove every series that has all of `labels`."""
+        names = self._family.labelnames
+        if not names:
+            raise ValueError(f"No label names were set when constructing {self}")
+        if not isinstance(labels, dict):
+            raise TypeError("labels must be a dict of {label_name: label_value}")
+        unknown = sorted(set(labels) - set(names))
+        if unknown:
+            raise ValueError(f"Unknown label names: {unknown}; expected {names}")
+        wanted = [(names.index(name), str(value)) for name, value in labels.items()]
+        if not wanted:
+            return
+        for values in tuple(self._family.children):
+            if all(values[at] == value for at, value in wanted):
+                self._family.children.pop(values, None)
+
+    def clear(self) -> None:
+        """Remove every series of a metric with labels."""
+        if self._family.labelnames:
+            self._family.children.clear()
+
+    # prometheus_client's Collector protocol.
+
+    def describe(self) -> list[CoreMetric]:
+        """Return the family without samples: what a registry needs to find duplicates."""
+        family = self._family
+        return [CoreMetric(family.name, family.documentation, family.type, family.unit)]
+
+    def collect(self) -> list[CoreMetric]:
+        """Return the family with its samples, as prometheus_client's own objects."""
+        (metric,) = self.describe()
+        for child, labels in self._children():
+            for suffix, own, value, exemplar in child.points():
+                name = metric.name + suffix
+                metric.samples.append(Sample(name, {**labels, **own} if own else labels, value, None, exemplar))
+        return [metric]
+
+    def _children(self) -> Iterator[tuple[Metric, dict[str, str]]]:
+        family = self._family
+        if self._labels is not None and family.labelnames:
+            own = next((values for values, child in tuple(family.children.items()) if child is self), None)
+            if own is not None:
+                yield self, dict(zip(family.labelnames, own, strict=True))
+            return
+        if not family.hidden:
+            for values, child in tuple(family.children.items()):
+                yield child, dict(zip(family.labelnames, values, strict=True))
+
+    # What the exposition and the collectors need to know.
+
+    @property
+    def family(self) -> Family:
+        """What all series of this metric have in common."""
+        return self._family
+
+    @property
+    def label_string(self) -> str:
+        """The child's labels as the exposition writes them, without braces; empty without labels."""
+        return self._labels or ""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the whole family is left out of the exposition, because it has no value now."""
+        return self._family.hidden
+
+    @hidden.setter
+    def hidden(self, hidden: bool) -> None:
+        self._family.hidden = hidden
+
+    def __str__(self) -> str:
+        return f"{self._type}:{self._family.name}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__module__}.{type(self).__name__}({self._family.name})"

@@ -1,0 +1,1 @@
+"""The OpenMetrics twin, at the path that prometheus_client gives it."""
