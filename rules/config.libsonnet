@@ -2,6 +2,262 @@
 {
   _config+:: {
     // --- rules (rules/) -----------------------------------------------------------------------------------------
+    // Durations are Prometheus durations: '30s', '5m', '1h30m'. An alert's `for` of '0s' or null is left out of its rule.
+    //
+    // Which targets the rules look at: label matchers, put between {} in every query. Narrow it where the same Prometheus
+    // scrapes things that are none of your services.
+    selector: 'job=~".+"',
+    // With several clusters in one Prometheus: keep and show this label everywhere.
+    showMultiCluster: false,
+    clusterLabel: 'cluster',
+    namespaceLabel: 'namespace',
+    // How the targets are scraped: prometheus.yml's scrape_interval and scrape_timeout.
+    scrapeInterval: '15s',
+    scrapeTimeout: '10s',
+    // How often the rules are evaluated: set on every group, because expressions count in it.
+    evaluationInterval: '1m',
+    // The window of rate(): at least four scrapes.
+    rateInterval: '5m',
+    // Where the links of a notification lead.
+    grafanaUrl: 'http://localhost:3000',
+    prometheusUrl: 'http://localhost:9090',
+    alertmanagerUrl: 'http://localhost:9093',
+    // The exporter serves the runbook pages itself; %s is the alert's name.
+    runbookURLPattern: 'http://localhost:9464/runbooks/%s',
+
+    // The floor of the resident memory is its minimum over this window: longer than a cycle of garbage or cache.
+    memory: { floorWindow: '30m' },
+    threads: { floorWindow: '15m' },
+
+    http: {
+      // The share of requests that must not fail, over budgetPeriod.
+      objective: 0.999,
+      budgetPeriod: '30d',
+      // The budget's remainder is a sum over the whole period: evaluated seldom, at most every 5m (staleness).
+      budgetInterval: '5m',
+      // Which requests count at all (more matchers: 'http_route!~"/health|/metrics"'), and which of those have failed.
+      selector: '',
+      errorSelector: 'http_response_status_code=~"5.."',
+    },
+
+    // Every alert: enabled, severity (critical, warning, info, none), for, and what it compares with. `enabled: false` of an
+    // alert removes it, of `alerts` removes all. keepFiringFor keeps an alert that flickers from resolving and firing again.
+    alerts: {
+      enabled: true,
+
+      // The floor grows in a straight line: see lib/leak.libsonnet for each condition.
+      memoryLeak: {
+        enabled: true,
+        severity: 'warning',
+        'for': '30m',
+        keepFiringFor: '1h',
+        // The line is looked for in `window`; the process must have run for window + memory.floorWindow.
+        window: '6h',
+        // and still grow in `recentWindow`, by this share of the slope over the whole window.
+        recentWindow: '2h',
+        minRecentSlopeRatio: 0.5,
+        // Growth over the window: in bytes, and as a share of the mean.
+        minGrowth: 20 * 1024 * 1024,
+        minGrowthRatio: 0.05,
+        // A step has .866, a warm-up .92, a leak from .96.
+        minCorrelation: 0.95,
+        // The share of the window's evaluations that must have found a value.
+        minCoverage: 0.8,
+        // Above what was there around this time yesterday, by this factor; asked when the process is old enough.
+        seasonOffset: '23h',
+        seasonWindow: '2h',
+        seasonRatio: 1.05,
+      },
+      memoryNearLimit: {
+        enabled: true,
+        severity: 'critical',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // Resident memory as a share of the limit (cgroup, rlimit).
+        ratio: 0.9,
+        // Above `ratio`, and the floor's straight line over `window` crosses the limit within `horizon`.
+        prediction: {
+          enabled: true,
+          severity: 'warning',
+          'for': '30m',
+          keepFiringFor: '0s',
+          ratio: 0.7,
+          window: '6h',
+          horizon: '4h',
+          minCorrelation: 0.95,
+        },
+      },
+      // More CPU than this process has used in its past.
+      cpuSpike: {
+        enabled: true,
+        severity: 'warning',
+        'for': '10m',
+        keepFiringFor: '0s',
+        // The past is `baseline`, up to `offset` ago: the spike itself must not raise it.
+        baseline: '1d',
+        offset: '10m',
+        // How much of the past must be known, and how long the process must run (a start-up is no spike).
+        minHistory: '12h',
+        minUptime: '15m',
+        // Standard deviations above the mean; a quiet service has hardly any deviation, so at least minDeviation cores.
+        minZScore: 4,
+        minDeviation: 0.02,
+        // Above this factor of what was busy in the past: the baselineQuantile. Raise it where a batch job runs seldom.
+        minRatio: 1.5,
+        baselineQuantile: 0.95,
+        // Cores; below it nobody cares.
+        minCores: 0.3,
+      },
+      cpuThrottled: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '0s',
+        // The share of the scheduler's periods in which the cgroup was held back.
+        ratio: 0.25,
+      },
+      threadLeak: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '30m',
+        window: '3h',
+        recentWindow: '1h',
+        minRecentSlopeRatio: 0.5,
+        // Threads over the window.
+        minGrowth: 20,
+        minGrowthRatio: 0.2,
+        minCorrelation: 0.95,
+        minCoverage: 0.8,
+        seasonOffset: '23h',
+        seasonWindow: '2h',
+        seasonRatio: 1.05,
+      },
+      fdExhaustion: {
+        enabled: true,
+        severity: 'critical',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // Open descriptors as a share of the limit.
+        ratio: 0.9,
+        prediction: {
+          enabled: true,
+          severity: 'warning',
+          'for': '15m',
+          keepFiringFor: '0s',
+          ratio: 0.5,
+          window: '1h',
+          horizon: '4h',
+        },
+      },
+      gcPressure: {
+        enabled: true,
+        severity: 'warning',
+        'for': '10m',
+        keepFiringFor: '0s',
+        // The share of wall time in which the program stands still for the garbage collector.
+        ratio: 0.1,
+      },
+      eventLoopBlocked: {
+        enabled: true,
+        severity: 'warning',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // Seconds that the loop's callbacks are late, per second.
+        ratio: 0.1,
+      },
+      // Multi-window, multi-burn-rate (SRE workbook, chapter 5). The long window says that it matters, the short one that it
+      // still goes on. factor = share of the budget burnt in the long window * budgetPeriod / long: 2, 5, 10 and 10 % of 30d.
+      // A window of null is left out.
+      httpErrorBudgetBurn: {
+        enabled: true,
+        windows: {
+          pageFast: { severity: 'critical', long: '1h', short: '5m', 'for': '2m', factor: 14.4 },
+          pageSlow: { severity: 'critical', long: '6h', short: '30m', 'for': '15m', factor: 6 },
+          ticketFast: { severity: 'warning', long: '1d', short: '2h', 'for': '1h', factor: 3 },
+          ticketSlow: { severity: 'warning', long: '3d', short: '6h', 'for': '3h', factor: 1 },
+        },
+        // In the long window; fewer say nothing about a service.
+        minRequests: 50,
+        minErrors: 5,
+      },
+      httpLatencyHigh: {
+        enabled: true,
+        severity: 'warning',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // Of a route's requests over rateInterval, this quantile is slower than `threshold`.
+        quantile: 0.95,
+        threshold: '1s',
+        // Requests of the route in rateInterval.
+        minRequests: 30,
+      },
+      targetDown: {
+        enabled: true,
+        severity: 'critical',
+        'for': '2m',
+        keepFiringFor: '0s',
+        // No scrape has succeeded for so long; a single failed one says nothing.
+        window: '1m',
+        // A job with no target left is missed until it has been gone for so long.
+        absentFor: '1h',
+        // One target of a job that has others.
+        instance: {
+          enabled: true,
+          severity: 'warning',
+          'for': '5m',
+          keepFiringFor: '0s',
+        },
+      },
+      restarting: {
+        enabled: true,
+        severity: 'warning',
+        'for': '0s',
+        keepFiringFor: '0s',
+        // More restarts than `restarts` within `window`.
+        window: '1h',
+        restarts: 3,
+      },
+      collectorFailing: {
+        enabled: true,
+        severity: 'warning',
+        'for': '10m',
+        keepFiringFor: '0s',
+        // No run of the collector has succeeded for so long.
+        window: '5m',
+      },
+      overBudget: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '0s',
+        // The mean overhead over `window` above the exporter's own overhead_budget, by this factor.
+        window: '10m',
+        ratio: 1.5,
+      },
+      scrapeSlow: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '0s',
+        // The mean duration of a scrape over rateInterval, as a share of scrapeTimeout.
+        ratio: 0.5,
+      },
+      labelsFolded: {
+        enabled: true,
+        severity: 'info',
+        'for': '15m',
+        keepFiringFor: '0s',
+        // More than so many observations went to `other` within `window`.
+        window: '1h',
+        folded: 100,
+      },
+      // Fires always: who stops hearing it knows that nobody watches any more.
+      watchdog: { enabled: true, severity: 'none' },
+    },
+    // The user's own alerts: lib/custom.libsonnet.
+    customAlerts: {},
+
     // --- dashboards (dashboards/) -------------------------------------------------------------------------------
     // Every dashboard carries these tags; the links between the dashboards follow the first. Change them when two
     // bundles live in one Grafana.
@@ -27,5 +283,63 @@
     // Show the namespace variable; worth it where targets carry that label (Kubernetes). It is there, hidden, without.
     showNamespace: false,
     // --- Alertmanager (alertmanager/) ---------------------------------------------------------------------------
+    alertmanager: {
+      // Alerts that share these labels, and the cluster's and the namespace's, come as one message.
+      groupBy: ['alertname', 'job'],
+      // How long a new group waits for more members, and a changed one before it speaks again.
+      groupWait: '30s',
+      groupInterval: '5m',
+      // An alert that Prometheus no longer reports counts as resolved after this.
+      resolveTimeout: '5m',
+
+      // Who hears of what, by the label `severity`; repeatInterval: when it is said again while it lasts.
+      // slackChannel and emailTo replace those below for one severity; '' keeps them.
+      // An alert whose severity is none of these is treated as a warning, so that none is lost.
+      critical: { slack: true, email: true, webhook: true, repeatInterval: '4h', slackChannel: '', emailTo: '' },
+      warning: { slack: true, email: false, webhook: false, repeatInterval: '12h', slackChannel: '', emailTo: '' },
+      // Nobody by default. Switched on, all of a job's come together, as a digest at this pace.
+      info: {
+        slack: false,
+        email: false,
+        webhook: false,
+        groupInterval: '6h',
+        repeatInterval: '24h',
+        slackChannel: '',
+        emailTo: '',
+      },
+
+      // The file holds the incoming webhook's URL, which is a secret. A modern webhook ignores the channel.
+      slack: { enabled: true, apiUrlFile: '/run/secrets/slack_api_url', channel: '#alerts', sendResolved: true },
+
+      // The smarthost fits docker-compose.yml, whose mail catcher keeps everything; name your own relay here.
+      // to: one address, or several with commas. authUsername: '' sends without a login.
+      // tls: 'always', 'never' or 'auto', which demands STARTTLS as soon as there is a login: no password in clear.
+      email: {
+        enabled: true,
+        to: 'oncall@example.org',
+        from: 'alertmanager@example.org',
+        smarthost: 'mail:1025',
+        hello: 'localhost',
+        tls: 'auto',
+        authUsername: '',
+        authPasswordFile: '/run/secrets/smtp_password',
+        sendResolved: true,
+      },
+
+      // Alertmanager's own JSON to any URL; '' switches it off. credentialsFile: a bearer token, '' for none.
+      // The URL stands in alertmanager.yml for all to read (url_file needs Alertmanager 0.26): keep tokens out of it.
+      webhook: { url: '', credentialsFile: '', maxAlerts: 0, sendResolved: true },
+
+      // The Watchdog fires always. Its posts to a dead man's switch prove that alerting works; '' sends them nowhere.
+      watchdog: { url: '', credentialsFile: '', interval: '1m' },
+
+      // A critical alert mutes the warnings and infos of the same name that agree on these labels, on the cluster's and
+      // on the namespace's; a label that both lack agrees. Only alerts whose name matches `alerts` and that have a job
+      // take part, so that nobody else's alert is muted for lack of labels.
+      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'collector', 'slo'] },
+
+      // Relative to alertmanager.yml; `generate` puts the files there.
+      templates: ['templates/*.tmpl'],
+    },
   },
 }
