@@ -1,0 +1,34 @@
+// An event loop that something blocks.
+local alert = import '../lib/alert.libsonnet';
+local group = import '../lib/group.libsonnet';
+local labelsOf = import '../lib/labels.libsonnet';
+local number = import '../lib/number.libsonnet';
+local signalsOf = import '../signals.libsonnet';
+
+{
+  local config = $._config,
+  local labels = labelsOf(config),
+  local signals = signalsOf(config),
+
+  prometheusAlerts+:: {
+    groups+: group(config, 'asyncio', {
+      eventLoopBlocked:
+        local settings = config.alerts.eventLoopBlocked;
+        alert(settings, {
+          name: 'RuntimeEventLoopBlocked',
+          level: 'instance',
+          dashboard: 'runtime',
+          expr: '%s > %s' % [signals.recorded.loopLag, number(settings.ratio)],
+          summary: 'Something blocks an event loop.',
+          description: 'The event loop of ' + labels.where.instance + ' runs late: {{ $value | humanizePercentage }} of the time it is blocked'
+                       + ' and serves nobody.',
+          actions: [
+            'See what blocks it: py-spy dump --pid PID a few times; the frame above asyncio/events.py _run is the one.',
+            'Let asyncio tell: PYTHONASYNCIODEBUG=1 logs each callback that takes more than loop.slow_callback_duration.',
+            'Move blocking calls (requests, a synchronous database driver, time.sleep, files) to await asyncio.to_thread(...).',
+            'Move computing (JSON of megabytes, images, hashing of passwords) to a process pool.',
+          ],
+        }),
+    }),
+  },
+}

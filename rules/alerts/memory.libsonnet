@@ -1,0 +1,82 @@
+// Memory that only grows, and memory that is about to be the end of the process.
+local alert = import '../lib/alert.libsonnet';
+local duration = import '../lib/duration.libsonnet';
+local group = import '../lib/group.libsonnet';
+local labelsOf = import '../lib/labels.libsonnet';
+local leak = import '../lib/leak.libsonnet';
+local number = import '../lib/number.libsonnet';
+local signalsOf = import '../signals.libsonnet';
+
+{
+  local config = $._config,
+  local labels = labelsOf(config),
+  local signals = signalsOf(config),
+  local recorded = signals.recorded,
+
+  prometheusAlerts+:: {
+    groups+: group(config, 'memory', {
+      memoryLeak:
+        local settings = config.alerts.memoryLeak;
+        alert(settings, {
+          name: 'RuntimeMemoryLeakSuspected',
+          level: 'instance',
+          dashboard: 'runtime',
+          expr: leak.expr(config, signals, recorded.memoryFloor, config.memory.floorWindow, settings),
+          summary: 'The memory of a process grows in a straight line.',
+          description: labels.where.instance + ' has grown by {{ $value | humanize1024 }}B within the last ' + settings.window
+                       + ', steadily and still. Garbage collection does not give it back.',
+          actions: [
+            'Look for what grows: compare python_object_types of now and of some hours ago on the dashboard.',
+            'Look at what outlives a request: dicts and lists of modules, lru_cache(maxsize=None), listeners that nobody removes.',
+            'Take two tracemalloc snapshots ten minutes apart and print snapshot.compare_to(earlier, "lineno")[:10].',
+            'If python_allocated_blocks is flat meanwhile, the leak is native: look at C extensions and at malloc fragmentation.',
+            'To gain time, recycle the workers: gunicorn --max-requests 1000 --max-requests-jitter 100, or a rolling restart.',
+          ],
+        }),
+      memoryNearLimit:
+        local settings = config.alerts.memoryNearLimit;
+        local prediction = settings.prediction;
+        local spec = { name: 'RuntimeMemoryNearLimit', level: 'instance', dashboard: 'runtime' };
+        alert(settings, spec {
+          expr: '%s > %s' % [recorded.memoryRatio, number(settings.ratio)],
+          summary: 'A process is close to its memory limit.',
+          description: labels.where.instance + ' uses {{ $value | humanizePercentage }} of its memory limit. At the limit the kernel kills it.',
+          actions: [
+            'Raise the limit or add replicas now, if the kernel has killed it before: dmesg | grep -i "killed process".',
+            'See whether it grew slowly (a leak: RuntimeMemoryLeakSuspected) or at once (one request, one job).',
+            'Bound what one request may load: page queries, iterate over rows, stream bodies and files.',
+            'Count the workers: each gunicorn or uWSGI worker has its own heap. Load the application before the fork (--preload).',
+          ],
+        })
+        + alert(prediction, spec {
+          expr: |||
+            %(ratio)s > %(minRatio)s
+            # and a straight line leads over the limit
+            and predict_linear(%(floor)s[%(window)s], %(horizon)s) > %(limit)s
+            and %(correlation)s > %(minCorrelation)s
+            and %(uptime)s > %(minUptime)s
+          ||| % {
+            ratio: recorded.memoryRatio,
+            minRatio: number(prediction.ratio),
+            floor: recorded.memoryFloor,
+            limit: signals.memoryLimit,
+            window: prediction.window,
+            horizon: number(duration.seconds(prediction.horizon)),
+            correlation: leak.correlation(config, recorded.memoryFloor, prediction.window),
+            minCorrelation: number(prediction.minCorrelation),
+            uptime: leak.uptime(config, signals),
+            minUptime: number(duration.seconds(prediction.window) + duration.seconds(config.memory.floorWindow)),
+          },
+          summary: 'A process will soon reach its memory limit.',
+          description: labels.where.instance + ' uses {{ $value | humanizePercentage }} of its memory limit, and at its present growth'
+                       + ' reaches it within ' + prediction.horizon + '.',
+          actions: [
+            'Restart the worker at a time of your choice, before the kernel does it at another.',
+            'Look for what grows: compare python_object_types of now and of some hours ago on the dashboard.',
+            'Take two tracemalloc snapshots ten minutes apart and print snapshot.compare_to(earlier, "lineno")[:10].',
+            'Recycle workers meanwhile: gunicorn --max-requests 1000 --max-requests-jitter 100.',
+          ],
+        }),
+    }),
+  },
+}

@@ -1,0 +1,92 @@
+// Is it there at all: targets, restarts, and the watchdog that tells that alerting itself works.
+local alert = import '../lib/alert.libsonnet';
+local group = import '../lib/group.libsonnet';
+local labelsOf = import '../lib/labels.libsonnet';
+local number = import '../lib/number.libsonnet';
+local signalsOf = import '../signals.libsonnet';
+
+{
+  local config = $._config,
+  local labels = labelsOf(config),
+  local signals = signalsOf(config),
+
+  prometheusAlerts+:: {
+    groups+: group(config, 'targets', {
+      targetDown:
+        local settings = config.alerts.targetDown;
+        local spec = { name: 'RuntimeTargetDown', dashboard: 'overview' };
+        // max_over_time: a failed scrape in between is no outage. A target that left service discovery has no `up` at all,
+        // and absent() does not know which jobs there were: what was there within absentFor does.
+        local vars = {
+          by: labels.job,
+          up: signals.up,
+          window: settings.window,
+          absentFor: settings.absentFor,
+        };
+        alert(settings, spec {
+          level: 'job',
+          expr: |||
+            max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0
+            or
+            # nothing is scraped any more, and was
+            (group by (%(by)s) (present_over_time(%(up)s[%(absentFor)s])) unless group by (%(by)s) (%(up)s))
+          ||| % vars,
+          summary: 'No instance of a service answers.',
+          description: 'No instance of ' + labels.where.job + ' can be scraped: it is down, unreachable, or no longer discovered.',
+          actions: [
+            'See why the scrape fails: the error column of Status > Targets in Prometheus (connection refused, timeout, 404).',
+            'Ask it from the host itself: curl -fsS http://127.0.0.1:9464/-/healthy, and look whether the process runs.',
+            'Connection refused: crashed or never started. Read the last lines of its log and dmesg | grep -i "killed process".',
+            'Timeout: it runs and is stuck. py-spy dump --pid PID shows where.',
+            'Not in the list any more: look at the last change of service discovery, labels or prometheus.yml.',
+          ],
+        })
+        + alert(settings.instance, spec {
+          level: 'instance',
+          expr: |||
+            max_over_time(%(up)s[%(window)s]) == 0
+            # and others of its job are there: else the job is what is down
+            and on (%(by)s) max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 1
+          ||| % vars,
+          summary: 'An instance of a service does not answer.',
+          description: labels.where.instance + ' cannot be scraped, others of its job can.',
+          actions: [
+            'See why the scrape fails: the error column of Status > Targets in Prometheus (connection refused, timeout, 404).',
+            'Ask it from its host: curl -fsS http://127.0.0.1:9464/-/healthy, and look whether the process runs.',
+            'Timeout: it runs and is stuck. py-spy dump --pid PID shows where.',
+            'See that the load balancer has taken it out, and that the others bear the load.',
+          ],
+        }),
+      restarting:
+        local settings = config.alerts.restarting;
+        alert(settings, {
+          name: 'RuntimeRestarting',
+          level: 'instance',
+          dashboard: 'overview',
+          expr: 'changes(%s[%s]) > %s' % [signals.startTime, settings.window, number(settings.restarts)],
+          summary: 'A process restarts again and again.',
+          description: labels.where.instance + ' has restarted {{ $value | printf "%.0f" }} times within the last ' + settings.window + '.',
+          actions: [
+            'Read the last lines before the end: journalctl -u UNIT, kubectl logs --previous POD, docker logs CONTAINER.',
+            'Killed by the kernel? dmesg | grep -i "killed process", exit code 137, RuntimeMemoryNearLimit before it.',
+            'Killed by gunicorn ("WORKER TIMEOUT")? A request took longer than --timeout: find it, do not raise the timeout first.',
+            'Died in C code (SIGSEGV)? Run it with python -X faulthandler: the traceback names the extension.',
+          ],
+        }),
+      watchdog: alert(config.alerts.watchdog, {
+        name: 'Watchdog',
+        level: 'none',
+        dashboard: 'overview',
+        expr: 'vector(1)',
+        summary: 'Alerting works.',
+        description: 'This alert always fires, with the value {{ $value }}: who stops receiving it knows that Prometheus,'
+                     + ' Alertmanager or the way between them is broken.',
+        actions: [
+          'Do nothing while it arrives.',
+          'When it stops: see that Prometheus runs and evaluates its rules (Status > Rules).',
+          'Then that it reaches Alertmanager: rate(prometheus_notifications_errors_total[5m]) and Status > Runtime.',
+        ],
+      }),
+    }),
+  },
+}

@@ -1,0 +1,34 @@
+// Threads that are started and never end.
+local alert = import '../lib/alert.libsonnet';
+local group = import '../lib/group.libsonnet';
+local labelsOf = import '../lib/labels.libsonnet';
+local leak = import '../lib/leak.libsonnet';
+local signalsOf = import '../signals.libsonnet';
+
+{
+  local config = $._config,
+  local labels = labelsOf(config),
+  local signals = signalsOf(config),
+
+  prometheusAlerts+:: {
+    groups+: group(config, 'threads', {
+      threadLeak:
+        local settings = config.alerts.threadLeak;
+        alert(settings, {
+          name: 'RuntimeThreadLeakSuspected',
+          level: 'instance',
+          dashboard: 'runtime',
+          expr: leak.expr(config, signals, signals.recorded.threadsFloor, config.threads.floorWindow, settings),
+          summary: 'The number of threads of a process grows in a straight line.',
+          description: labels.where.instance + ' has {{ $value | printf "%.0f" }} threads more than ' + settings.window + ' ago, and still gains some.',
+          actions: [
+            'See which group grows: python_threads by group on the dashboard names the threads or their target.',
+            'See where they wait: py-spy dump --pid PID, or faulthandler.dump_traceback(all_threads=True).',
+            'Look for a Thread, ThreadPoolExecutor or Timer that is made for each request and never joined or shut down.',
+            'Give each blocking call a timeout (sockets, queue.get, requests, database): a thread that waits for ever never ends.',
+            'To gain time, restart the workers one after the other.',
+          ],
+        }),
+    }),
+  },
+}

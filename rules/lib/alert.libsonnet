@@ -1,0 +1,25 @@
+// One alerting rule from its settings. Returns a list, which is empty when the alert is switched off.
+//
+// settings: {severity, for, keepFiringFor} of `_config.alerts`; a `for` of null or '0s' is left out, as is keepFiringFor.
+// spec: {name, level (none|job|instance|route), dashboard, expr, summary, description, actions, labels}
+//   level and dashboard stay hidden fields: lib/links.libsonnet makes the URLs from them.
+local duration = import 'duration.libsonnet';
+
+local given(settings, key) = local value = std.get(settings, key); value != null && duration.seconds(value) > 0;
+
+function(settings, spec)
+  if !std.get(settings, 'enabled', true) then []
+  else [{
+    level:: spec.level,
+    dashboard:: spec.dashboard,
+    alert: spec.name,
+    expr: std.rstripChars(spec.expr, '\n'),
+    [if given(settings, 'for') then 'for']: settings['for'],
+    [if given(settings, 'keepFiringFor') then 'keep_firing_for']: settings.keepFiringFor,
+    labels: { severity: settings.severity } + std.get(spec, 'labels', {}),
+    annotations: {
+      summary: spec.summary,
+      description: spec.description,
+      suggested_actions: std.join('\n', ['- ' + action for action in spec.actions]),
+    },
+  }]

@@ -1,0 +1,17 @@
+// Adds runbook_url and dashboard_url to every alert that has none: written once here, not in each rule.
+local labels = import 'labels.libsonnet';
+
+function(config, groups)
+  local runbook(rule) = { runbook_url: config.runbookURLPattern % rule.alert };
+  local dashboard(rule) = {
+    dashboard_url: '%s/d/%s%s' % [
+      config.grafanaUrl,
+      config.dashboardUids[std.get(rule, 'dashboard', 'overview', inc_hidden=true)],
+      labels(config).variables[std.get(rule, 'level', 'none', inc_hidden=true)],
+    ],
+  };
+  local linked(rule) =
+    if std.objectHas(rule, 'alert')
+    then rule { annotations: runbook(rule) + dashboard(rule) + rule.annotations }
+    else rule;
+  [group { rules: std.map(linked, group.rules) } for group in groups]

@@ -1,0 +1,23 @@
+// The monitoring mixin of runtime_exporter: prometheusAlerts, prometheusRules and _config, as every mixin has them.
+//
+//   local mixin = (import 'mixin.libsonnet') + { _config+:: { selector: 'job="shop"' } };
+//   std.manifestYamlDoc(mixin.prometheusAlerts)
+local links = import 'lib/links.libsonnet';
+
+{ prometheusRules+:: { groups+: [] }, prometheusAlerts+:: { groups+: [] } }
++ (import 'recording/process.libsonnet')
++ (import 'recording/python.libsonnet')
++ (import 'recording/http.libsonnet')
++ (import 'alerts/memory.libsonnet')
++ (import 'alerts/cpu.libsonnet')
++ (import 'alerts/threads.libsonnet')
++ (import 'alerts/fds.libsonnet')
++ (import 'alerts/gc.libsonnet')
++ (import 'alerts/asyncio.libsonnet')
++ (import 'alerts/http.libsonnet')
++ (import 'alerts/targets.libsonnet')
++ (import 'alerts/exporter.libsonnet')
++ { prometheusAlerts+:: { groups: links($._config, super.groups) } }
++ { prometheusAlerts+:: { groups+: (import 'lib/custom.libsonnet')($._config) } }
+// Last, so that what a user overrides reaches every rule.
++ (import 'config.libsonnet')

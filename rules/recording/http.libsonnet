@@ -1,0 +1,62 @@
+// Requests, errors and durations of HTTP, from the one histogram; and how fast the error budget burns.
+local labelsOf = import '../lib/labels.libsonnet';
+local slo = import '../lib/slo.libsonnet';
+local signalsOf = import '../signals.libsonnet';
+
+{
+  local config = $._config,
+  local labels = labelsOf(config),
+  local signals = signalsOf(config),
+  local recorded = signals.recorded,
+
+  prometheusRules+:: {
+    groups+: [
+      {
+        name: 'runtime-http.rules',
+        interval: config.evaluationInterval,
+        rules: [
+          // Requests per second by instance: is the load spread evenly?
+          {
+            record: recorded.instanceRequests,
+            expr: 'sum by (%s) (rate(%s[%s]))' % [labels.instance, signals.requests, config.rateInterval],
+          },
+          // Requests per second by route and by job.
+          {
+            record: recorded.routeRequests,
+            expr: 'sum by (%s) (rate(%s[%s]))' % [labels.route, signals.requests, config.rateInterval],
+          },
+          { record: recorded.requests, expr: 'sum by (%s) (%s)' % [labels.job, recorded.routeRequests] },
+          // Failed requests per second: 0 where none has ever failed, so that a ratio is 0 and not "no data".
+          {
+            record: recorded.errors,
+            expr: 'sum by (%s) (rate(%s[%s])) or %s * 0' % [labels.job, signals.failedRequests, config.rateInterval, recorded.requests],
+          },
+          // The durations' buckets by route and by job: histogram_quantile() of these gives every quantile, cheaply.
+          {
+            record: recorded.routeBuckets,
+            expr: 'sum by (%s, le) (rate(%s[%s]))' % [labels.route, signals.requestBuckets, config.rateInterval],
+          },
+          { record: recorded.buckets, expr: 'sum by (%s, le) (%s)' % [labels.job, recorded.routeBuckets] },
+        ],
+      },
+      {
+        name: 'runtime-http-slo.rules',
+        interval: config.evaluationInterval,
+        // The share of failed requests over every window that a burn rate looks at.
+        rules: [
+          { record: recorded.errorRatio(window), expr: slo.errorRatio(config, recorded, window) }
+          for window in slo.windows(config)
+        ],
+      },
+      {
+        name: 'runtime-http-budget.rules',
+        interval: config.http.budgetInterval,
+        // What is left of the error budget: 1 = all, 0 = none, below = the objective is missed.
+        rules: [{
+          record: recorded.budgetRemaining,
+          expr: '1 - %s / %s' % [slo.eventRatio(recorded, config.http.budgetPeriod), slo.allowed(config)],
+        }],
+      },
+    ],
+  },
+}
