@@ -1,0 +1,236 @@
+"""ASGI middleware: counts each request until the last message of its body was handed to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.http import django, trace
+from runtime_exporter.http.exchange import CLIENT_CLOSED_REQUEST, KEY, SERVER_ERROR, Exchange, declared_length
+from runtime_exporter.http.guard import report
+from runtime_exporter.http.metrics import default_metrics
+from runtime_exporter.http.starlette import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runtime_exporter.http.metrics import HTTPMetrics
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[Any]]
+    Send = Callable[[Any], Awaitable[None]]
+    ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
+    RouteFunction = Callable[[Scope], str | None]
+
+# How servers and Starlette tell an application that its client went away; matched by name, to import neither.
+_DISCONNECTED: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "RequestAborted"})
+
+
+class ASGIMiddleware:
+    """An ASGI application that calls `app` and counts what its requests cost.
+
+    `metrics` is where to (this process's `default_metrics()` if None). `route` names the route of a request from its scope,
+    where Starlette, FastAPI and Django do not: it is called when the response starts, and None leaves the request unmatched.
+    The number of routes is capped, so a bad function costs `other`, not memory. Constructing it does nothing; an application
+    that is wrapped twice is counted once. Lifespan passes through untouched.
+
+    The duration of a request ends with the last message of its body: background tasks come after it. A WebSocket connection
+    is an active request (GET) until it is closed, its exceptions are counted, and it has no duration. A client that goes
+    away before its answer is complete makes a status of 499.
+    """
+
+    def __init__(
+        self, app: ASGIApplication, metrics: HTTPMetrics | None = None, *, route: RouteFunction | None = None
+    ) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.route = route
+        self._templates = Templates()
+        self._loop: Callable[[], object] = _no_loop
+        self._ready = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection as `app` does."""
+        exchange = self._begin(scope, receive, send)
+        if exchange is None:
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.end()
+
+    def find(self, scope: Scope, known: str | None) -> str | None:
+        """Return the route of a request whose response starts now; `known` is what a framework's hook has told."""
+        if self.route is not None:
+            name = self.route(scope)
+            if name is not None:
+                return str(name)
+        return known or self._templates.find(scope)
+
+    def _begin(self, scope: Scope, receive: Receive, send: Send) -> ASGIExchange | None:
+        """Return the exchange of a new request, or None where there is none, or another of our middlewares counts it."""
+        try:
+            if not self._ready:
+                self._prepare()
+            loop = asyncio.get_running_loop()
+            if self._loop() is not loop:
+                self._see(loop)
+            kind = scope["type"]
+            if kind not in _EXCHANGES:
+                return None
+            outer = scope.get(KEY)
+            if outer is not None and not outer.finished:
+                return None
+            exchange = _EXCHANGES[kind](self, scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("beginning a request", error)
+            return None
+        scope[KEY] = exchange
+        return exchange
+
+    def _prepare(self) -> None:
+        """Do at the first request what a constructor must not: choose the metrics, hook the frameworks that are loaded."""
+        if self.metrics is None:
+            self.metrics = default_metrics()
+        django.attach()
+        self._ready = True
+
+    def _see(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self.metrics is not None  # noqa: S101 - _prepare() chose it
+        self._loop = weakref.ref(loop)
+        self.metrics.see_loop(loop)
+
+
+def _no_loop() -> None:
+    """Stand for a reference to a loop where none was seen yet."""
+
+
+class ASGIExchange(Exchange):
+    """One HTTP request: its `receive` and its `send`."""
+
+    _disconnected = False
+
+    def __init__(self, middleware: ASGIMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+        assert middleware.metrics is not None  # noqa: S101 - _prepare() chose it
+        super().__init__(middleware.metrics, scope.get("method", "GET"))
+        self._find = middleware.find
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Any:
+        """Return the server's next message, noting what it says."""
+        message = await self._receive()
+        try:
+            kind = message["type"]
+            if kind == "http.request":
+                self.request_bytes += len(message.get("body", b""))
+            elif kind == "http.disconnect" and not self.finished:
+                # After the answer is complete every server says so to whoever still listens.
+                self._disconnected = True
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("reading a request's message", error)
+        return message
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Hand a message to the server, noting what it says. Not a coroutine itself: one less for each message."""
+        try:
+            kind = message["type"]
+            if kind == "http.response.start":
+                self._start(message)
+            elif kind == "http.response.body":
+                self.response_bytes += len(message.get("body", b""))
+                if message.get("more_body"):
+                    return self._send_more(message)
+                self.finish()
+            elif kind == "http.response.pathsend" or (
+                kind == "http.response.zerocopysend" and not message.get("more_body")
+            ):
+                self.finish()
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("reading a response's message", error)
+        return self._send(message)
+
+    def fail(self, error: BaseException) -> None:
+        """Note an exception that left the application, and end."""
+        if self._disconnected or type(error).__name__ in _DISCONNECTED or isinstance(error, asyncio.CancelledError):
+            self.status = CLIENT_CLOSED_REQUEST
+        else:
+            self._learn()
+            self.status = SERVER_ERROR
+            self.excepted_by(error)
+        self.end()
+
+    def end(self) -> None:
+        """End with the application's return: a request that is not complete by now will never be."""
+        if self.finished:
+            return
+        if self._disconnected:
+            self.status = CLIENT_CLOSED_REQUEST
+        self._learn()
+        self.finish()
+
+    def finish(self) -> None:
+        """Count the request, and leave the scope: the cycle would keep both until a garbage collection."""
+        if not self.finished:
+            self._scope.pop(KEY, None)
+            super().finish()
+
+    async def _send_more(self, message: Any) -> None:
+        """Send a part of a body; servers raise OSError where the client went away."""
+        try:
+            await self._send(message)
+        except OSError:
+            self._disconnected = True
+            raise
+
+    def _start(self, message: Any) -> None:
+        self.status = message["status"]
+        self._learn()
+        if self.metrics.body_sizes:
+            self.declared_bytes = declared_length(message.get("headers", ()))
+
+    def _learn(self) -> None:
+        """Find the route and the trace, while the application still knows them."""
+        try:
+            self.route = self._find(self._scope, self.route)
+            self.exemplar = trace.exemplar(_traceparent(self._scope.get("headers", ())))
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("finding a route", error)
+
+
+class WebSocketExchange(ASGIExchange):
+    """One WebSocket connection: an active request with a route, but without a duration."""
+
+    async def receive(self) -> Any:
+        """Return the server's next message."""
+        return await self._receive()
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Hand a message to the server."""
+        return self._send(message)
+
+    def fail(self, error: BaseException) -> None:
+        """Note an exception that left the application, unless it only says that the client went away."""
+        if not isinstance(error, (asyncio.CancelledError, OSError)) and type(error).__name__ not in _WEBSOCKET_CLOSED:
+            self._learn()
+            self.excepted_by(error)
+        self.finish()
+
+    def _count(self, seconds: float) -> None:
+        """Count nothing: how long a connection stays open is no latency."""
+
+
+_WEBSOCKET_CLOSED: Final = _DISCONNECTED | {"WebSocketDisconnect"}
+_EXCHANGES: Final = {"http": ASGIExchange, "websocket": WebSocketExchange}
+
+
+def _traceparent(headers: Any) -> str | None:
+    for name, value in headers:
+        if name == b"traceparent":
+            return value.decode("latin-1")  # type: ignore[no-any-return]
+    return None

@@ -1,0 +1,90 @@
+"""Django: the route of a request, and the exceptions that Django turns into a 500 before any middleware sees them.
+
+Django keeps what it resolved on its request object, which neither the WSGI environ nor the ASGI scope leads to. So the one
+method that resolves is wrapped, once in a process; it looks for our exchange, which the request does lead to.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from typing import Any, Final
+
+from runtime_exporter.http.exchange import KEY
+from runtime_exporter.http.guard import report
+
+_REGEX_ROUTE: Final = re.compile(r"[\^$\\(]")
+_GROUP: Final = re.compile(r"\(\?P<(\w+)>|\((?!\?)|\(\?[^P]")
+
+
+def attach() -> None:
+    """Learn routes and unhandled exceptions from now on, if Django's handlers are loaded. Calling it again changes nothing."""
+    handlers = sys.modules.get("django.core.handlers.base")
+    signals = sys.modules.get("django.core.signals")
+    if handlers is None or signals is None or getattr(handlers.BaseHandler.resolve_request, "__wrapped__", None):
+        return
+    resolve = handlers.BaseHandler.resolve_request
+
+    @functools.wraps(resolve)
+    def resolve_request(self: Any, request: Any) -> Any:
+        match = resolve(self, request)
+        try:
+            exchange = _exchange(request)
+            if exchange is not None:
+                exchange.route = template(match.route)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("finding Django's route", error)
+        return match
+
+    handlers.BaseHandler.resolve_request = resolve_request
+    signals.got_request_exception.connect(_on_exception, dispatch_uid=KEY)
+
+
+@functools.lru_cache(maxsize=4096)
+def template(route: str) -> str:
+    """Return `route` as one path: with a leading slash, and a regular expression reduced to the names of its groups.
+
+    >>> template("orders/<int:id>/"), template("^orders/(?P<year>[0-9]{4})/$")
+    ('/orders/<int:id>/', '/orders/<year>/')
+    """
+    return "/" + (_without_regex(route) if _REGEX_ROUTE.search(route) else route).lstrip("/")
+
+
+def _without_regex(route: str) -> str:
+    """Return a route that has regular expressions in it with `<name>` for each group and without anchors."""
+    parts, at = [], 0
+    while match := _GROUP.search(route, at):
+        parts.append(route[at : match.start()])
+        if not match[0].startswith("(?") or match[1]:
+            parts.append(f"<{match[1] or 'var'}>")
+        at = _closing(route, match.end())
+    parts.append(route[at:])
+    return re.sub(r"\\[AZbBz]|[\^$?]|\\(?=.)", "", "".join(parts))
+
+
+def _closing(route: str, at: int) -> int:
+    """Return the position after the parenthesis that closes the group whose inside begins at `at`."""
+    depth, in_class = 1, False
+    while at < len(route) and depth:
+        character = route[at]
+        if character == "\\":
+            at += 1
+        elif in_class:
+            in_class = character != "]"
+        else:
+            in_class = character == "["
+            depth += (character == "(") - (character == ")")
+        at += 1
+    return at
+
+
+def _exchange(request: Any) -> Any:
+    scope = getattr(request, "scope", None)
+    return (request.META if scope is None else scope).get(KEY)
+
+
+def _on_exception(request: Any = None, **_: object) -> None:
+    exchange = None if request is None else _exchange(request)
+    if exchange is not None:
+        exchange.excepted_by(sys.exc_info()[1])

@@ -1,0 +1,49 @@
+"""Flask: the URL rule of a request, and the exceptions that Flask turns into a 500 before any middleware sees them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.http.exchange import KEY
+from runtime_exporter.http.routes import innermost
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def find(environ: Mapping[str, Any]) -> str | None:
+    """Return the rule that matched, blueprint prefixes included, or None.
+
+    Flask takes the request out of the environ when its context ends: ask while `start_response` is called.
+    """
+    request = environ.get("werkzeug.request")
+    rule = getattr(request, "url_rule", None)
+    return None if rule is None else str(rule.rule)
+
+
+def attach() -> None:
+    """Hear of unhandled exceptions from now on, if Flask is loaded. Calling it again changes nothing."""
+    module = sys.modules.get("flask.signals")
+    if module is not None:
+        module.got_request_exception.connect(_on_exception)
+
+
+def mounts(app: object) -> Sequence[str]:
+    """Return the prefixes under which werkzeug's DispatcherMiddleware, if there is one in `app`, mounts applications."""
+    prefixes = innermost(app, "mounts")
+    return tuple(sorted(prefixes, key=len, reverse=True)) if isinstance(prefixes, dict) else ()
+
+
+def prefix(environ: Mapping[str, Any], prefixes: Sequence[str]) -> str:
+    """Return the one of `prefixes` that the dispatcher took from the path, or "". SCRIPT_NAME itself is never a label."""
+    script_name = environ.get("SCRIPT_NAME", "")
+    return next((prefix for prefix in prefixes if script_name.endswith(prefix)), "")
+
+
+def _on_exception(_sender: object, exception: BaseException, **_: object) -> None:
+    environ = sys.modules["flask"].request.environ
+    exchange = environ.get(KEY)
+    if exchange is not None:
+        exchange.route = exchange.route or find(environ)
+        exchange.excepted_by(exception)

@@ -1,0 +1,240 @@
+"""The HTTP families: OpenTelemetry's names in Prometheus' spelling, and the short way from a finished request to its series."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.http.guard import report
+from runtime_exporter.http.routes import UNMATCHED
+from runtime_exporter.metrics import Counter, Gauge, Histogram
+from runtime_exporter.metrics.bounded import BoundedLabel
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runtime_exporter.metrics import Metric
+
+    Observer = Callable[..., None]
+
+# OpenTelemetry semantic conventions 1.23, "Metric: http.server.request.duration": the advised bounds, in seconds.
+DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+# The conventions advise no bounds for sizes: powers of four from 64 bytes to 64 MiB.
+SIZE_BUCKETS: Final = tuple(float(4**power) for power in range(3, 14))
+# RFC 9110 and RFC 5789; anything else a client makes up is "_OTHER" in the conventions. Methods are case-sensitive.
+METHODS: Final = {
+    method: method for method in ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+}
+OTHER_METHOD: Final = "_OTHER"
+# An application may answer with any three digits, but a series for each of them is not what a label is for.
+STATUS_LIMIT: Final = 60
+
+
+class HTTPMetrics:
+    """The HTTP families of one process; what a middleware reports to. Thread-safe.
+
+    `route_limit` and `error_limit` are hard caps on the values of http_route and error_type; `buckets` are upper bounds in
+    seconds; `body_sizes` adds the two histograms of body sizes; `clock` returns seconds and never goes back.
+    """
+
+    def __init__(
+        self,
+        *,
+        route_limit: int = 200,
+        error_limit: int = 100,
+        buckets: Sequence[float] = DURATION_BUCKETS,
+        body_sizes: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.clock = clock
+        self.body_sizes = body_sizes
+        self._routes = BoundedLabel(route_limit)
+        self._statuses = BoundedLabel(STATUS_LIMIT)
+        self._errors = BoundedLabel(error_limit)
+        self._duration, self._active, self._exceptions = _families(buckets)
+        self._request_size, self._response_size = _size_families()
+        self._observers: dict[tuple[str, str, object], Observer] = {}
+        self._sizes: dict[tuple[str, str], tuple[Observer, Observer]] = {}
+        self._gauges: dict[str, tuple[str, Callable[[], None], Callable[[], None]]] = {}
+        self._loop_callbacks: list[Callable[[asyncio.AbstractEventLoop], None]] = []
+        self._loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    @property
+    def families(self) -> Sequence[Metric]:
+        """The metrics to expose; those of body sizes only where they are measured."""
+        families: tuple[Metric, ...] = (self._duration, self._active, self._exceptions)
+        return (*families, self._request_size, self._response_size) if self.body_sizes else families
+
+    def folded(self) -> Mapping[str, int]:
+        """Return how many look-ups of a label value were folded into "other", by the family that has the label."""
+        return {
+            "http_server_request_duration_seconds": self._routes.folded + self._statuses.folded,
+            "http_server_exceptions_total": self._errors.folded,
+        }
+
+    # What a middleware calls for each request.
+
+    def begin(self, method: object) -> tuple[str, Callable[[], None]]:
+        """Count a request as active; return the method's label and what to call when the request is over."""
+        gauge = self._gauges.get(method)  # type: ignore[call-overload]
+        label, inc, dec = gauge or self._gauge(METHODS.get(method, OTHER_METHOD))  # type: ignore[call-overload]
+        inc()
+        return label, dec
+
+    def observe(
+        self, method: str, route: str, status: object, seconds: float, exemplar: dict[str, str] | None = None
+    ) -> None:
+        """Count a finished request. `status` is a number, or the three digits as text."""
+        observe = self._observers.get((method, route, status)) or self._observer(method, route, status)
+        if exemplar is None:
+            observe(seconds)
+        else:
+            observe(seconds, exemplar)
+
+    def observe_sizes(self, method: str, route: str, request_bytes: int, response_bytes: int) -> None:
+        """Count the sizes of both bodies of a finished request, in bytes."""
+        request, response = self._sizes.get((method, route)) or self._size_observers(method, route)
+        request(request_bytes)
+        response(response_bytes)
+
+    def count_exception(self, route: str, error: BaseException | None) -> None:
+        """Count an exception that the application let escape; None is one that it did not tell us."""
+        kind = "unknown" if error is None else type(error).__qualname__
+        self._exceptions.labels(self._route(route), self._errors.fold(kind)).inc()
+
+    # Event loops.
+
+    def on_loop(self, callback: Callable[[asyncio.AbstractEventLoop], None]) -> None:
+        """Call `callback` once for each running event loop that serves requests, those already seen included.
+
+        For a loop that was seen before, the call happens here and in this thread; for a new one in the loop's own thread.
+        """
+        with self._lock:
+            self._loop_callbacks.append(callback)
+            seen = [*self._loops]
+        for loop in seen:
+            callback(loop)
+
+    def see_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Announce `loop`, which is running, unless it was announced before."""
+        with self._lock:
+            if loop in self._loops:
+                return
+            self._loops.add(loop)
+            callbacks = [*self._loop_callbacks]
+        for callback in callbacks:
+            _announce(loop, callback)
+
+    # The slow way, taken once for each series.
+
+    def _gauge(self, label: str) -> tuple[str, Callable[[], None], Callable[[], None]]:
+        child = self._active.labels(label)
+        # Only known methods are kept: the others are as many as a client likes.
+        return self._gauges.setdefault(label, (label, child.inc, child.dec))
+
+    def _route(self, route: str) -> str:
+        """Return the label of a route; "unmatched" takes no place among the routes."""
+        return route if route == UNMATCHED else self._routes.fold(route)
+
+    def _observer(self, method: str, route: str, status: object) -> Observer:
+        label = self._route(route)
+        code = self._statuses.fold(status_label(status))
+        observe = self._duration.labels(method, label, code).observe
+        if label == route and code != self._statuses.other:
+            # Folded values are not kept as keys, or 100,000 routes would be 100,000 entries.
+            self._observers[method, route, status] = observe
+        return observe
+
+    def _size_observers(self, method: str, route: str) -> tuple[Observer, Observer]:
+        label = self._route(route)
+        observers = (
+            self._request_size.labels(method, label).observe,
+            self._response_size.labels(method, label).observe,
+        )
+        if label == route:
+            self._sizes[method, route] = observers
+        return observers
+
+
+def _families(buckets: Sequence[float]) -> tuple[Histogram, Gauge, Counter]:
+    return (
+        Histogram(
+            "http_server_request_duration_seconds",
+            "Duration of HTTP server requests, until the last byte of the response body was handed over.",
+            ("http_request_method", "http_route", "http_response_status_code"),
+            registry=None,
+            buckets=tuple(buckets),
+        ),
+        Gauge(
+            "http_server_active_requests",
+            "HTTP requests, and WebSocket connections, that are being served now.",
+            ("http_request_method",),
+            registry=None,
+            multiprocess_mode="livesum",
+        ),
+        Counter(
+            "http_server_exceptions_total",
+            "Exceptions that the application did not handle while it served a request.",
+            ("http_route", "error_type"),
+            registry=None,
+        ),
+    )
+
+
+def _size_families() -> tuple[Histogram, Histogram]:
+    labels = ("http_request_method", "http_route")
+    return (
+        Histogram(
+            "http_server_request_body_size_bytes",
+            "Bytes of the request body that the application read.",
+            labels,
+            registry=None,
+            buckets=SIZE_BUCKETS,
+        ),
+        Histogram(
+            "http_server_response_body_size_bytes",
+            "Bytes of the response body that the application handed over, before transfer coding.",
+            labels,
+            registry=None,
+            buckets=SIZE_BUCKETS,
+        ),
+    )
+
+
+def _announce(loop: asyncio.AbstractEventLoop, callback: Callable[[asyncio.AbstractEventLoop], None]) -> None:
+    try:
+        callback(loop)
+    except Exception as error:  # noqa: BLE001 - never into the host
+        report("announcing an event loop", error)
+
+
+def status_label(status: object) -> str:
+    """Return the label of a status: three digits, or "other" for what no HTTP status is."""
+    try:
+        code = int(status)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        return "other"
+    return str(code) if 100 <= code <= 599 else "other"  # noqa: PLR2004 - RFC 9110, section 15
+
+
+class _Default:
+    """The process-wide HTTPMetrics that a middleware without one of its own reports to; made when first asked for."""
+
+    lock = threading.Lock()
+    metrics: HTTPMetrics | None = None
+
+
+def default_metrics(**options: Any) -> HTTPMetrics:
+    """Return the HTTPMetrics of this process, made with `options` (those of HTTPMetrics) by the first call.
+
+    The exporter calls it with the settings when it starts; a middleware calls it at its first request. Whoever comes first
+    decides, since limits and buckets of a family cannot change later.
+    """
+    with _Default.lock:
+        if _Default.metrics is None:
+            _Default.metrics = HTTPMetrics(**options)
+        return _Default.metrics
