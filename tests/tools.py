@@ -36,7 +36,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], T], *, seconds: float = 30.0, what: str = "the condition", pause: float = 0.05) -> T:
+def wait_for(
+    condition: Callable[[], T], *, seconds: float = 30.0, what: str = "the condition", pause: float = 0.05
+) -> T:
     """Poll until `condition()` is truthy and return that value; fail after `seconds`, saying what did not come."""
     deadline = time.monotonic() + seconds
     while True:

@@ -108,14 +108,13 @@ class _Writer:
         children = list(family.children.values())
         if family.hidden or not self._claim(family.type, family.name):
             return
-        lines = _writer_of(metric)(family, children, self._openmetrics)
-        self._out.append(header(family, self._openmetrics))
-        self._out.extend(lines)
+        lines = [header(family, self._openmetrics), *_writer_of(metric)(family, children, self._openmetrics)]
         if created_enabled() and not self._openmetrics and family.type in ("counter", "histogram", "summary"):
             # The classic format knows `_created` only as a gauge of its own.
-            self._out.append(f"# HELP {family.name}_created {escape_help(family.documentation)}\n")
-            self._out.append(f"# TYPE {family.name}_created gauge\n")
-            self._out.extend(_created_lines(family, children))
+            lines.append(f"# HELP {family.name}_created {escape_help(family.documentation)}\n")
+            lines.append(f"# TYPE {family.name}_created gauge\n")
+            lines.extend(_created_line(family, child) for child in children)
+        self._out += lines
 
     def _foreign(self, collector: Any) -> None:
         for metric in collector.collect():
@@ -249,10 +248,6 @@ def _writer_of(metric: Metric) -> Callable[..., list[str]]:
 
 def _created_line(family: Family, child: Any) -> str:
     return f"{family.name}_created{_braces(child.label_string)} {format_float(child.created)}\n"
-
-
-def _created_lines(family: Family, children: Iterable[Any]) -> list[str]:
-    return [_created_line(family, child) for child in children]
 
 
 def _exemplar(exemplar: Exemplar) -> str:

@@ -42,9 +42,14 @@ class Summary(Metric):
         """Observe the seconds that a block or a function took: context manager and decorator."""
         return Timer(self, "observe")
 
+    @property
+    def created(self) -> float:
+        """When this series began, Unix seconds."""
+        return float(self._floats[self._at + _CREATED])
+
     def points(self) -> Iterator[Point]:
         """Yield count and sum, and when the series began if that is asked for."""
         yield Point("_count", {}, float(self._ints[self._at + _COUNT]))
         yield Point("_sum", {}, self._floats[self._at + _SUM])
         if created_enabled():
-            yield Point("_created", {}, self._floats[self._at + _CREATED])
+            yield Point("_created", {}, self.created)
