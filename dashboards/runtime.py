@@ -1,0 +1,394 @@
+"""What the interpreter and the operating system do for an instance: CPU, memory, garbage collection, threads, event loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.mixin import panels
+from runtime_exporter.mixin.panels import Query, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EACH = "job, instance"
+
+
+def dashboard(config: Mapping[str, Any]) -> Any:
+    """Return the dashboard about the runtime of the instances chosen."""
+    scope, alerts = Scope.of(config), config["alerts"]
+    return panels.dashboard(
+        config,
+        "runtime",
+        title="Runtime",
+        description="Why an instance is slow, large or stuck: its CPU, memory, garbage collection, threads and event loop. "
+        "Lines are instances; areas are the sum of all instances chosen.",
+        subject="python_info",
+        rows=[
+            panels.row("", *_now(scope, alerts)),
+            panels.row("CPU", *_cpu(scope, alerts)),
+            panels.row("Memory", *_memory(scope)),
+            panels.row("Garbage collection", *_garbage(scope, alerts)),
+            panels.row("Threads", *_threads(scope)),
+            panels.row("Event loop (asyncio)", *_event_loop(scope, alerts), collapsed=True),
+            panels.row("Operating system", *_system(scope), collapsed=True),
+            panels.row("Host", *_host(scope), collapsed=True),
+        ],
+    )
+
+
+def _now(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+    memory, fds = alerts["memoryNearLimit"], alerts["fdExhaustion"]
+    cpu = f"{scope.rate('process_cpu_seconds_total')} / {scope.select('process_cpu_limit_cores')}"
+    rss = f"{scope.select('process_resident_memory_bytes')} / {scope.select('process_memory_limit_bytes')}"
+    return [
+        panels.stat(
+            "Python",
+            "Implementation and version of the interpreters. Two of them at once: a rollout is under way, or was forgotten half way.",
+            Query(
+                f"count by (implementation, version) ({scope.select('python_info')})", "{{implementation}} {{version}}"
+            ),
+            unit="none",
+            text="name",
+            sparkline=False,
+        ),
+        panels.stat(
+            "Youngest process",
+            "How long the instance that started last has been running. Shorter than you expect: it was restarted.",
+            Query(f"min(time() - {scope.select('process_start_time_seconds')})"),
+            unit="s",
+            sparkline=False,
+        ),
+        panels.stat(
+            "Restarts",
+            "How often the processes began anew within the time range.",
+            Query(f"sum(changes({scope.select('process_start_time_seconds')}[$__range]))"),
+            unit="none",
+            decimals=0,
+            thresholds=panels.steps("green", (1, "yellow"), (alerts["restarting"]["restarts"] + 1, "red")),
+            sparkline=False,
+        ),
+        panels.stat(
+            "CPU of limit",
+            "The instance that is nearest to its CPU limit (cgroup). From 100 % on it is throttled.",
+            Query(f"max({cpu})"),
+            unit="percentunit",
+            thresholds=panels.steps("green", (0.8, "yellow"), (1, "red")),
+            nothing="no limit",
+        ),
+        panels.stat(
+            "Memory of limit",
+            "The instance that is nearest to its memory limit (cgroup or rlimit), where the kernel kills it. Red from the ratio of RuntimeMemoryNearLimit.",
+            Query(f"max({rss})"),
+            unit="percentunit",
+            thresholds=panels.steps("green", (memory["prediction"]["ratio"], "yellow"), (memory["ratio"], "red")),
+            nothing="no limit",
+        ),
+        panels.stat(
+            "Descriptors of limit",
+            "The instance that is nearest to its limit of open files and sockets. Red from the ratio of RuntimeFdExhaustion.",
+            Query(f"max({scope.select('process_open_fds')} / {scope.select('process_max_fds')})"),
+            unit="percentunit",
+            thresholds=panels.steps("green", (fds["prediction"]["ratio"], "yellow"), (fds["ratio"], "red")),
+        ),
+    ]
+
+
+def _cpu(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+    throttled = panels.ratio(scope.rate("process_cpu_throttled_periods_total"), scope.rate("process_cpu_periods_total"))
+    return [
+        panels.timeseries(
+            "CPU and its limit",
+            "Cores that each instance uses, and the cores that it may use. A flat line at 1.0 is one interpreter held by its GIL.",
+            Query(scope.sum_by(EACH, scope.rate("process_cpu_seconds_total")), scope.per_instance),
+            Query(scope.sum_by(EACH, scope.select("process_cpu_limit_cores")), f"{scope.per_instance} limit"),
+            unit="short",
+            axis="cores",
+            overrides=[panels.line(" limit$", "red")],
+        ),
+        panels.timeseries(
+            "CPU by mode",
+            "Where the CPU time goes. Much of it in system: many small system calls, page faults, or memory given back and asked for again.",
+            Query(f"sum by (mode) ({scope.rate('process_cpu_mode_seconds_total')})", "{{mode}}"),
+            unit="short",
+            axis="cores",
+            stacked=True,
+        ),
+        panels.timeseries(
+            "CPU by thread group",
+            "Which threads use the CPU, from the kernel's thread clocks. A group is a thread's name without its numbers.",
+            Query(f"sum by (group) ({scope.rate('process_thread_cpu_seconds_total')})", "{{group}}"),
+            unit="short",
+            axis="cores",
+            stacked=True,
+        ),
+        panels.timeseries(
+            "Throttled periods",
+            "The share of the scheduler's periods in which the cgroup had used up its CPU and stood still. The line is the ratio of RuntimeCpuThrottled.",
+            Query(throttled, scope.per_instance),
+            unit="percentunit",
+            maximum=1,
+            thresholds=panels.steps("green", (alerts["cpuThrottled"]["ratio"], "red")),
+            width=12,
+        ),
+        panels.timeseries(
+            "Throttled time",
+            "Seconds per second that threads of the cgroup waited for CPU they were not allowed: it becomes latency.",
+            Query(scope.sum_by(EACH, scope.rate("process_cpu_throttled_seconds_total")), scope.per_instance),
+            unit="s",
+            width=12,
+        ),
+    ]
+
+
+def _memory(scope: Scope) -> list[panels.Panel]:
+    def sums(**metrics: str) -> list[Query]:
+        return [Query(f"sum({scope.select(metric)})", legend.replace("_", " ")) for legend, metric in metrics.items()]
+
+    return [
+        panels.timeseries(
+            "Resident memory",
+            "Memory of each instance, the most it ever had, and its limit. A floor that rises in a straight line for hours is a leak; a step is not.",
+            Query(scope.select("process_resident_memory_bytes"), scope.per_instance),
+            Query(scope.select("process_resident_memory_peak_bytes"), f"{scope.per_instance} peak"),
+            Query(scope.select("process_memory_limit_bytes"), f"{scope.per_instance} limit"),
+            unit="bytes",
+            overrides=[panels.line(" peak$", "text"), panels.line(" limit$", "red")],
+        ),
+        panels.timeseries(
+            "Resident memory by kind",
+            "What the resident memory is: anonymous (heaps, stacks: where leaks grow), mapped files, memory shared with others.",
+            *sums(
+                anonymous="process_resident_memory_anon_bytes",
+                files="process_resident_memory_file_bytes",
+                shared="process_resident_memory_shared_bytes",
+            ),
+            unit="bytes",
+            stacked=True,
+        ),
+        panels.timeseries(
+            "Proportional, swapped and stack memory",
+            "PSS counts a page shared by n processes as 1/n of a page, so prefork workers add up to the truth. Swap in use makes everything slow.",
+            *sums(
+                proportional="process_proportional_memory_bytes",
+                swap="process_swap_bytes",
+                stacks="process_stack_bytes",
+            ),
+            unit="bytes",
+        ),
+        panels.timeseries(
+            "Native heap (malloc)",
+            "What C code and large objects got from malloc. Much that is free but kept is fragmentation: memory is not given back although nothing leaks.",
+            *sums(in_use="process_malloc_inuse_bytes", free_but_kept="process_malloc_free_bytes"),
+            unit="bytes",
+            stacked=True,
+        ),
+        panels.timeseries(
+            "Allocated blocks",
+            "Blocks of Python's own allocator. It has no noise from caches of the kernel: a slope here is a leak of Python objects.",
+            Query(scope.select("python_allocated_blocks"), scope.per_instance),
+            unit="short",
+            axis="blocks",
+        ),
+        panels.timeseries(
+            "Objects by type",
+            "An estimate, from samples, of how many objects of each type there are. The type that grows is what leaks.",
+            Query(f"sum by (type) ({scope.select('python_object_types')})", "{{type}}"),
+            unit="short",
+            axis="objects",
+        ),
+    ]
+
+
+def _garbage(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+    buckets = f"sum by (generation, le) ({scope.rate('python_gc_duration_seconds_bucket')})"
+    return [
+        panels.timeseries(
+            "Time in garbage collection",
+            "The share of wall time in which each instance stands still for the collector. The line is the ratio of RuntimeGcPressure.",
+            Query(scope.sum_by(EACH, scope.rate("python_gc_duration_seconds_sum")), scope.per_instance),
+            unit="percentunit",
+            thresholds=panels.steps("green", (alerts["gcPressure"]["ratio"], "red")),
+        ),
+        panels.timeseries(
+            "Collector pauses",
+            "How long one collection stops the program, the median and the longest of 100. The oldest generation's pauses grow with the number of live objects.",
+            Query(panels.quantile(0.5, buckets), "generation {{generation}} p50"),
+            Query(panels.quantile(0.99, buckets), "generation {{generation}} p99"),
+            unit="s",
+        ),
+        panels.timeseries(
+            "Collections",
+            "Collections per second by generation. Many of the oldest: cyclic garbage is made faster than it dies young.",
+            Query(f"sum by (generation) ({scope.rate('python_gc_collections_total')})", "generation {{generation}}"),
+            unit="cps",
+        ),
+        panels.timeseries(
+            "Objects in the collector",
+            "Objects that the collector tracks, by generation. The oldest one's growth is a leak of containers.",
+            Query(f"sum by (generation) ({scope.select('python_gc_objects')})", "generation {{generation}}"),
+            unit="short",
+            axis="objects",
+            width=12,
+        ),
+        panels.timeseries(
+            "Cyclic garbage",
+            "Objects per second that only the collector could free, and those that it could not free at all, which are lost for good.",
+            Query(
+                f"sum by (generation) ({scope.rate('python_gc_objects_collected_total')})",
+                "generation {{generation}} collected",
+            ),
+            Query(f"sum({scope.rate('python_gc_objects_uncollectable_total')})", "uncollectable"),
+            unit="cps",
+            width=12,
+            overrides=[panels.colored("^uncollectable$", "red")],
+        ),
+    ]
+
+
+def _threads(scope: Scope) -> list[panels.Panel]:
+    wait = f"sum by (le) ({scope.rate('python_gil_wait_seconds_bucket')})"
+    return [
+        panels.timeseries(
+            "Threads",
+            "Threads of the operating system in each instance. A staircase that never comes down is a thread leak.",
+            Query(scope.select("process_num_threads"), scope.per_instance),
+            unit="short",
+            axis="threads",
+            width=6,
+        ),
+        panels.timeseries(
+            "Threads by group",
+            "Python's threads by group: the group that grows is started somewhere and never ends.",
+            Query(f"sum by (group) ({scope.select('python_threads')})", "{{group}}"),
+            unit="short",
+            axis="threads",
+            width=6,
+            stacked=True,
+        ),
+        panels.timeseries(
+            "Oldest thread by group",
+            "The age of each group's oldest thread. Workers that should be done in seconds and are hours old hang.",
+            Query(f"max by (group) ({scope.select('python_thread_oldest_age_seconds')})", "{{group}}"),
+            unit="s",
+            width=6,
+        ),
+        panels.timeseries(
+            "Threads started",
+            "New threads per second. A thread for each request costs more than a pool.",
+            Query(scope.sum_by(EACH, scope.rate("python_threads_started_total")), scope.per_instance),
+            unit="cps",
+            width=6,
+        ),
+        panels.timeseries(
+            "Wait for the GIL",
+            "How late a thread that only wanted to wake up got the interpreter. Many milliseconds: other threads hold the GIL, more threads will not help.",
+            Query(panels.quantile(0.5, wait), "p50"),
+            Query(panels.quantile(0.99, wait), "p99"),
+            unit="s",
+            width=12,
+        ),
+        panels.timeseries(
+            "Uncaught exceptions",
+            "Exceptions that nobody caught, by type and where they ended: a thread, the main program, or a place that cannot raise. Empty is healthy.",
+            Query(f"sum by (type, origin) ({scope.rate('python_exceptions_total')})", "{{type}} in {{origin}}"),
+            unit="cps",
+            width=12,
+        ),
+    ]
+
+
+def _event_loop(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+    lag = scope.sum_by(f"{EACH}, le", scope.rate("python_asyncio_loop_lag_seconds_bucket"))
+    return [
+        panels.timeseries(
+            "Event loop lag",
+            "How late the event loop runs what is due, the median and the worst of 100. Something blocks the loop: a slow call without await.",
+            Query(panels.quantile(0.5, lag), f"{scope.per_instance} p50"),
+            Query(panels.quantile(0.99, lag), f"{scope.per_instance} p99"),
+            unit="s",
+        ),
+        panels.timeseries(
+            "Event loop lateness",
+            "Seconds of lateness per second. The line is the ratio of RuntimeEventLoopBlocked.",
+            Query(scope.sum_by(EACH, scope.rate("python_asyncio_loop_lag_seconds_sum")), scope.per_instance),
+            unit="percentunit",
+            thresholds=panels.steps("green", (alerts["eventLoopBlocked"]["ratio"], "red")),
+        ),
+        panels.timeseries(
+            "Tasks by coroutine",
+            "Tasks that are alive, by the coroutine they run. One that only grows is created and never awaited to its end.",
+            Query(f"sum by (coroutine) ({scope.select('python_asyncio_tasks')})", "{{coroutine}}"),
+            unit="short",
+            axis="tasks",
+            stacked=True,
+        ),
+    ]
+
+
+def _system(scope: Scope) -> list[panels.Panel]:
+    return [
+        panels.timeseries(
+            "Open file descriptors",
+            "Open files and sockets, and the limit. At the limit nothing can be opened and no connection accepted.",
+            Query(scope.select("process_open_fds"), scope.per_instance),
+            Query(scope.select("process_max_fds"), f"{scope.per_instance} limit"),
+            unit="short",
+            axis="descriptors",
+            overrides=[panels.line(" limit$", "red")],
+        ),
+        panels.timeseries(
+            "Page faults",
+            "Major ones wait for the disk: memory is short. Many minor ones: memory is given back and taken again all the time.",
+            Query(f"sum by (kind) ({scope.rate('process_page_faults_total')})", "{{kind}}"),
+            unit="cps",
+        ),
+        panels.timeseries(
+            "Context switches",
+            "Involuntary: more threads want to run than there are cores. Voluntary: waiting for input, locks or the GIL.",
+            Query(f"sum by (kind) ({scope.rate('process_context_switches_total')})", "{{kind}}"),
+            unit="cps",
+        ),
+        panels.timeseries(
+            "Disk input and output",
+            "Bytes per second that really went from and to the disk, not to the page cache.",
+            Query(f"sum({scope.rate('process_io_read_bytes_total')})", "read"),
+            Query(f"sum({scope.rate('process_io_write_bytes_total')})", "written"),
+            unit="binBps",
+            width=12,
+        ),
+        panels.timeseries(
+            "Virtual memory",
+            "Address space of each instance. It matters only under a limit of address space; growth without resident memory is reserved, not used.",
+            Query(scope.select("process_virtual_memory_bytes"), scope.per_instance),
+            unit="bytes",
+            width=12,
+        ),
+    ]
+
+
+def _host(scope: Scope) -> list[panels.Panel]:
+    idle = f"{EACH}, cpu", scope.rate("host_cpu_seconds_total", 'mode=~"idle|iowait"')
+    available = f"{scope.select('host_memory_available_bytes')} / {scope.select('host_memory_total_bytes')}"
+    return [
+        panels.timeseries(
+            "Busy cores of the host",
+            "How busy each core is, whoever uses it. One core at 100 % and the others idle: a single interpreter is the bottleneck.",
+            Query(f"clamp_min(1 - {scope.sum_by(*idle)}, 0)", f"{scope.per_instance} core {{{{cpu}}}}"),
+            unit="percentunit",
+            maximum=1,
+        ),
+        panels.timeseries(
+            "Load of the host",
+            "Tasks that run or wait to run, averaged over a minute. Above the number of cores, some wait.",
+            Query(scope.select("host_load1"), scope.per_instance),
+            unit="short",
+            axis="tasks",
+        ),
+        panels.timeseries(
+            "Available memory of the host",
+            "The share of the host's memory that could still be had without swapping. Near 0 the kernel kills processes.",
+            Query(available, scope.per_instance),
+            unit="percentunit",
+            maximum=1,
+        ),
+    ]

@@ -1,0 +1,295 @@
+"""The dashboards' house style, and the only place that knows grafanalib: a dashboard says what it shows, this module how it looks.
+
+Every panel takes a title, a description (what it answers, what to do about it) and a unit. Its queries are PromQL text,
+written with `Scope`. A dashboard is a list of rows; panels flow through Grafana's 24 columns in the order written.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.errors import MissingExtraError
+from runtime_exporter.mixin import grid
+from runtime_exporter.mixin.annotations import events
+from runtime_exporter.mixin.duration import seconds
+from runtime_exporter.mixin.fields import (
+    NEUTRAL,
+    Column,
+    Step,
+    colored,
+    column_override,
+    joined,
+    line,
+    steps,
+    value_mappings,
+)
+from runtime_exporter.mixin.grafana import DATASOURCE, clean_dashboard
+from runtime_exporter.mixin.red import Requests, budget_left, error_budget_steps, latency_steps
+from runtime_exporter.mixin.scope import Scope, quantile, ratio
+from runtime_exporter.mixin.targets import Query, targets
+from runtime_exporter.mixin.variables import Variable, template_variables
+
+try:
+    import attr
+    from grafanalib import core
+except ImportError as error:
+    raise MissingExtraError("mixin", module="grafanalib") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "Column", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
+    "error_budget_steps", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
+    "state_timeline", "steps", "table", "timeseries", "to_json",
+]  # fmt: skip
+
+# Grafana 10 and 11 write 39, later versions migrate it. grafanalib's own 12 makes Grafana throw graphTooltip away.
+SCHEMA_VERSION = 39
+
+Panel = Any  # a panel of grafanalib, which is not typed
+
+
+@dataclass(frozen=True)
+class Row:
+    """A titled row of panels; collapsed, its queries only run when it is opened. Without a title it is just the panels."""
+
+    title: str
+    panels: tuple[Panel, ...]
+    collapsed: bool = False
+
+
+def row(title: str, *panels: Panel, collapsed: bool = False) -> Row:
+    """Return a row of a dashboard."""
+    return Row(title, panels, collapsed)
+
+
+def timeseries(
+    title: str,
+    description: str,
+    *queries: Query,
+    unit: str,
+    width: int = 8,
+    height: int = 8,
+    stacked: bool = False,
+    minimum: int | None = 0,
+    maximum: int | None = None,
+    axis: str = "",
+    thresholds: tuple[Step, ...] = NEUTRAL,
+    overrides: Sequence[Mapping[str, Any]] = (),
+) -> Panel:
+    """Return lines over time, or areas on each other; thresholds beyond the base colour are drawn as dashed lines."""
+    return core.TimeSeries(
+        **_common(title, description, queries, width, height),
+        axisLabel=axis,
+        fillOpacity=30 if stacked else 8,
+        legendDisplayMode="table",
+        legendCalcs=["lastNotNull", "max"],
+        overrides=list(overrides),
+        showPoints="never",
+        stacking={"group": "A", "mode": "normal" if stacked else "none"},
+        thresholds=list(thresholds),
+        thresholdsStyleMode="dashed" if len(thresholds) > 1 else "off",
+        tooltipMode="multi",
+        tooltipSort="desc",
+        unit=unit,
+        valueMin=minimum,
+        valueMax=maximum,
+        extraJson={"options": {"legend": {"showLegend": True, "sortBy": "Last *", "sortDesc": True}}},
+    )
+
+
+def stat(
+    title: str,
+    description: str,
+    query: Query,
+    *,
+    unit: str,
+    width: int = 4,
+    height: int = 4,
+    thresholds: tuple[Step, ...] = NEUTRAL,
+    text: str = "auto",
+    decimals: int | None = None,
+    nothing: str = "no data",
+    sparkline: bool = True,
+) -> Panel:
+    """Return one figure, the latest; `text` is "name" where the series' name says it all, `nothing` what stands there without data."""
+    return core.Stat(
+        **_common(title, description, [query], width, height, instant=not sparkline),
+        color={"mode": "thresholds"},
+        colorMode="value",
+        decimals=decimals,
+        format=unit,
+        graphMode="area" if sparkline else "none",
+        noValue=nothing,
+        reduceCalc="lastNotNull",
+        textMode=text,
+        thresholds=list(thresholds),
+    )
+
+
+def table(
+    title: str,
+    description: str,
+    *columns: Column,
+    sort: str,
+    width: int = 24,
+    height: int = 9,
+    nothing: str = "no data",
+) -> Panel:
+    """Return a table of instant queries, one line for each set of labels, the largest values of the column `sort` first."""
+    values = [column for column in columns if column.expr]
+    return core.Table(
+        **_common(
+            title, description, [Query(column.expr) for column in values], width, height, instant=True, form="table"
+        ),
+        filterable=True,
+        overrides=[column_override(column) for column in columns],
+        sortBy=[core.TableSortByField(displayName=sort, desc=True)],
+        thresholds=list(NEUTRAL),
+        transformations=joined(columns),
+        unit="none",
+        extraJson={"fieldConfig": {"defaults": {"noValue": nothing}}, "options": {"cellHeight": "sm"}},
+    )
+
+
+def heatmap(title: str, description: str, query: Query, *, unit: str, width: int = 12, height: int = 9) -> Panel:
+    """Return the distribution over time of a histogram: `query` gives its buckets, summed by le."""
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {
+            "mode": "scheme",
+            "scheme": "Oranges",
+            "exponent": 0.5,
+            "steps": 64,
+            "reverse": False,
+            "fill": "dark-orange",
+        },
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
+    }
+    return core.Heatmap(
+        **_common(title, description, [query], width, height, form="heatmap"),
+        thresholds=list(NEUTRAL),
+        extraJson={"options": options, "fieldConfig": {"defaults": {"unit": unit}, "overrides": []}},
+    )
+
+
+def state_timeline(
+    title: str,
+    description: str,
+    query: Query,
+    *,
+    states: Mapping[str, tuple[str, str]],
+    width: int = 12,
+    height: int = 8,
+    nothing: str = "no data",
+) -> Panel:
+    """Return one coloured band a series; `states` names each value: {"1": ("firing", "red")}."""
+    return core.StateTimeline(
+        **_common(title, description, [query], width, height),
+        mappings=value_mappings(states),
+        showValue="never",
+        thresholds=list(NEUTRAL),
+        tooltipMode="single",
+        extraJson={
+            "fieldConfig": {"defaults": {"unit": "none", "noValue": nothing}},
+            "options": {"legend": {"showLegend": True}},
+        },
+    )
+
+
+def dashboard(
+    config: Mapping[str, Any],
+    name: str,
+    *,
+    title: str,
+    description: str,
+    subject: str,
+    rows: Sequence[Row],
+    variables: Sequence[Variable] = (),
+) -> Any:
+    """Return a dashboard of the mixin: `name` is its key in `dashboardUids`, `subject` the metric whose jobs can be chosen."""
+    scope = Scope.of(config)
+    return core.Dashboard(
+        annotations=core.Annotations(list=events(scope)),
+        description=description,
+        editable=False,
+        graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
+        links=[_link_to_siblings(config["dashboardTags"])],
+        panels=_placed(rows),
+        refresh=config["dashboardRefresh"],
+        schemaVersion=SCHEMA_VERSION,
+        tags=list(config["dashboardTags"]),
+        templating=core.Templating(list=template_variables(config, scope, subject, variables)),
+        time=core.Time(config["dashboardPeriod"], "now"),
+        timezone=config["dashboardTimezone"],
+        title=config["dashboardNamePrefix"] + title,
+        uid=config["dashboardUids"][name],
+    ).auto_panel_ids()
+
+
+def to_json(board: Any) -> dict[str, Any]:
+    """Return a dashboard as plain data in today's format of Grafana."""
+    encoded = json.dumps(board, default=lambda item: item.to_json_data())
+    return clean_dashboard(json.loads(encoded))
+
+
+def _common(
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    width: int,
+    height: int,
+    *,
+    instant: bool = False,
+    form: str = "time_series",
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "description": description,
+        "dataSource": DATASOURCE,
+        "targets": targets(queries, instant=instant, form=form),
+        "gridPos": core.GridPos(h=height, w=width, x=0, y=0),
+    }
+
+
+def _link_to_siblings(tags: Sequence[str]) -> Any:
+    return core.DashboardLink(
+        asDropdown=False,
+        icon="dashboard",
+        includeVars=True,
+        keepTime=True,
+        tags=list(tags[:1]),
+        title="",
+        tooltip="",
+        type="dashboards",
+    )
+
+
+def _placed(rows: Sequence[Row]) -> list[Panel]:
+    """Give every panel its place: rows below each other, panels of a row from left to right."""
+    placed, top = [], 0
+    for each in rows:
+        header = 1 if each.title else 0
+        places = list(grid.flow([grid.Size(panel.gridPos.w, panel.gridPos.h) for panel in each.panels], top + header))
+        members = [_at(panel, place) for panel, place in zip(each.panels, places, strict=True)]
+        if each.title:
+            inside = members if each.collapsed else []
+            here = core.GridPos(h=1, w=grid.COLUMNS, x=0, y=top)
+            placed.append(core.RowPanel(title=each.title, collapsed=each.collapsed, panels=inside, gridPos=here))
+        placed += [] if each.collapsed else members
+        top = top + header if each.collapsed else grid.bottom(places, top + header)
+    return placed
+
+
+def _at(panel: Panel, place: grid.Place) -> Panel:
+    return attr.evolve(panel, gridPos=core.GridPos(h=place.size.height, w=place.size.width, x=place.x, y=place.y))

@@ -1,0 +1,102 @@
+"""PromQL under a dashboard's variables: which series a panel selects, and by which labels it adds them up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The mixin's default selector. `job=~"$job"` implies it, so it would only make each query longer.
+EVERY_JOB = 'job=~".+"'
+
+CHOICES = ("cluster", "namespace", "job")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The series that the user chose in a dashboard: the mixin's selector and the variables cluster, namespace, job, instance.
+
+    Every aggregation by job or instance keeps the cluster and the namespace: two clusters may run a job of one name.
+    """
+
+    selector: str
+    cluster_label: str
+    namespace_label: str
+    multi_cluster: bool
+    namespaces: bool
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Scope:
+        """Read the scope from the mixin's evaluated `_config`."""
+        return cls(
+            selector=config["selector"],
+            cluster_label=config["clusterLabel"],
+            namespace_label=config["namespaceLabel"],
+            multi_cluster=config["showMultiCluster"],
+            namespaces=config["showNamespace"],
+        )
+
+    @property
+    def per_job(self) -> str:
+        """A legend that tells jobs apart."""
+        return f"{self._place}{{{{job}}}}"
+
+    @property
+    def per_instance(self) -> str:
+        """A legend that tells instances apart."""
+        return f"{self._place}{{{{instance}}}}"
+
+    @property
+    def _place(self) -> str:
+        shown = [(self.cluster_label, self.multi_cluster), (self.namespace_label, self.namespaces)]
+        return "".join(f"{{{{{label}}}}} " for label, is_shown in shown if is_shown)
+
+    @property
+    def _own_matchers(self) -> list[str]:
+        labels = (self.cluster_label, self.namespace_label, "job")
+        chosen = [f'{label}=~"${choice}"' for label, choice in zip(labels, CHOICES, strict=True)]
+        return chosen if self.selector in {"", EVERY_JOB} else [self.selector, *chosen]
+
+    def select(self, metric: str, *matchers: str) -> str:
+        """Return the selector of a metric's chosen series; `matchers` are further ones, as 'mode="user"'."""
+        return self._series(metric, 'instance=~"$instance"', *matchers)
+
+    def narrowed(self, metric: str, depth: int) -> str:
+        """Return the selector of a metric by the first `depth` choices (cluster, namespace, job): what the next one can be."""
+        fixed = len(self._own_matchers) - len(CHOICES)
+        return f"{metric}{{{', '.join(self._own_matchers[: fixed + depth])}}}"
+
+    def alerts(self, *matchers: str) -> str:
+        """Return the selector of ALERTS for the chosen instances, and for their jobs as a whole: those alerts have no instance."""
+        return self._series("ALERTS", 'instance=~"$instance|"', *matchers)
+
+    def of_job(self, metric: str, *matchers: str) -> str:
+        """Return the selector of a recorded series that is kept for a job as a whole, without an instance."""
+        return self._series(metric, *matchers)
+
+    def _series(self, metric: str, *matchers: str) -> str:
+        return f"{metric}{{{', '.join([*self._own_matchers, *matchers])}}}"
+
+    def rate(self, counter: str, *matchers: str) -> str:
+        """Return the per-second rate of a counter's chosen series."""
+        return f"rate({self.select(counter, *matchers)}[$__rate_interval])"
+
+    def sum_by(self, labels: str, expression: str) -> str:
+        """Add up by `labels` ("job", "job, instance", "job, le"), keeping cluster and namespace."""
+        return f"sum by ({self.cluster_label}, {self.namespace_label}, {labels}) ({expression})"
+
+    def max_by(self, labels: str, expression: str) -> str:
+        """Take the largest by `labels`, keeping cluster and namespace."""
+        return f"max by ({self.cluster_label}, {self.namespace_label}, {labels}) ({expression})"
+
+
+def ratio(numerator: str, denominator: str) -> str:
+    """Divide, leaving out what would be divided by zero instead of drawing NaN."""
+    return f"{numerator} / ({denominator} > 0)"
+
+
+def quantile(level: float, buckets: str) -> str:
+    """Estimate a quantile in the histogram's unit from rates of buckets, summed by le; without observations nothing comes out."""
+    return f"histogram_quantile({level}, {buckets}) >= 0"  # the comparison drops NaN
