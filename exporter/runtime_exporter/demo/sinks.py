@@ -118,6 +118,8 @@ class MailSink:
                 enable_SMTPUTF8=True,
                 authenticator=authenticate,
                 auth_require_tls=False,
+                # aiosmtpd's LOGIN asks "User Name", which Go's clients do not answer; PLAIN they all speak.
+                auth_exclude_mechanism=["LOGIN"],
             )
 
         loop = asyncio.new_event_loop()

@@ -1,0 +1,79 @@
+// alertmanager.yml as an object, from the same `_config` as the rules. Holds no secret: those are read from files.
+//
+// A severity is a receiver of its own, so that what it does is seen in one place; a channel that is switched off leaves
+// nothing behind, and a receiver without channels tells nobody. Valid for Alertmanager 0.25 and newer.
+local receivers = import 'receivers.libsonnet';
+
+// A matcher as Alertmanager's classic and its UTF-8 parser both read it.
+local quoted(value) = std.strReplace(std.strReplace(value, '\\', '\\\\'), '"', '\\"');
+local is(label, value) = '%s="%s"' % [label, quoted(value)];
+local isNot(label, value) = '%s!="%s"' % [label, quoted(value)];
+local matches(label, pattern) = '%s=~"%s"' % [label, quoted(pattern)];
+
+local route(config, severity) = {
+  local settings = config.alertmanager[severity],
+  receiver: severity,
+  matchers: [is('severity', severity)],
+  repeat_interval: settings.repeatInterval,
+};
+
+// Infos come as one message per job, at their own pace.
+local digest(config) = route(config, 'info') {
+  group_by: [config.clusterLabel, config.namespaceLabel, 'job'],
+  group_interval: config.alertmanager.info.groupInterval,
+};
+
+// Its own pace, and a repetition at every beat: with repeat_interval equal to group_interval every second one is skipped,
+// because the last one is then a moment younger than the interval.
+local heartbeat(config) = {
+  receiver: 'watchdog',
+  matchers: [is('alertname', 'Watchdog')],
+  group_wait: '0s',
+  group_interval: config.alertmanager.watchdog.interval,
+  repeat_interval: '1s',
+};
+
+local routes(config) = {
+  // What has no known severity is nobody's to drop.
+  receiver: 'warning',
+  group_by: [config.clusterLabel, config.namespaceLabel] + config.alertmanager.groupBy,
+  group_wait: config.alertmanager.groupWait,
+  group_interval: config.alertmanager.groupInterval,
+  repeat_interval: config.alertmanager.warning.repeatInterval,
+  routes: [
+    heartbeat(config),
+    { receiver: 'null', matchers: [is('severity', 'none')] },
+    route(config, 'critical'),
+    route(config, 'warning'),
+    digest(config),
+  ],
+};
+
+// Labels that are missing on both sides count as equal. Hence every rule names, by matchers, the labels that both sides
+// must have; what `equal` lists beyond those may be missing on both, and then rightly agrees.
+local inhibitions(config) =
+  local settings = config.alertmanager.inhibit;
+  local place = [config.clusterLabel, config.namespaceLabel];
+  local ours = [matches('alertname', settings.alerts), isNot('job', '')];
+  local perInstance = ours + [isNot('instance', '')];
+  [
+    {
+      source_matchers: [is('severity', 'critical')] + ours,
+      target_matchers: [matches('severity', 'warning|info')] + ours,
+      equal: ['alertname'] + place + settings.labels,
+    },
+    // Nothing else is worth saying of a process that is gone.
+    {
+      source_matchers: [is('alertname', 'RuntimeTargetDown'), isNot('job', ''), isNot('instance', '')],
+      target_matchers: [isNot('alertname', 'RuntimeTargetDown')] + perInstance,
+      equal: place + ['job', 'instance'],
+    },
+  ];
+
+function(config) {
+  global: { resolve_timeout: config.alertmanager.resolveTimeout },
+  templates: config.alertmanager.templates,
+  route: routes(config),
+  inhibit_rules: inhibitions(config),
+  receivers: receivers(config.alertmanager),
+}

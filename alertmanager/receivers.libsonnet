@@ -1,0 +1,86 @@
+// What each receiver sends: the channels of its severity that are switched on. The texts are in templates/.
+local text(name) = '{{ template "runtime_exporter.%s" . }}' % name;
+local orElse(value, default) = if value == '' then default else value;
+
+local bearer(credentialsFile) =
+  if credentialsFile == '' then {}
+  else { http_config: { authorization: { type: 'Bearer', credentials_file: credentialsFile } } };
+
+// Colour, title and buttons. A field is never empty, and each button has a link, whatever an alert lacks.
+local slack(settings, severity) = {
+  api_url_file: settings.slack.apiUrlFile,
+  channel: orElse(severity.slackChannel, settings.slack.channel),
+  send_resolved: settings.slack.sendResolved,
+  color: text('slack.color'),
+  title: text('slack.title'),
+  title_link: text('group_url'),
+  fallback: text('slack.fallback'),
+  text: text('slack.text'),
+  footer: text('slack.footer'),
+  mrkdwn_in: ['text', 'fields'],
+  fields: [
+    { title: text('slack.%s_title' % field), value: text('slack.%s' % field), short: true }
+    for field in ['service', 'instance', 'since', 'state']
+  ],
+  actions: [
+    { type: 'button', text: text('slack.%s_button' % link), url: text('slack.%s_url' % link) }
+    for link in ['runbook', 'dashboard', 'query', 'silence']
+  ],
+};
+
+local demandsTls(email) =
+  local answers = { always: true, never: false, auto: email.authUsername != '' };
+  if std.objectHas(answers, email.tls) then answers[email.tls]
+  else error "alertmanager.email.tls: '%s' is not 'always', 'never' or 'auto'" % email.tls;
+
+local login(email) =
+  if email.authUsername == '' then {}
+  else { auth_username: email.authUsername, auth_password_file: email.authPasswordFile };
+
+local email(settings, severity) = {
+  local channel = settings.email,
+  to: orElse(severity.emailTo, channel.to),
+  from: channel.from,
+  smarthost: channel.smarthost,
+  hello: channel.hello,
+  require_tls: demandsTls(channel),
+  send_resolved: channel.sendResolved,
+  headers: {
+    Subject: text('email.subject'),
+    // RFC 3834: no out-of-office reply goes back to the sender.
+    'Auto-Submitted': 'auto-generated',
+    Importance: text('email.importance'),
+  },
+  html: text('email.html'),
+  text: text('email.text'),
+} + login(settings.email);
+
+local webhook(settings) = {
+  url: settings.url,
+  max_alerts: settings.maxAlerts,
+  send_resolved: settings.sendResolved,
+} + bearer(settings.credentialsFile);
+
+local deadMansSwitch(settings) = {
+  url: settings.url,
+  send_resolved: false,
+} + bearer(settings.credentialsFile);
+
+// A receiver with the channels that are on; a channel without configurations has no key at all.
+local receiver(name, channels) = { name: name } + { [key]: channels[key] for key in std.objectFields(channels) if channels[key] != [] };
+
+local forSeverity(settings, name) =
+  local severity = settings[name];
+  receiver(name, {
+    slack_configs: if severity.slack && settings.slack.enabled then [slack(settings, severity)] else [],
+    email_configs: if severity.email && settings.email.enabled then [email(settings, severity)] else [],
+    webhook_configs: if severity.webhook && settings.webhook.url != '' then [webhook(settings.webhook)] else [],
+  });
+
+function(settings) [
+  forSeverity(settings, 'critical'),
+  forSeverity(settings, 'warning'),
+  forSeverity(settings, 'info'),
+  receiver('watchdog', { webhook_configs: if settings.watchdog.url != '' then [deadMansSwitch(settings.watchdog)] else [] }),
+  receiver('null', {}),
+]
