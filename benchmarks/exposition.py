@@ -1,0 +1,64 @@
+"""What a scrape of many series costs, beside prometheus_client."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import prometheus_client as peer
+
+from benchmarks.harness import ratio, rounds
+from runtime_exporter import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "http_server_request_duration_seconds"
+LABELS = ["http_request_method", "http_route", "http_response_status_code"]
+
+
+def histograms(library: Any, series: int) -> Any:
+    """Return a registry of `library` with histograms of 17 series a child (15 buckets, count, sum)."""
+    registry = metrics.CollectorRegistry()
+    histogram = library.Histogram(NAME, "Duration.", LABELS, registry=registry)
+    numbers = random.Random(1)
+    for number in range(series // 17):
+        child = histogram.labels("GET", f"/api/v1/items/{number}", "200")
+        for _ in range(3):
+            child.observe(numbers.expovariate(3))
+    return registry
+
+
+def counters(library: Any, series: int) -> Any:
+    """Return a registry of `library` with a counter of as many children."""
+    registry = metrics.CollectorRegistry()
+    counter = library.Counter("shop_orders_total", "Orders.", ["customer"], registry=registry)
+    for number in range(series):
+        counter.labels(f"customer-{number}").inc(number)
+    return registry
+
+
+def report(*, quick: bool) -> Iterator[str]:
+    """Yield lines: ours, the peer's, the ratio and the noise floor, at 10,000 series."""
+    peer.disable_created_metrics()  # as ours by default: the same series on both sides
+    series, count = (2_000, 7) if quick else (10_000, 15)
+    for kind, build in (("histograms", histograms), ("counters", counters)):
+        ours, theirs = build(metrics, series), build(peer, series)
+        for label, write, peer_write in (
+            ("text", metrics.generate_latest, peer.generate_latest),
+            ("OpenMetrics", metrics.openmetrics.exposition.generate_latest, peer.openmetrics.exposition.generate_latest),
+        ):
+            timings = rounds(
+                {
+                    "runtime_exporter": partial(write, ours),
+                    "A/A": partial(write, ours),
+                    "prometheus_client": partial(peer_write, theirs),
+                },
+                count=count,
+            )
+            yield (
+                f"{series:,} series of {kind}, {label}: {timings['runtime_exporter'].median * 1e3:.2f} ms, prometheus_client"
+                f" {timings['prometheus_client'].median * 1e3:.1f} ms: {ratio(timings, 'prometheus_client', 'runtime_exporter')}"
+                f" times; A/A {ratio(timings, 'A/A', 'runtime_exporter')}"
+            )
