@@ -15,7 +15,9 @@ from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
 
 _REGEX_ROUTE: Final = re.compile(r"[\^$\\(]")
-_GROUP: Final = re.compile(r"\(\?P<(\w+)>|\((?!\?)|\(\?[^P]")
+# The beginning of a group: named, (?:, another that matches no text of its own, or plain.
+_GROUP: Final = re.compile(r"\(\?P<(?P<name>\w+)>|(?P<inline>\(\?:)|(?P<silent>\(\?)|\(")
+_OPERATORS: Final = re.compile(r"\\[AZbBz]|[\^$?*+]|\\(?=.)")
 
 
 def attach() -> None:
@@ -52,15 +54,18 @@ def template(route: str) -> str:
 
 
 def _without_regex(route: str) -> str:
-    """Return a route that has regular expressions in it with `<name>` for each group and without anchors."""
+    """Return a route that has regular expressions in it with `<name>` for each group, and without operators."""
     parts, at = [], 0
     while match := _GROUP.search(route, at):
-        parts.append(route[at : match.start()])
-        if not match[0].startswith("(?") or match[1]:
-            parts.append(f"<{match[1] or 'var'}>")
-        at = _closing(route, match.end())
-    parts.append(route[at:])
-    return re.sub(r"\\[AZbBz]|[\^$?]|\\(?=.)", "", "".join(parts))
+        end = _closing(route, match.end())
+        parts.append(_OPERATORS.sub("", route[at : match.start()]))
+        if match["inline"]:
+            parts.append(_without_regex(route[match.end() : end - 1]))
+        elif not match["silent"]:
+            parts.append(f"<{match['name'] or 'var'}>")
+        at = end
+    parts.append(_OPERATORS.sub("", route[at:]))
+    return "".join(parts)
 
 
 def _closing(route: str, at: int) -> int:

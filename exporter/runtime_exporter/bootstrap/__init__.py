@@ -1,0 +1,33 @@
+"""How `runtime-exporter run` gets into a program: an environment, a sitecustomize module, and a time to start.
+
+The environment leads Python to `injected/sitecustomize.py` before the program begins. It hooks the web frameworks as they are
+imported, and starts the exporter in the process that serves the requests. Descendants of that process find nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MARK: Final = "RUNTIME_EXPORTER_BOOTSTRAP"
+"""Says that an exporter is still to be started; its value is the id of the process that `run` became."""
+
+INJECTED: Final = str(Path(__file__).with_name("injected"))
+"""The directory of our sitecustomize; nothing else is in it, as it is on the path of a foreign program."""
+
+
+def environment(environ: Mapping[str, str], pid: int) -> dict[str, str]:
+    """Return `environ` with what makes a Python program, started as process `pid`, start an exporter."""
+    path = environ.get("PYTHONPATH")
+    return {**environ, MARK: str(pid), "PYTHONPATH": os.pathsep.join([INJECTED, path] if path else [INJECTED])}
+
+
+def without(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` as it was before `environment()`."""
+    rest = {name: value for name, value in environ.items() if name != MARK}
+    paths = [path for path in rest.pop("PYTHONPATH", "").split(os.pathsep) if path != INJECTED]
+    return {**rest, "PYTHONPATH": os.pathsep.join(paths)} if any(paths) else rest

@@ -1,0 +1,121 @@
+"""When and where the exporter starts in a program that knows nothing of it.
+
+It has to be in the process that serves the requests, which is often not the first one: gunicorn's arbiter forks workers, a
+reloader spawns the program again. So the first process starts it after a moment, unless it turns out to be a supervisor; any
+other starts it when it is about to serve. Who started it takes the mark out of its environment: its own children do not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.bootstrap import MARK, environment, without
+from runtime_exporter.bootstrap.hooks import HOOKS
+from runtime_exporter.bootstrap.imports import ImportHooks
+from runtime_exporter.errors import AlreadyStartedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DELAY_SECONDS: Final = 0.5
+"""How long the first process may take to become a supervisor before it starts the exporter; later, it closes it again."""
+
+
+class Autostart:
+    """Starts the exporter of this process at most once, at `serving()` or some time after `arm()`. Thread-safe.
+
+    `start` returns a handle with `close()`; what it raises is one line for `complain` and ends the matter.
+    """
+
+    def __init__(
+        self, start: Callable[[], Any], complain: Callable[[str], None], *, delay: float = DELAY_SECONDS
+    ) -> None:
+        self._start = start
+        self._complain = complain
+        self._delay = delay
+        self._lock = threading.RLock()
+        self._tried = False
+        self._handle: Any = None
+        self._disarm = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def arm(self) -> None:
+        """Start in a moment, unless `supervising()` is called before."""
+        self._thread = threading.Thread(target=self._wait, name="runtime-exporter-start", daemon=True)
+        self._thread.start()
+
+    def serving(self) -> None:
+        """Start now: this process serves requests."""
+        with self._lock:
+            if self._tried:
+                return
+            self._tried = True
+            self._disarm.set()
+            try:
+                self._handle = self._start()
+            except AlreadyStartedError:
+                pass  # the program does it by itself
+            except Exception as error:  # noqa: BLE001 - the program runs in any case
+                self._complain(str(error) or type(error).__name__)
+                return
+            _replace_environment(without(os.environ))
+
+    def supervising(self) -> None:
+        """Leave it to the children: this process starts those that serve requests. A started exporter is closed."""
+        self._disarm.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            # A fork with a thread running would have Python 3.12 warn in somebody else's program.
+            self._thread.join()
+        with self._lock:
+            handle, self._handle, self._tried = self._handle, None, False
+            if handle is not None:
+                handle.close()
+                _replace_environment(environment(os.environ, os.getpid()))
+
+    def forked(self) -> None:
+        """Begin anew in a child process: it has neither the exporter's threads nor the moment's."""
+        self._lock = threading.RLock()
+        self._tried = False
+        self._handle = None
+        self._thread = None
+
+    def _wait(self) -> None:
+        if not self._disarm.wait(self._delay):
+            self.serving()
+
+
+def begin() -> None:
+    """Do what the environment asks for: hook imports, and start the exporter when it is time."""
+    mark = os.environ.get(MARK)
+    if not mark:
+        return
+    autostart = Autostart(_start, _complain)
+    hooks = {name: (lambda module, hook=hook: hook(module, autostart)) for name, hook in HOOKS.items()}
+    ImportHooks(
+        hooks, lambda name, error: _complain(f"{name} is not measured: {type(error).__name__}: {error}")
+    ).install()
+    os.register_at_fork(after_in_child=autostart.forked)
+    if mark == str(os.getpid()):
+        autostart.arm()
+
+
+def _start() -> Any:
+    # Now, not when this module is imported: a supervisor never needs it.
+    from runtime_exporter.exporter import start
+
+    return start()
+
+
+def _complain(message: str) -> None:
+    print(f"runtime-exporter: {message}", file=sys.stderr)  # noqa: T201 - the program's logging may not be set up
+
+
+def _replace_environment(environ: dict[str, str]) -> None:
+    for name in (MARK, "PYTHONPATH"):
+        if name in environ:
+            os.environ[name] = environ[name]
+        else:
+            os.environ.pop(name, None)

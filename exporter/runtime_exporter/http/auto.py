@@ -1,0 +1,105 @@
+"""Gives the applications of an unchanged program the middleware: each one that a framework's class makes from now on."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.http.asgi import ASGIMiddleware
+from runtime_exporter.http.guard import report
+from runtime_exporter.http.wsgi import WSGIMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    Serving = Callable[[], None]
+
+_ATTRIBUTE: Final = "_runtime_exporter_middleware"
+
+
+def instrument(module: ModuleType, serving: Serving) -> None:
+    """Change the application class of `module`, a framework's that was just imported; KeyError for any other module.
+
+    `serving()` is called when such an application gets its first request, or learns that its server starts.
+    """
+    name, change = _CHANGES[module.__name__]
+    change(getattr(module, name), serving)
+
+
+class _WSGI(WSGIMiddleware):
+    """The middleware, saying when it is first used."""
+
+    def __init__(self, app: Any, serving: Serving) -> None:
+        super().__init__(app)
+        self._serving = serving
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._serving()
+
+
+class _ASGI(ASGIMiddleware):
+    """The middleware, saying when it is first used."""
+
+    def __init__(self, app: Any, serving: Serving) -> None:
+        super().__init__(app)
+        self._serving = serving
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._serving()
+
+
+def _flask(application: Any, serving: Serving) -> None:
+    """Wrap `wsgi_app`, the place that Flask has for middleware, of each new application."""
+    construct = application.__init__
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - takes the place of one
+        construct(self, *args, **kwargs)
+        try:
+            self.wsgi_app = _WSGI(self.wsgi_app, serving)
+        except Exception as error:  # noqa: BLE001 - a subclass that lets nobody set it
+            report("wrapping a Flask application", error)
+
+    application.__init__ = __init__
+
+
+def _django(middleware: Callable[[Any, Serving], Any]) -> Callable[[Any, Serving], None]:
+    """Return how to wrap a handler's call; the handler stays what the program gets from get_*_application()."""
+
+    def change(handler: Any, serving: Serving) -> None:
+        call = handler.__call__
+
+        @functools.wraps(call)
+        def __call__(self: Any, *args: Any) -> Any:  # noqa: N807 - takes the place of one
+            wrapped = self.__dict__.get(_ATTRIBUTE)
+            if wrapped is None:
+                wrapped = self.__dict__.setdefault(_ATTRIBUTE, middleware(call.__get__(self), serving))
+            return wrapped(*args)
+
+        handler.__call__ = __call__
+
+    return change
+
+
+def _starlette(application: Any, serving: Serving) -> None:
+    """Put the middleware outside everything else that the application wraps around its router."""
+    build = application.build_middleware_stack
+
+    @functools.wraps(build)
+    def build_middleware_stack(self: Any) -> Any:
+        stack = build(self)
+        return stack if isinstance(stack, ASGIMiddleware) else _ASGI(stack, serving)
+
+    application.build_middleware_stack = build_middleware_stack
+
+
+_CHANGES: Final[Mapping[str, tuple[str, Callable[[Any, Serving], None]]]] = {
+    "flask.app": ("Flask", _flask),
+    "django.core.handlers.wsgi": ("WSGIHandler", _django(_WSGI)),
+    "django.core.handlers.asgi": ("ASGIHandler", _django(_ASGI)),
+    "starlette.applications": ("Starlette", _starlette),
+    "fastapi.applications": ("FastAPI", _starlette),
+}
