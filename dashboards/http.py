@@ -15,7 +15,7 @@ NOBODY_ASKED = "no requests"
 STATUS_COLORS = {"2xx": "green", "3xx": "blue", "4xx": "orange", "5xx": "red"}
 
 
-def dashboard(config: Mapping[str, Any]) -> Any:
+def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
     """Return the dashboard about HTTP requests."""
     scope, requests = Scope.of(config), Requests.of(config, ROUTE)
     return panels.dashboard(
@@ -162,7 +162,7 @@ def _by_route(config: Mapping[str, Any], requests: Requests) -> list[panels.Pane
         panels.timeseries(
             "p95 by route",
             "19 of 20 requests of the route are faster. The upper line is the threshold of RuntimeHttpLatencyHigh.",
-            Query(requests.quantile(0.95, "job, http_route"), "{{http_route}}", exemplar=True),
+            Query(requests.quantile(0.95, "http_route"), "{{http_route}}", exemplar=True),
             unit="s",
             thresholds=panels.latency_steps(config),
         ),

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 FIRING = ('alertstate="firing"', 'severity=~"critical|warning"')
 NOBODY_ASKED = "no requests"
+SEVERITIES = {"critical": ("critical", "red"), "warning": ("warning", "orange"), "info": ("info", "blue")}
 
 
-def dashboard(config: Mapping[str, Any]) -> Any:
+def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
     """Return the overview of all services and their instances."""
     return panels.dashboard(
         config,
@@ -85,9 +86,10 @@ def _now(config: Mapping[str, Any]) -> list[panels.Panel]:
     ]
 
 
-def _link(config: Mapping[str, Any], name: str, text: str, *, instance: bool) -> tuple[str, str]:
-    """Return a link to another dashboard about the table line that was clicked."""
-    chosen = "&var-job=${__data.fields.Service}" + ("&var-instance=${__data.fields.Instance}" if instance else "")
+def _link(config: Mapping[str, Any], name: str, text: str, **choices: str) -> tuple[str, str]:
+    """Return a link to another dashboard about the line that was clicked; `choices`: which column's value each variable takes."""
+    places = {column.title.lower(): column.title for column in _place_columns(config)}
+    chosen = "".join(f"&var-{variable}=${{__data.fields.{title}}}" for variable, title in {**places, **choices}.items())
     return text, f"/d/{config['dashboardUids'][name]}?${{datasource:queryparam}}&${{__url_time_range}}{chosen}"
 
 
@@ -103,7 +105,7 @@ def _services(config: Mapping[str, Any]) -> panels.Panel:
         "Services",
         "One line a service. Click its name for its HTTP dashboard. An empty cell has no data: a service without HTTP has no requests.",
         *_place_columns(config),
-        Column("Service", label="job", link=_link(config, "http", "HTTP of this service", instance=False)),
+        Column("Service", label="job", link=_link(config, "http", "HTTP of this service", job="Service")),
         Column("Up", scope.sum_by("job", scope.select("up")), width=80),
         Column(
             "Down",
@@ -144,7 +146,11 @@ def _instances(config: Mapping[str, Any]) -> panels.Panel:
         "One line an instance: the one that differs from its siblings is the one to look at. Click its name for its runtime dashboard.",
         *_place_columns(config),
         Column("Service", label="job"),
-        Column("Instance", label="instance", link=_link(config, "runtime", "Runtime of this instance", instance=True)),
+        Column(
+            "Instance",
+            label="instance",
+            link=_link(config, "runtime", "Runtime of this instance", job="Service", instance="Instance"),
+        ),
         Column(
             "State",
             scope.sum_by(each, scope.select("up")),
@@ -180,17 +186,25 @@ def _instances(config: Mapping[str, Any]) -> panels.Panel:
     )
 
 
+def _firing_for(scope: Scope) -> str:
+    """Return how many seconds ago the condition of each alert that fires now came true."""
+    each = "alertname, severity, job, instance"
+    since, firing = scope.alerts(metric="ALERTS_FOR_STATE"), scope.alerts(FIRING[0])
+    return f"{scope.max_by(each, f'time() - {since}')} and {scope.max_by(each, firing)}"
+
+
 def _alerts(scope: Scope) -> list[panels.Panel]:
     return [
         panels.table(
             "Firing alerts",
             "Every alert that fires now for the services chosen, the informational ones too. Nothing here is the normal state.",
             Column("Alert", label="alertname"),
-            Column("Severity", label="severity"),
+            Column("Severity", label="severity", states=SEVERITIES, width=100),
             Column("Service", label="job"),
             Column("Instance", label="instance"),
-            Column("Series", scope.sum_by("alertname, severity, job, instance", scope.alerts(FIRING[0])), width=80),
-            sort="Alert",
+            Column("Since", _firing_for(scope), unit="s", width=120),
+            sort="Severity",
+            descending=False,
             width=12,
             height=8,
             nothing="none",

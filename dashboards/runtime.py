@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EACH = "job, instance"
 
 
-def dashboard(config: Mapping[str, Any]) -> Any:
+def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
     """Return the dashboard about the runtime of the instances chosen."""
     scope, alerts = Scope.of(config), config["alerts"]
     return panels.dashboard(

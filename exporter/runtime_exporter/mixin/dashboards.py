@@ -25,12 +25,10 @@ def render(config: Mapping[str, Any]) -> dict[str, str]:
 
     The same configuration gives the same bytes. Raises BundleError with the file that fails, MissingExtraError without grafanalib.
     """
-    from runtime_exporter.mixin import panels
-
     sources = sorted((bundle.root() / "dashboards").glob("[!_]*.py"))
     if not sources:
         raise BundleError(f"{bundle.root() / 'dashboards'}: no dashboards there", path=bundle.root() / "dashboards")
-    return {f"dashboards/{path.stem}.json": _text(panels.to_json(_build(path, config))) for path in sources}
+    return {f"dashboards/{path.stem}.json": _text(_build(path, config)) for path in sources}
 
 
 def queries(dashboard: Mapping[str, Any], values: Mapping[str, str] = GRAFANA_VARIABLES) -> list[tuple[str, str]]:
@@ -67,8 +65,8 @@ def expand(expression: str, dashboard: Mapping[str, Any], values: Mapping[str, s
     return _VARIABLE.sub(lambda found: known.get(found["braced"] or found["bare"], found[0]), expression)
 
 
-def _build(path: Path, config: Mapping[str, Any]) -> Any:
-    """Run a dashboard's file and call its `dashboard(config)`."""
+def _build(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a dashboard's file, call its `dashboard(config)`, and return that as plain data."""
     name = f"dashboards/{path.name}"
     spec = importlib.util.spec_from_file_location(f"runtime_exporter_dashboard_{path.stem}", path)
     if spec is None or spec.loader is None:
@@ -76,13 +74,14 @@ def _build(path: Path, config: Mapping[str, Any]) -> Any:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        return module.dashboard(config)
+        data: dict[str, Any] = module.dashboard(config).to_json()
     except ExporterError:
         raise
     except KeyError as error:
         raise BundleError(f"{name}: the configuration has no {error}", path=path) from error
     except Exception as error:
         raise BundleError(f"{name}: {type(error).__name__}: {error}", path=path) from error
+    return data
 
 
 def _text(data: Mapping[str, Any]) -> str:

@@ -117,6 +117,22 @@ def joined(columns: Sequence[Column]) -> list[dict[str, Any]]:
     ]
 
 
+def heatmap_options(unit: str) -> dict[str, Any]:
+    """Return the options of a heatmap of a histogram's buckets, whose bounds are in `unit`; grafanalib's are those of Grafana 6."""
+    return {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "steps": 64, "reverse": False},
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
+    }
+
+
 def _override(matcher: str, pattern: str, look: Mapping[str, Any]) -> dict[str, Any]:
     properties = [{"id": key, "value": value} for key, value in look.items()]
     return {"matcher": {"id": matcher, "options": pattern}, "properties": properties}

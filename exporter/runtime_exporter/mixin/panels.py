@@ -20,6 +20,7 @@ from runtime_exporter.mixin.fields import (
     Step,
     colored,
     column_override,
+    heatmap_options,
     joined,
     line,
     steps,
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "Column", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
+    "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
     "error_budget_steps", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
-    "state_timeline", "steps", "table", "timeseries", "to_json",
+    "state_timeline", "steps", "table", "timeseries",
 ]  # fmt: skip
 
 # Grafana 10 and 11 write 39, later versions migrate it. grafanalib's own 12 makes Grafana throw graphTooltip away.
@@ -64,6 +65,18 @@ class Row:
 def row(title: str, *panels: Panel, collapsed: bool = False) -> Row:
     """Return a row of a dashboard."""
     return Row(title, panels, collapsed)
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard, complete."""
+
+    board: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the dashboard as plain data, in today's format of Grafana."""
+        encoded = json.dumps(self.board, default=lambda item: item.to_json_data())
+        return clean_dashboard(json.loads(encoded))
 
 
 def timeseries(
@@ -135,11 +148,12 @@ def table(
     description: str,
     *columns: Column,
     sort: str,
+    descending: bool = True,
     width: int = 24,
     height: int = 9,
     nothing: str = "no data",
 ) -> Panel:
-    """Return a table of instant queries, one line for each set of labels, the largest values of the column `sort` first."""
+    """Return a table of instant queries, one line for each set of labels, ordered by the column titled `sort`."""
     values = [column for column in columns if column.expr]
     return core.Table(
         **_common(
@@ -147,7 +161,7 @@ def table(
         ),
         filterable=True,
         overrides=[column_override(column) for column in columns],
-        sortBy=[core.TableSortByField(displayName=sort, desc=True)],
+        sortBy=[core.TableSortByField(displayName=sort, desc=descending)],
         thresholds=list(NEUTRAL),
         transformations=joined(columns),
         unit="none",
@@ -157,29 +171,10 @@ def table(
 
 def heatmap(title: str, description: str, query: Query, *, unit: str, width: int = 12, height: int = 9) -> Panel:
     """Return the distribution over time of a histogram: `query` gives its buckets, summed by le."""
-    options = {
-        "calculate": False,
-        "cellGap": 1,
-        "color": {
-            "mode": "scheme",
-            "scheme": "Oranges",
-            "exponent": 0.5,
-            "steps": 64,
-            "reverse": False,
-            "fill": "dark-orange",
-        },
-        "exemplars": {"color": "rgba(255,0,255,0.7)"},
-        "filterValues": {"le": 1e-9},
-        "legend": {"show": True},
-        "rowsFrame": {"layout": "auto"},
-        "showValue": "never",
-        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
-        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
-    }
     return core.Heatmap(
         **_common(title, description, [query], width, height, form="heatmap"),
         thresholds=list(NEUTRAL),
-        extraJson={"options": options, "fieldConfig": {"defaults": {"unit": unit}, "overrides": []}},
+        extraJson={"options": heatmap_options(unit), "fieldConfig": {"defaults": {"unit": unit}, "overrides": []}},
     )
 
 
@@ -216,15 +211,15 @@ def dashboard(
     subject: str,
     rows: Sequence[Row],
     variables: Sequence[Variable] = (),
-) -> Any:
+) -> Dashboard:
     """Return a dashboard of the mixin: `name` is its key in `dashboardUids`, `subject` the metric whose jobs can be chosen."""
     scope = Scope.of(config)
-    return core.Dashboard(
+    board = core.Dashboard(
         annotations=core.Annotations(list=events(scope)),
         description=description,
         editable=False,
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
-        links=[_link_to_siblings(config["dashboardTags"])],
+        links=_links_to_siblings(config["dashboardTags"]),
         panels=_placed(rows),
         refresh=config["dashboardRefresh"],
         schemaVersion=SCHEMA_VERSION,
@@ -234,13 +229,8 @@ def dashboard(
         timezone=config["dashboardTimezone"],
         title=config["dashboardNamePrefix"] + title,
         uid=config["dashboardUids"][name],
-    ).auto_panel_ids()
-
-
-def to_json(board: Any) -> dict[str, Any]:
-    """Return a dashboard as plain data in today's format of Grafana."""
-    encoded = json.dumps(board, default=lambda item: item.to_json_data())
-    return clean_dashboard(json.loads(encoded))
+    )
+    return Dashboard(board.auto_panel_ids())
 
 
 def _common(
@@ -262,17 +252,11 @@ def _common(
     }
 
 
-def _link_to_siblings(tags: Sequence[str]) -> Any:
-    return core.DashboardLink(
-        asDropdown=False,
-        icon="dashboard",
-        includeVars=True,
-        keepTime=True,
-        tags=list(tags[:1]),
-        title="",
-        tooltip="",
-        type="dashboards",
-    )
+def _links_to_siblings(tags: Sequence[str]) -> list[Any]:
+    """Return the link to the dashboards with the first tag, which keeps time and variables; without a tag it would list all of Grafana."""
+    if not tags:
+        return []
+    return [core.DashboardLink(icon="dashboard", includeVars=True, keepTime=True, tags=[tags[0]], type="dashboards")]
 
 
 def _placed(rows: Sequence[Row]) -> list[Panel]:

@@ -68,9 +68,9 @@ class Scope:
         fixed = len(self._own_matchers) - len(CHOICES)
         return f"{metric}{{{', '.join(self._own_matchers[: fixed + depth])}}}"
 
-    def alerts(self, *matchers: str) -> str:
+    def alerts(self, *matchers: str, metric: str = "ALERTS") -> str:
         """Return the selector of ALERTS for the chosen instances, and for their jobs as a whole: those alerts have no instance."""
-        return self._series("ALERTS", 'instance=~"$instance|"', *matchers)
+        return self._series(metric, 'instance=~"$instance|"', *matchers)
 
     def of_job(self, metric: str, *matchers: str) -> str:
         """Return the selector of a recorded series that is kept for a job as a whole, without an instance."""
