@@ -1,0 +1,59 @@
+"""`runtime-exporter check [DIR]`: whether generated files are right, by the tools that will read them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from runtime_exporter import configfile
+from runtime_exporter.cli.generate import configuration_options, generate_from
+from runtime_exporter.errors import CheckError
+from runtime_exporter.mixin import check, contract, write
+
+
+@click.command(name="check")
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@configuration_options
+@click.option(
+    "--metrics",
+    "catalogues",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What targets expose: a saved /metrics, or names of metrics. Rules and dashboards may then read nothing else. Again for more.",
+)
+def command(
+    directory: Path | None, files: tuple[Path, ...], assignments: tuple[str, ...], catalogues: tuple[Path, ...]
+) -> None:
+    """Check the files in DIR, or those that --config and --set would generate: promtool, amtool, dashboards, names of metrics.
+
+    Prints all findings, and fails if there are any. promtool comes with Debian's package prometheus, amtool with
+    prometheus-alertmanager; a missing one is a finding.
+    """
+    if directory is not None and (files or assignments):
+        raise click.UsageError("DIR is checked as it is: --config and --set are for a check without DIR")
+    known = _known(catalogues)
+    if directory is not None:
+        _report(str(directory), check.check(directory, known=known))
+        return
+    texts = generate_from(files, assignments)
+    with tempfile.TemporaryDirectory(prefix="runtime-exporter-") as scratch:
+        target = Path(scratch)
+        write.apply(write.plan(target, texts))
+        findings = check.check(target, known=known)
+    _report("the generated files", [finding.replace(f"{scratch}/", "") for finding in findings])
+
+
+def _known(catalogues: tuple[Path, ...]) -> frozenset[str] | None:
+    if not catalogues:
+        return None
+    texts = [configfile.read_text(path, setting="--metrics") for path in catalogues]
+    return frozenset().union(*map(contract.names_exposed, texts))
+
+
+def _report(what: str, findings: list[str]) -> None:
+    if findings:
+        raise CheckError(findings)
+    click.echo(f"{what}: no findings")

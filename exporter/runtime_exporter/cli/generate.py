@@ -1,0 +1,79 @@
+"""`runtime-exporter generate DIR`: rules, dashboards and Alertmanager files from one configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runtime_exporter.errors import CheckError
+from runtime_exporter.mixin import config, write
+from runtime_exporter.mixin.generate import generate
+
+
+def configuration_options(function: click.decorators.FC) -> click.decorators.FC:
+    """Add --config and --set: the configuration of the mixin, as `generate` and `check` take it."""
+    with_set = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override one key, such as alerts.memoryLeak.for=1h; the value is YAML, null deletes. Again for more.",
+    )(function)
+    return click.option(
+        "--config",
+        "files",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Override the keys of a YAML or JSON file. Again for more: a later one wins.",
+    )(with_set)
+
+
+def generate_from(files: tuple[Path, ...], assignments: tuple[str, ...]) -> dict[str, str]:
+    """Return the generated files of --config and --set."""
+    source = ", ".join([*map(str, files), *(["--set"] if assignments else [])])
+    return generate(config.load(files, assignments), source=source)
+
+
+@click.command(name="generate")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@configuration_options
+@click.option("--check", is_flag=True, help="Write nothing: show what differs from DIR, and fail if anything does.")
+@click.option("--list", "list_only", is_flag=True, help="Write nothing: list the files that belong into DIR.")
+def command(
+    directory: Path, files: tuple[Path, ...], assignments: tuple[str, ...], check: bool, list_only: bool
+) -> None:
+    """Write alerting and recording rules, Grafana dashboards and alertmanager.yml into DIR.
+
+    What is in rules/config.libsonnet can be overridden by --config and --set; the user's own alerts are customAlerts there.
+    Files are written all or not at all, and only those that changed; what an earlier run wrote and this one does not is removed.
+    """
+    todo = write.plan(directory, generate_from(files, assignments))
+    if list_only:
+        click.echo("\n".join(todo.wanted))
+    elif check:
+        _check(todo)
+    else:
+        write.apply(todo)
+        _report(todo)
+
+
+def _check(todo: write.Plan) -> None:
+    if not todo.drifted:
+        click.echo(f"{todo.target}: {len(todo.wanted)} files, all up to date")
+        return
+    click.echo("\n".join(write.differences(todo)))
+    findings = [f"{todo.target / path} is not up to date" for path in todo.changed]
+    findings += [f"{todo.target / path} is not generated any more" for path in todo.stale]
+    raise CheckError([*findings, f"run: runtime-exporter generate {todo.target} (with the same --config and --set)"])
+
+
+def _report(todo: write.Plan) -> None:
+    for path in todo.changed:
+        click.echo(f"wrote    {todo.target / path}")
+    for path in todo.stale:
+        click.echo(f"removed  {todo.target / path}")
+    for path in todo.kept:
+        click.echo(f"kept     {todo.target / path} (not generated any more, but edited: remove it yourself)")
+    click.echo(f"{len(todo.changed)} written, {len(todo.unchanged)} unchanged, {len(todo.stale)} removed")

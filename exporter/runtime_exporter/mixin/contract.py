@@ -1,0 +1,104 @@
+"""The joint between the two halves: names of metrics. What rules and dashboards read must be exposed, or recorded by a rule."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from runtime_exporter.mixin import promql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+
+# What Prometheus itself adds for every target and alert.
+OF_PROMETHEUS = frozenset({
+    "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
+    "ALERTS", "ALERTS_FOR_STATE",
+})  # fmt: skip
+
+_TYPE_LINE = re.compile(r"# TYPE (\S+) (\w+)")
+_SAMPLE_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_SUFFIXES = {
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("", "_sum", "_count"),
+    "counter": ("", "_total"),
+    "info": ("", "_info"),
+}
+# Grafana's: $__rate_interval stands where a duration does, $job where a value does; neither is PromQL.
+_DURATION_VARIABLE = re.compile(r"\$\{?__(?:rate_interval|interval|range)\}?")
+_VARIABLE = re.compile(r"\$(?:\{\w+(?::\w+)?\}|\w+)")
+_TEMPLATE_QUERY = re.compile(r"(?:label_values|query_result|metrics)\((.*)\)\s*$", re.DOTALL)
+
+
+def names_used(text: str) -> frozenset[str]:
+    """Return the metrics that a generated file reads: of a rule file, a dashboard, or one PromQL expression."""
+    names = [promql.metric_names(expression) for expression in expressions(text)]
+    return frozenset().union(*names)
+
+
+def expressions(text: str) -> list[str]:
+    """Return the PromQL in a rule file (YAML), a dashboard (JSON), or `text` itself where it is neither."""
+    try:
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        document = None
+    if not isinstance(document, dict):
+        return [_without_variables(text)]
+    return [_without_variables(found) for found in _found(document)]
+
+
+def names_recorded(text: str) -> frozenset[str]:
+    """Return the names of the series that the rules of a rule file record."""
+    document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    rules = [rule for group in document.get("groups", []) for rule in group.get("rules", [])]
+    return frozenset(rule["record"] for rule in rules if "record" in rule)
+
+
+def names_exposed(text: str) -> frozenset[str]:
+    """Return the names that samples may have by a text exposition (with its TYPE lines), or by a plain list of names."""
+    names: set[str] = set()
+    for line in text.splitlines():
+        typed = _TYPE_LINE.match(line)
+        if typed:
+            names.update(typed[1] + suffix for suffix in _SUFFIXES.get(typed[2], ("",)))
+        elif not line.startswith("#") and (sample := _SAMPLE_NAME.match(line.strip())):
+            names.add(sample[0])
+    return frozenset(names)
+
+
+def unknown_names(paths: Iterable[Path], exposed: Collection[str]) -> list[str]:
+    """Return a finding for every metric that one of the files reads and nobody exposes, records or adds."""
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    recorded = [names_recorded(text) for path, text in texts.items() if path.suffix == ".yaml"]
+    known = OF_PROMETHEUS.union(exposed, *recorded)
+    return [
+        f"{path}: reads {name}, which nothing exposes or records"
+        for path, text in texts.items()
+        for name in sorted(names_used(text) - known)
+    ]
+
+
+def _found(value: Any) -> Iterator[str]:
+    """Yield every `expr`, and the query of a dashboard's variables and annotations."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _found(item)
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if key == "expr" and isinstance(item, str):
+            yield item
+        elif key in {"query", "definition"} and isinstance(item, str) and (query := _TEMPLATE_QUERY.match(item)):
+            yield query[1].rpartition(",")[0] or query[1]
+        else:
+            yield from _found(item)
+
+
+def _without_variables(expression: str) -> str:
+    return _VARIABLE.sub("variable", _DURATION_VARIABLE.sub("5m", expression)) if "$" in expression else expression
+
+
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,0 +1,172 @@
+"""A user's own alerts: what their YAML says about any metric, checked and made complete for rules/lib/custom.libsonnet.
+
+customAlerts:
+  ShopOrdersFailing:                       # CamelCase, not the name of an alert of ours
+    metric: shop_orders_total              # metric, operator and threshold …
+    selector: {status: failed}             #   a mapping, or matchers as PromQL writes them: 'status=~"fail.*"'
+    function: increase                     #   any function over a window: rate, increase, max_over_time, …
+    window: 10m
+    aggregation: sum                       #   and across series: sum, max, …
+    by: [job]
+    operator: ">"
+    threshold: 5
+    for: 5m
+    severity: critical
+  ShopQueueStuck:
+    expression: shop_queue_length > 100 unless rate(shop_orders_total[5m]) > 0        # … or an expression
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.errors import ConfigError
+from runtime_exporter.mixin import config, promql
+from runtime_exporter.mixin.custom_fields import FIELDS, PASSED_ON, bare_matchers
+from runtime_exporter.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
+_DEFAULT_WINDOW = "5m"
+
+# One of the two ways to say what is compared.
+_OF_METRIC = ("metric", "selector", "function", "window", "aggregation", "by", "operator", "threshold")
+
+
+def complete(
+    alerts: Mapping[str, Any], *, taken: Collection[str], source: str = ""
+) -> dict[str, dict[str, Any] | None]:
+    """Return `alerts` checked and with their expression, summary and description written out; null stays null.
+
+    `taken` are the names of the alerts that there are already. Raises ConfigError at the first thing that is wrong.
+    """
+    try:
+        return {name: None if spec is None else _alert(name, spec, taken) for name, spec in alerts.items()}
+    except ConfigError as error:
+        where = f" ({source})" if source else ""
+        raise ConfigError(f"{error}{where}", setting=error.setting, value=error.value, source=source) from None
+
+
+def _alert(name: str, spec: Any, taken: Collection[str]) -> dict[str, Any]:
+    path = ("customAlerts", name)
+    if not _NAME.fullmatch(name):
+        raise config.refuse(path, name, "is not a name in CamelCase, such as ShopOrdersFailing")
+    if name in taken:
+        raise config.refuse(
+            path, name, "is an alert of the mixin already: choose another name (its settings are under alerts)"
+        )
+    if not isinstance(spec, dict):
+        raise config.refuse(path, spec, "is not a mapping")
+    for field, value in spec.items():
+        _check_field(path, field, value)
+    expression = _expression(path, spec)
+    _check_expression(path, expression, unconditional=bool(spec.get("unconditional")))
+    rest = {field: spec[field] for field in PASSED_ON if spec.get(field) is not None}
+    actions = spec.get("suggested_actions") or []
+    lines = actions.splitlines() if isinstance(actions, str) else actions
+    return {
+        "severity": "warning",
+        "for": "5m",
+        "summary": f"{_words(name)}.",
+        "description": _description(spec, expression),
+        **rest,
+        "expression": expression,
+        "suggested_actions": [line.strip().removeprefix("- ") for line in lines if line.strip()],
+    }
+
+
+def _check_field(path: tuple[str, ...], field: str, value: Any) -> None:
+    place = (*path, field)
+    if field not in FIELDS:
+        hint = did_you_mean(field, FIELDS) or f"; known there: {', '.join(FIELDS)}"
+        raise _wrong(place, f"no such key{hint}")
+    fits, problem = FIELDS[field]
+    if value is not None and not fits(value):
+        raise config.refuse(place, value, problem)
+
+
+def _expression(path: tuple[str, ...], spec: Mapping[str, Any]) -> str:
+    """Return the expression that is given, or the one that metric, operator and threshold make."""
+    given = [field for field in _OF_METRIC if spec.get(field) is not None]
+    if spec.get("expression") is not None:
+        if given:
+            raise _wrong(path, f"expression and {given[0]} are both given; one of them says it")
+        return str(spec["expression"]).strip()
+    missing = [field for field in ("metric", "operator", "threshold") if field not in given]
+    if missing:
+        raise _wrong(path, f"{' and '.join(missing)} missing: give an expression, or metric, operator and threshold")
+    if "by" in given and "aggregation" not in given:
+        raise _wrong((*path, "by"), "needs an aggregation, such as aggregation: sum")
+    if "window" in given and "function" not in given:
+        raise _wrong((*path, "window"), "needs a function, such as function: increase")
+    return f"{_left_side(spec)} {spec['operator']} {_number_text(spec['threshold'])}"
+
+
+def _left_side(spec: Mapping[str, Any]) -> str:
+    text = str(spec["metric"]) + _matchers(spec.get("selector"))
+    if spec.get("function"):
+        text = f"{spec['function']}({text}[{spec.get('window') or _DEFAULT_WINDOW}])"
+    if spec.get("aggregation"):
+        by = spec.get("by")
+        labels = f" by ({', '.join([by] if isinstance(by, str) else by)}) " if by else ""
+        text = f"{spec['aggregation']}{labels}({text})"
+    return text
+
+
+def _matchers(selector: Any) -> str:
+    if not selector:
+        return ""
+    if isinstance(selector, str):
+        return f"{{{bare_matchers(selector)}}}"
+    return "{" + ", ".join(f'{label}="{_escaped(_label_value(value))}"' for label, value in selector.items()) + "}"
+
+
+def _label_value(value: Any) -> str:
+    # YAML makes numbers and truth values of 200 and true; a label's value is text, and in lower case for the latter.
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _check_expression(path: tuple[str, ...], expression: str, *, unconditional: bool) -> None:
+    place = (*path, "expression")
+    wrong = promql.syntax_error(expression)
+    if wrong:
+        raise config.refuse(place, expression, f"is not PromQL: {wrong}")
+    if not unconditional and not promql.compares(expression):
+        problem = "compares with nothing, so it would fire for every value; add a comparison such as > 5, or unconditional: true"
+        raise config.refuse(place, expression, problem)
+
+
+def _description(spec: Mapping[str, Any], expression: str) -> str:
+    """Return what is true of any alert: the value, the condition, the labels that are left."""
+    condition = (
+        f"{_left_side(spec)} {spec['operator']} {_number_text(spec['threshold'])}" if spec.get("metric") else expression
+    )
+    shown = " ".join(condition.split()).replace("{{", "{ {").replace("}}", "} }")
+    labels = (
+        "{{ range $name, $label := $labels }}{{ if ne $name `alertname` }} {{ $name }}={{ $label }}{{ end }}{{ end }}"
+    )
+    return f"The value is {{{{ $value | humanize }}}}, the condition {shown}; labels:{labels}."
+
+
+def _number_text(value: Any) -> str:
+    number = config.number(value)
+    return f"{number:.15g}" if isinstance(number, float) else str(number)
+
+
+def _words(name: str) -> str:
+    """Return "ShopOrdersFailing" as "Shop orders failing"; what is all capitals stays (HTTPErrors: "HTTP errors")."""
+    words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+", name)
+    rest = [word if len(word) > 1 and word.isupper() else word.lower() for word in words[1:]]
+    return " ".join([words[0], *rest])
+
+
+def _wrong(path: tuple[str, ...], problem: str) -> ConfigError:
+    name = ".".join(path)
+    return ConfigError(f"{name}: {problem}", setting=name)
