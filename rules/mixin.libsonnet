@@ -2,6 +2,7 @@
 //
 //   local mixin = (import 'mixin.libsonnet') + { _config+:: { selector: 'job="shop"' } };
 //   std.manifestYamlDoc(mixin.prometheusAlerts)
+local custom = import 'lib/custom.libsonnet';
 local links = import 'lib/links.libsonnet';
 
 { prometheusRules+:: { groups+: [] }, prometheusAlerts+:: { groups+: [] } }
@@ -17,7 +18,6 @@ local links = import 'lib/links.libsonnet';
 + (import 'alerts/http.libsonnet')
 + (import 'alerts/targets.libsonnet')
 + (import 'alerts/exporter.libsonnet')
-+ { prometheusAlerts+:: { groups: links($._config, super.groups) } }
-+ { prometheusAlerts+:: { groups+: (import 'lib/custom.libsonnet')($._config) } }
++ { prometheusAlerts+:: { groups: links($._config, super.groups) + custom($._config) } }
 // Last, so that what a user overrides reaches every rule.
 + (import 'config.libsonnet')
