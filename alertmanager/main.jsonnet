@@ -49,24 +49,30 @@ local routes(config) = {
   ],
 };
 
-// Labels that are missing on both sides count as equal. Hence every rule names, by matchers, the labels that both sides
-// must have; what `equal` lists beyond those may be missing on both, and then rightly agrees.
+// Labels that are missing on both sides count as equal. Hence matchers name the labels that must be there (or must not be),
+// and every rule is about our own alerts alone; what else stands in `equal` may be missing on both, and then rightly agrees.
 local inhibitions(config) =
   local settings = config.alertmanager.inhibit;
   local place = [config.clusterLabel, config.namespaceLabel];
   local ours = [matches('alertname', settings.alerts), isNot('job', '')];
-  local perInstance = ours + [isNot('instance', '')];
+  local down = [is('alertname', 'RuntimeTargetDown'), isNot('job', '')];
   [
     {
       source_matchers: [is('severity', 'critical')] + ours,
       target_matchers: [matches('severity', 'warning|info')] + ours,
       equal: ['alertname'] + place + settings.labels,
     },
-    // Nothing else is worth saying of a process that is gone.
+    // Nothing else is worth saying of an instance that is gone, nor of a service whose instances all are. An alert that is
+    // on both sides never mutes itself.
     {
-      source_matchers: [is('alertname', 'RuntimeTargetDown'), isNot('job', ''), isNot('instance', '')],
-      target_matchers: [isNot('alertname', 'RuntimeTargetDown')] + perInstance,
+      source_matchers: down + [isNot('instance', '')],
+      target_matchers: ours + [isNot('alertname', 'RuntimeTargetDown'), isNot('instance', '')],
       equal: place + ['job', 'instance'],
+    },
+    {
+      source_matchers: down + [is('instance', '')],
+      target_matchers: ours,
+      equal: place + ['job'],
     },
   ];
 

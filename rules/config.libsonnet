@@ -336,7 +336,8 @@
       // A critical alert mutes the warnings and infos of the same name that agree on these labels, on the cluster's and
       // on the namespace's; a label that both lack agrees. Only alerts whose name matches `alerts` and that have a job
       // take part, so that nobody else's alert is muted for lack of labels.
-      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'collector', 'slo'] },
+      // RuntimeTargetDown mutes what else is said of the same instance, or of the same job where all of it is down.
+      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route'] },
 
       // Relative to alertmanager.yml; `generate` puts the files there.
       templates: ['templates/*.tmpl'],
