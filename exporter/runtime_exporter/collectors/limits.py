@@ -1,0 +1,65 @@
+"""What memory and CPU the process may use, and how often its CPU quota held it back."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from runtime_exporter.collectors.collector import Collector, put, put_total
+from runtime_exporter.collectors.sources.cgroup import Cgroup, CgroupReading
+from runtime_exporter.collectors.sources.rlimits import LimitsFile
+from runtime_exporter.errors import NoData
+from runtime_exporter.metrics import Counter, Gauge
+
+_NO_GROUP = CgroupReading(None, None, None)
+
+
+class _Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+class LimitsCollector(Collector):
+    """Limits of the control group (version 2 or 1) and of the address space (rlimit), whichever is tighter."""
+
+    name = "limits"
+    interval = None
+
+    def __init__(self, *, proc: str = "/proc", cgroup_root: str = "/sys/fs/cgroup") -> None:
+        self._cgroup = Cgroup(proc=proc, root=cgroup_root)
+        self._rlimits = LimitsFile(proc)
+        self._memory = Gauge(
+            "process_memory_limit_bytes",
+            "Memory that the process may use, of its control group or rlimit, in bytes.",
+            registry=None,
+        )
+        self._cores = Gauge("process_cpu_limit_cores", "CPU that the process may use, in cores.", registry=None)
+        self._seconds = Counter(
+            "process_cpu_throttled_seconds_total", "Seconds in which the CPU quota held the group back.", registry=None
+        )
+        self._throttled = Counter(
+            "process_cpu_throttled_periods_total", "Periods in which the CPU quota held the group back.", registry=None
+        )
+        self._periods = Counter(
+            "process_cpu_periods_total", "Periods of the CPU quota in which the group ran.", registry=None
+        )
+        self.families = (self._memory, self._cores, self._seconds, self._throttled, self._periods)
+
+    def update(self) -> None:
+        """Read all limits. One that is not set hides its family."""
+        group = self._cgroup.read() or _NO_GROUP
+        limits = [
+            limit for limit in (group.memory_limit_bytes, self._rlimits.soft("Max address space")) if limit is not None
+        ]
+        if not limits and group.cpu_limit_cores is None:
+            raise NoData("no limit on memory or CPU")
+        put(self._memory, min(limits, default=None))
+        put(self._cores, group.cpu_limit_cores)
+        throttling = group.throttling
+        put_total(self._seconds, throttling and throttling.throttled_seconds)
+        put_total(self._throttled, throttling and throttling.throttled_periods)
+        put_total(self._periods, throttling and throttling.periods)
+
+    def close(self) -> None:
+        """Close the files that stay open between scrapes."""
+        files: tuple[_Closeable, ...] = (self._cgroup, self._rlimits)
+        for file in files:
+            file.close()

@@ -1,0 +1,114 @@
+"""The one thread that updates what is too expensive for a scrape, each at its own pace."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from runtime_exporter.collectors.supervision.member import Member
+    from runtime_exporter.collectors.supervision.overhead import Overhead
+
+logger = logging.getLogger("runtime_exporter")
+
+PART = "background"
+THREAD_NAME = "runtime-exporter-collectors"
+# Members come to the background when they turn out to be expensive: looked for this often.
+_LONGEST_WAIT_SECONDS = 5.0
+_JOIN_SECONDS = 2.0
+# Steps of the golden ratio spread evenly over [0, 1): as good as chance here, and no import of `random`.
+_GOLDEN = 0.6180339887498949
+_JITTER = 0.1
+
+
+class Background:
+    """Runs members that have an interval.
+
+    The budget is kept by construction: each member may use an equal part of what scrapes leave of it, and waits after an
+    update for as long as its CPU time is worth at that rate, or its interval if that is longer.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[Member],
+        overhead: Overhead,
+        budget: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._members = tuple(members)
+        self._overhead = overhead
+        self._budget = budget
+        self._clock = clock
+        self._cpu = cpu
+        self._due: dict[Member, float] = {}
+        self._step = os.getpid() * _GOLDEN
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a thread in this process that updates."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Start the thread; without effect while it runs."""
+        if self._thread is not None:
+            return
+        self._stop = threading.Event()
+        self._due.clear()
+        self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread. One that hangs in a collector is left behind; it is a daemon and ends by itself."""
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_JOIN_SECONDS)
+            if thread.is_alive():
+                logger.warning("a collector hangs in the background; its thread is left to end by itself")
+
+    def forked(self) -> None:
+        """In the child there is no thread. It may be started again."""
+        self._thread = None
+        self._stop = threading.Event()
+        self._due.clear()
+
+    def turn(self) -> float:
+        """Update what is due; return the seconds until something is due next."""
+        for member in self._members:
+            if member.interval is not None and self._clock() >= self._due.get(member, 0.0) and not self._stop.is_set():
+                member.run()
+                pause = self.pause(member)
+                member.expect_within(pause)
+                self._due[member] = self._clock() + pause
+        waits = [due - self._clock() for member, due in self._due.items() if member.interval is not None]
+        return max(0.0, min([*waits, _LONGEST_WAIT_SECONDS]))
+
+    def pause(self, member: Member) -> float:
+        """Return the seconds until the next update of `member`, which has just run."""
+        interval = member.interval or 0.0
+        sharing = sum(other.interval is not None for other in self._members)
+        # Scrapes come as often as Prometheus likes; a tenth of the budget is left to the background in any case.
+        left = max(self._budget - self._overhead.ratio("scrape"), self._budget / 10)
+        self._step = (self._step + _GOLDEN) % 1.0
+        jitter = 1 - _JITTER + 2 * _JITTER * self._step
+        return max(interval, member.cpu_seconds * max(1, sharing) / left) * jitter
+
+    def _run(self, stop: threading.Event) -> None:
+        for member in self._members:
+            if member.interval is not None:
+                member.expect_within(member.interval)
+        spent = self._cpu()
+        while not stop.is_set():
+            wait = self.turn()
+            before, spent = spent, self._cpu()
+            self._overhead.add(PART, spent - before)
+            stop.wait(wait)
