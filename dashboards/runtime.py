@@ -299,6 +299,7 @@ def _threads(scope: Scope) -> list[panels.Panel]:
 
 def _event_loop(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
     lag = scope.sum_by(f"{EACH}, le", scope.rate("python_asyncio_loop_lag_seconds_bucket"))
+    blocked = alerts["eventLoopBlocked"]
     return [
         panels.timeseries(
             "Event loop lag",
@@ -309,10 +310,10 @@ def _event_loop(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
         ),
         panels.timeseries(
             "Event loop lateness",
-            "Seconds of lateness per second. The line is the ratio of RuntimeEventLoopBlocked.",
-            Query(scope.sum_by(EACH, scope.rate("python_asyncio_loop_lag_seconds_sum")), scope.per_instance),
-            unit="percentunit",
-            thresholds=panels.steps("green", (alerts["eventLoopBlocked"]["ratio"], "red")),
+            "How late the loop is in its worst moments, as RuntimeEventLoopBlocked looks at it: the line is its threshold.",
+            Query(panels.quantile(blocked["quantile"], lag), scope.per_instance),
+            unit="s",
+            thresholds=panels.steps("green", (panels.seconds(blocked["threshold"]), "red")),
         ),
         panels.timeseries(
             "Tasks by coroutine",

@@ -163,8 +163,10 @@
         severity: 'warning',
         'for': '5m',
         keepFiringFor: '0s',
-        // Seconds that the loop's callbacks are late, per second.
-        ratio: 0.1,
+        // This quantile of the loop's heartbeats is later than `threshold`. A blocked loop's missed beats count too, so the
+        // quantile is one of time: 0.95 asks what happens in 5 % of it.
+        quantile: 0.95,
+        threshold: '100ms',
       },
       // Multi-window, multi-burn-rate (SRE workbook, chapter 5). The long window says that it matters, the short one that it
       // still goes on. factor = share of the budget burnt in the long window * budgetPeriod / long: 2, 5, 10 and 10 % of 30d.

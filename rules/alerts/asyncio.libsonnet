@@ -1,5 +1,6 @@
 // An event loop that something blocks.
 local alert = import '../lib/alert.libsonnet';
+local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -18,10 +19,15 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeEventLoopBlocked',
           level: 'instance',
           dashboard: 'runtime',
-          expr: '%s > %s' % [signals.recorded.loopLag, number(settings.ratio)],
+          expr: 'histogram_quantile(%s, rate(%s[%s])) > %s' % [
+            number(settings.quantile),
+            signals.loopLagBuckets,
+            config.rateInterval,
+            number(duration.seconds(settings.threshold)),
+          ],
           summary: 'Something blocks an event loop.',
-          description: 'The event loop of ' + labels.where.instance + ' runs late: {{ $value | humanizePercentage }} of the time it is blocked'
-                       + ' and serves nobody.',
+          description: 'The event loop of ' + labels.where.instance + ' is blocked: for ' + number(100 * (1 - settings.quantile))
+                       + '% of the time, what is due waits longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ').',
           actions: [
             'See what blocks it: py-spy dump --pid PID a few times; the frame above asyncio/events.py _run is the one.',
             'Let asyncio tell: PYTHONASYNCIODEBUG=1 logs each callback that takes more than loop.slow_callback_duration.',

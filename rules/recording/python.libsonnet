@@ -1,4 +1,4 @@
-// Where the interpreter stands still: the garbage collector's pauses and the lateness of the event loop.
+// Where the interpreter stands still: the pauses of its garbage collector.
 local signalsOf = import '../signals.libsonnet';
 
 {
@@ -13,8 +13,6 @@ local signalsOf = import '../signals.libsonnet';
       rules: [
         // Share of wall time spent in the garbage collector, all generations: they differ between releases of CPython.
         { record: recorded.gc, expr: 'sum without (generation) (rate(%s[%s]))' % [signals.gcSeconds, config.rateInterval] },
-        // Seconds per second by which the event loop's callbacks came late: about the share of time in which it was blocked.
-        { record: recorded.loopLag, expr: 'rate(%s[%s])' % [signals.loopLagSeconds, config.rateInterval] },
       ],
     }],
   },
