@@ -1,0 +1,101 @@
+"""Django, by WSGI and by ASGI: routes with includes and regular expressions, and the exceptions that Django keeps to itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from werkzeug.test import Client
+
+import django_app
+from runtime_exporter.http import ASGIMiddleware
+from runtime_exporter.http.django import template
+
+EXPECTED = {
+    ("GET", "/orders/<int:number>/", "200"): 2,
+    ("GET", "/orders/year/<year>/", "200"): 1,
+    ("GET", "/orders/broken/", "500"): 1,
+    ("GET", "unmatched", "404"): 1,
+}
+PATHS = ("/orders/1/", "/orders/2/", "/orders/year/2026/", "/orders/broken/", "/etc/passwd")
+
+
+@pytest.fixture(autouse=True)
+def _with_a_file_response(monkeypatch):
+    """The example's settings are this process's: nothing in them is changed for good."""
+    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["*"])
+
+
+def test_the_example_works_by_wsgi(measured):
+    app = django_app.application
+    app.metrics = measured.metrics
+    for path in PATHS:
+        Client(app).get(path).get_data()
+    assert EXPECTED == measured.requests()
+    assert {("/orders/broken/", "LookupError"): 1} == measured.exceptions()
+    assert measured.active() == 0
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")
+def test_the_example_works_by_asgi(measured):
+    app = ASGIMiddleware(get_asgi_application(), measured.metrics)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            for path in PATHS:
+                await client.get(path)
+
+    asyncio.run(main())
+    assert EXPECTED == measured.requests()
+    assert {("/orders/broken/", "LookupError"): 1} == measured.exceptions()
+    assert measured.active() == 0
+
+
+def test_what_a_middleware_answers_by_itself_is_unmatched(measured):
+    app = django_app.application
+    app.metrics = measured.metrics
+    assert Client(app).get("/orders/1").status_code == 301
+    assert {("GET", "unmatched", "301"): 1} == measured.requests()
+
+
+def test_a_client_that_leaves_while_a_body_is_read_is_a_499(measured):
+    app = ASGIMiddleware(get_asgi_application(), measured.metrics)
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(_message):
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "path": "/orders/1/", "headers": [], "query_string": b""}
+    asyncio.run(app(scope, receive, send))
+    assert ({("POST", "unmatched", "499"): 1}, 0) == (measured.requests(), measured.active())
+
+
+def test_a_handler_that_nobody_measures_works(monkeypatch):
+    from django.core.wsgi import get_wsgi_application
+
+    django_app.application  # noqa: B018 - its first request may have wrapped Django's method already
+    assert Client(get_wsgi_application()).get("/orders/1/").json == {"number": 1}
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ("", "/"),
+        ("orders/<int:id>/", "/orders/<int:id>/"),
+        ("orders/<slug:a>-<b>", "/orders/<slug:a>-<b>"),
+        (r"^orders/(?P<year>[0-9]{4})/$", "/orders/<year>/"),
+        (r"api/^orders/(?P<year>[0-9]{4})/(?P<rest>(a|b(c))*)$", "/api/orders/<year>/<rest>"),
+        (r"^a/(\d+)/([^)]+)/\Z", "/a/<var>/<var>/"),
+        (r"^page(?:/(?P<n>\d+))?/$", "/page/<n>/"),
+        (r"^(?i:x)/(?=y)file\.txt$", "//file.txt".replace("//", "/")),
+        (r"^broken(", "/broken<var>"),
+        ("/leading", "/leading"),
+    ],
+)
+def test_a_route_is_one_path_with_names_for_its_groups(route, expected):
+    assert expected == template(route)

@@ -1,0 +1,149 @@
+"""Flask: rules with blueprints and mounts, and the exceptions that Flask keeps to itself."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Blueprint, Flask, abort, stream_with_context
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+
+import flask_app
+from runtime_exporter.http import WSGIMiddleware
+
+
+@pytest.fixture
+def app(measured):
+    app = Flask("shop")
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app, measured.metrics)
+    return app
+
+
+def get(app, path, **options) -> int:
+    """The status of an answer that was read to its end."""
+    response = app.test_client().open(path, **options) if isinstance(app, Flask) else Client(app).open(path, **options)
+    response.get_data()
+    return response.status_code
+
+
+def test_the_route_is_the_rule_with_the_prefixes_of_its_blueprints(app, measured):
+    inner, outer = Blueprint("inner", __name__), Blueprint("outer", __name__)
+    inner.add_url_rule("/<int:number>", "one", lambda number: str(number))
+    outer.register_blueprint(inner, url_prefix="/orders")
+    app.register_blueprint(outer, url_prefix="/v1")
+    app.register_blueprint(outer, url_prefix="/v2", name="second")
+    assert [200, 200, 200] == [get(app, path) for path in ("/v1/orders/1", "/v1/orders/2", "/v2/orders/3")]
+    assert {
+        ("GET", "/v1/orders/<int:number>", "200"): 2,
+        ("GET", "/v2/orders/<int:number>", "200"): 1,
+    } == measured.requests()
+
+
+def test_what_no_rule_matches_is_unmatched_and_what_a_view_refuses_has_its_route(app, measured):
+    app.add_url_rule("/orders/<int:number>", "order", lambda number: abort(404))
+    assert [404, 404, 405, 308] == [
+        get(app, "/etc/passwd"),
+        get(app, "/orders/7"),
+        get(app, "/orders/7", method="DELETE"),
+        (app.add_url_rule("/slash/", "slash", lambda: ""), get(app, "/slash"))[1],
+    ]
+    assert {
+        ("GET", "unmatched", "404"): 1,
+        ("GET", "/orders/<int:number>", "404"): 1,
+        ("DELETE", "unmatched", "405"): 1,
+        ("GET", "unmatched", "308"): 1,
+    } == measured.requests()
+
+
+def test_an_exception_that_flask_makes_a_500_of_is_counted_with_its_route_and_type(app, measured):
+    app.add_url_rule("/broken/<int:n>", "broken", lambda n: 1 // 0)
+    assert get(app, "/broken/1") == 500
+    assert {("GET", "/broken/<int:n>", "500"): 1} == measured.requests()
+    assert {("/broken/<int:n>", "ZeroDivisionError"): 1} == measured.exceptions()
+
+
+def test_an_exception_that_flask_raises_on_is_counted_once_with_its_route(app, measured):
+    app.testing = True
+    app.add_url_rule("/broken/<int:n>", "broken", lambda n: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        get(app, "/broken/1")
+    assert {("GET", "/broken/<int:n>", "500"): 1} == measured.requests()
+    assert {("/broken/<int:n>", "ZeroDivisionError"): 1} == measured.exceptions()
+
+
+def test_an_exception_that_the_application_handles_is_none(app, measured):
+    app.register_error_handler(ZeroDivisionError, lambda _: ("sorry", 503))
+    app.add_url_rule("/broken", "broken", lambda: 1 // 0)
+    assert get(app, "/broken") == 503
+    assert ({("GET", "/broken", "503"): 1}, {}) == (measured.requests(), measured.exceptions())
+
+
+def test_a_stream_is_counted_at_its_end_with_its_route(app, measured):
+    def view():
+        def lines():
+            measured.clock.sleep(3)
+            yield b"a"
+
+        return stream_with_context(lines())
+
+    app.add_url_rule("/stream/<name>", "stream", lambda name: view())
+    assert get(app, "/stream/x") == 200
+    assert ({("GET", "/stream/<name>", "200"): 1}, 3) == (measured.requests(), measured.seconds())
+
+
+@pytest.mark.parametrize("wrap", [lambda app: app, lambda app: WSGIMiddleware(app)])
+def test_the_prefix_of_a_dispatcher_belongs_to_the_route(measured, wrap):
+    def make(name):
+        app = Flask(name)
+        app.add_url_rule("/users/<name>", "user", lambda name: name)
+        return app
+
+    app = wrap(DispatcherMiddleware(make("main"), {"/admin": make("admin"), "/admin/deep": make("deep")}))
+    app = WSGIMiddleware(app, measured.metrics)
+    for path in ("/users/a", "/admin/users/b", "/admin/deep/users/c"):
+        assert get(app, path, base_url="http://localhost/root") == 200
+    routes = {route for _, route, _ in measured.requests()}
+    assert {"/users/<name>", "/admin/users/<name>", "/admin/deep/users/<name>"} == routes
+
+
+def test_a_script_name_that_a_client_may_choose_is_no_label(app, measured):
+    app.add_url_rule("/users/<name>", "user", lambda name: name)
+    assert get(app, "/users/a", base_url="http://localhost/secret") == 200
+    assert {("GET", "/users/<name>", "200"): 1} == measured.requests()
+
+
+def test_an_upload_is_counted_as_flask_reads_it(app, measured):
+    from flask import request
+
+    app.add_url_rule("/upload", "upload", lambda: str(len(request.get_data())), methods=["POST"])
+    assert get(app, "/upload", method="POST", data=b"x" * 1000) == 200
+    assert (measured.sizes("request"), measured.sizes("response")) == (1000, 4)
+
+
+def test_100_000_paths_are_one_series_a_route(make_measured):
+    measured = make_measured(body_sizes=False)
+    app = Flask("shop")
+    app.add_url_rule("/orders/<int:number>", "order", lambda number: "x")
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app, measured.metrics)
+    from wsgiref.util import setup_testing_defaults
+
+    environ = {}
+    setup_testing_defaults(environ)
+    for number in range(1000):
+        for path in (f"/orders/{number}", f"/nowhere/{number}"):
+            b"".join(app({**environ, "PATH_INFO": path}, lambda *_: None))
+    assert {
+        ("GET", "/orders/<int:number>", "200"): 1000,
+        ("GET", "unmatched", "404"): 1000,
+    } == measured.requests()
+
+
+def test_the_example_works(measured):
+    app = flask_app.app
+    app.wsgi_app.metrics = measured.metrics
+    assert [200, 200, 500] == [get(app, path) for path in ("/orders/1", "/orders/export", "/orders/broken")]
+    assert {
+        ("GET", "/orders/<int:number>", "200"): 1,
+        ("GET", "/orders/export", "200"): 1,
+        ("GET", "/orders/broken", "500"): 1,
+    } == measured.requests()
+    assert {("/orders/broken", "LookupError"): 1} == measured.exceptions()
