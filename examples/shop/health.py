@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runtime_exporter.web.health import Health
-
     from shop.service import Shop
 
 
 def register(health: Health, shop: Shop) -> None:
     """Add the shop's checks to those of the exporter."""
+
+    @health.check("database")
+    def database() -> bool:
+        return shop.product("1")["id"] == 1  # raises, which is unhealthy, when there is no such row
+
+    @health.check("faults", critical=False)
+    def faults() -> str:
+        active = shop.faults.active()
+        return f"switched on: {', '.join(active)}" if active else "healthy"

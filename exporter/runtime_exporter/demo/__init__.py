@@ -1,1 +1,1 @@
-"""The whole stack on loopback, with a faulty shop in it."""
+"""`runtime-exporter demo`: the whole stack on loopback, six faults, each watched from its beginning to its message."""

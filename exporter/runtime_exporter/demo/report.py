@@ -1,0 +1,177 @@
+"""What the demo says while it runs, and the table at its end."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.demo.trial import CHANNELS, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runtime_exporter.demo.cases import Case
+    from runtime_exporter.demo.scenario import Result
+    from runtime_exporter.demo.terminal import Terminal
+
+HEADINGS = ("fault", "alert", "pending", "firing", "notified", "resolved", "slack", "mail", "verdict")
+_RIGHT = range(2, 6)
+_NAMES = {"slack": "Slack", "mail": "mail"}
+
+
+class Report:
+    """The listener of a scenario that writes to a terminal."""
+
+    def __init__(self, terminal: Terminal, cases: Sequence[Case], clock: Callable[[], float] = time.time) -> None:
+        self._terminal = terminal
+        self._clock = clock
+        self._numbers = {case.fault: f"{number}/{len(cases)}" for number, case in enumerate(cases, 1)}
+
+    def waiting(self, what: str, since: float, limit: float) -> None:
+        """Show what is waited for."""
+        del limit
+        self._terminal.progress(f"waiting for {what}", self._clock() - since)
+
+    def quiet(self, seconds: float, misfired: Sequence[str]) -> None:
+        """Say how a quiet time was."""
+        if misfired:
+            self._event("✗", f"{seconds:.0f} s without a fault, but {', '.join(misfired)} fired", "red")
+        else:
+            self._event("✓", f"{seconds:.0f} s without a fault: no alert fired", "green")
+
+    def began(self, case: Case) -> None:
+        """Say which fault begins."""
+        style = self._terminal.style
+        self._terminal.line()
+        self._terminal.line(
+            f"{style(self._numbers[case.fault], 'dim')} {style(case.title, 'bold')}: {case.story}"
+            f" {style('→', 'dim')} {style(case.alert, 'cyan')}"
+        )
+        self._moment(0.0, "fault on")
+
+    def changed(self, before: Trial, after: Trial) -> None:
+        """Say what is new."""
+        if before.pending is None and after.pending is not None:
+            self._moment(after.pending - after.on, "pending")
+        if before.firing is None and after.firing is not None:
+            self._moment(after.firing - after.on, "firing", "red")
+        self._messages("notified", before.told, after.told, after.on)
+        if before.off is None and after.off is not None:
+            self._moment(after.off - after.on, "fault off")
+        if before.cleared is None and after.cleared is not None:
+            self._moment(after.cleared - after.on, "resolved", "green")
+        self._messages("told so", before.told_over, after.told_over, after.on)
+
+    def ended(self, trial: Trial) -> None:
+        """Say what was wrong or remarkable."""
+        if trial.also_fired:
+            self._event(" ", f"also fired, as symptoms: {', '.join(sorted(trial.also_fired))}", "dim")
+        if trial.misfired:
+            self._event("✗", f"fired without a fault: {', '.join(sorted(trial.misfired))}", "red")
+        if trial.failure:
+            self._event("✗", trial.failure, "red")
+
+    def _messages(self, what: str, before: Any, after: Any, since: float) -> None:
+        for channel, message in after.items():
+            if channel not in before:
+                self._moment(message.received - since, f"{what:<9} {_NAMES[channel]:<6}", rest=message.headline)
+
+    def _moment(self, seconds: float, what: str, *styles: str, rest: str = "") -> None:
+        time_ = self._terminal.style(f"{seconds:8.1f} s", "dim")
+        self._terminal.line(f"{time_}  {self._terminal.style(what, *styles)} {rest}".rstrip())
+
+    def _event(self, mark: str, text: str, *styles: str) -> None:
+        self._terminal.line(self._terminal.style(f"{mark} {text}", *styles))
+
+
+def rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
+    """Return the cells of the table: seconds from the fault's beginning, and from its end where it says resolved."""
+    return [
+        (
+            trial.case.title,
+            trial.case.alert,
+            _seconds(trial.pending, trial.on),
+            _seconds(trial.firing, trial.on),
+            _seconds(trial.notified, trial.on),
+            _seconds(trial.resolved, trial.off),
+            *(_both(trial, channel) for channel in CHANNELS),
+            "ok" if trial.passed else "FAILED",
+        )
+        for trial in trials
+    ]
+
+
+def table(trials: Sequence[Trial]) -> str:
+    """Return the table as text."""
+    cells = [HEADINGS, *rows(trials)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]])
+
+
+def summary(result: Result) -> str:
+    """Return what the run comes to, and what is behind each failure."""
+    lines = [f"{trial.case.title}: {trial.failure}" for trial in result.trials if trial.failure]
+    lines += [
+        f"{trial.case.title}: then fired {', '.join(sorted(trial.misfired))}"
+        for trial in result.trials
+        if trial.misfired
+    ]
+    lines += [f"fired while no fault was on: {', '.join(result.misfired)}"] if result.misfired else []
+    lines += [] if result.watchdog else ["the Watchdog does not fire"]
+    passed = sum(trial.passed for trial in result.trials)
+    verdict = f"{passed} of {len(result.trials)} faults noticed, told and resolved in {result.seconds:.0f} s"
+    also = sorted({name for trial in result.trials for name in trial.also_fired})
+    notes = [textwrap.fill(f"also fired, as symptoms: {', '.join(also)}", 100)] if also else []
+    return "\n".join([*notes, *lines, verdict + ("; nothing fired without a fault" if result.passed else "")])
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Return the result for other programs; times are seconds from the fault's beginning."""
+    return {
+        "passed": result.passed,
+        "seconds": round(result.seconds, 1),
+        "misfired": list(result.misfired),
+        "watchdog": result.watchdog,
+        "faults": [_trial_json(trial) for trial in result.trials],
+    }
+
+
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    return {
+        "fault": trial.case.fault,
+        "alert": trial.case.alert,
+        "verdict": "ok" if trial.passed else "failed",
+        "reason": trial.failure,
+        "stage": trial.stage.name.lower(),
+        **{
+            name: None if moment is None else round(moment - trial.on, 1)
+            for name, moment in (
+                ("pending", trial.pending),
+                ("firing", trial.firing),
+                ("notified", trial.notified),
+                ("off", trial.off),
+                ("resolved", trial.resolved),
+            )
+        },
+        "messages": {channel: message.headline for channel, message in trial.told.items()},
+        "resolved_messages": {channel: message.headline for channel, message in trial.told_over.items()},
+        "also_fired": sorted(trial.also_fired),
+        "misfired": sorted(trial.misfired),
+    }
+
+
+def _seconds(moment: float | None, since: float | None) -> str:
+    return "-" if moment is None or since is None else f"{moment - since:.1f} s"
+
+
+def _both(trial: Trial, channel: str) -> str:
+    """Return whether a channel heard of the beginning and of the end."""
+    return "".join("✓" if channel in told else "-" for told in (trial.told, trial.told_over))

@@ -1,0 +1,140 @@
+import io
+import json
+
+import pytest
+
+from runtime_exporter.demo import report
+from runtime_exporter.demo.cases import CASES
+from runtime_exporter.demo.report import Report
+from runtime_exporter.demo.scenario import Result
+from runtime_exporter.demo.terminal import Terminal
+from runtime_exporter.demo.trial import Trial
+from runtime_exporter.demo.watch import Message
+
+TABLE = """\
+fault        alert                       pending  firing  notified  resolved  slack  mail  verdict
+──────────────────────────────────────────────────────────────────────────────────────────────────
+memory leak  RuntimeMemoryLeakSuspected    8.1 s  10.5 s    11.2 s     6.0 s  ✓✓     ✓✓    ok
+CPU spike    RuntimeCpuSpike               3.0 s       -         -         -  --     --    FAILED"""
+
+
+def messages(state, alert, at):
+    return {
+        "slack": Message("slack", f"{state} · {alert}", at),
+        "mail": Message("mail", f"[{state}] {alert}", at + 0.2),
+    }
+
+
+@pytest.fixture
+def good():
+    alert = CASES[0].alert
+    return Trial(
+        CASES[0],
+        on=100.0,
+        pending=108.1,
+        firing=110.5,
+        off=111.3,
+        cleared=116.0,
+        told=messages("WARNING", alert, 111.0),
+        told_over=messages("RESOLVED", alert, 117.1),
+    )
+
+
+@pytest.fixture
+def bad():
+    return Trial(
+        CASES[1], on=200.0, pending=203.0, off=230.0, cleared=231.0, failure="waited 30 s for firing (CPU 0.10 cores)"
+    )
+
+
+class TTY(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_table_says_what_came_of_every_fault(good, bad):
+    assert TABLE == report.table([good, bad])
+
+
+def test_the_summary_of_a_good_run(good):
+    result = Result((good,), (), 40.0, watchdog=True)
+    assert "1 of 1 faults noticed, told and resolved in 40 s; nothing fired without a fault" == report.summary(result)
+
+
+def test_the_summary_of_a_bad_run_names_every_reason(bad):
+    expected = (
+        "CPU spike: waited 30 s for firing (CPU 0.10 cores)\n"
+        "fired while no fault was on: RuntimeTargetDown\n"
+        "the Watchdog does not fire\n"
+        "0 of 1 faults noticed, told and resolved in 40 s"
+    )
+    assert expected == report.summary(Result((bad,), ("RuntimeTargetDown",), 40.0, watchdog=False))
+
+
+def test_the_result_is_json_with_times_from_the_fault(good):
+    answer = json.loads(json.dumps(report.as_json(Result((good,), (), 40.04, watchdog=True))))
+    fault = answer["faults"][0]
+    assert (True, 40.0, "ok", "resolved") == (answer["passed"], answer["seconds"], fault["verdict"], fault["stage"])
+    assert [8.1, 10.5, 11.2, 11.3, 17.3] == [fault[key] for key in ("pending", "firing", "notified", "off", "resolved")]
+    assert {"slack": "WARNING · RuntimeMemoryLeakSuspected", "mail": "[WARNING] RuntimeMemoryLeakSuspected"} == fault[
+        "messages"
+    ]
+
+
+def story(stream, good, environ):
+    listener = Report(Terminal(stream, environ), CASES, clock=lambda: 103.5)
+    new = Trial(CASES[0], on=100.0)
+    listener.began(CASES[0])
+    listener.waiting("pending   resident memory 90 MB", 100.0, 30.0)
+    listener.changed(new, good)
+    listener.ended(good)
+    return stream.getvalue()
+
+
+PLAIN = """\
+
+1/6 memory leak: a cache that never forgets → RuntimeMemoryLeakSuspected
+     0.0 s  fault on
+     8.1 s  pending
+    10.5 s  firing
+    11.0 s  notified  Slack  WARNING · RuntimeMemoryLeakSuspected
+    11.2 s  notified  mail   [WARNING] RuntimeMemoryLeakSuspected
+    11.3 s  fault off
+    16.0 s  resolved
+    17.1 s  told so   Slack  RESOLVED · RuntimeMemoryLeakSuspected
+    17.3 s  told so   mail   [RESOLVED] RuntimeMemoryLeakSuspected
+"""
+
+
+def test_a_file_gets_plain_lines_without_any_control_character(good):
+    assert PLAIN == story(io.StringIO(), good, {})
+
+
+def test_a_terminal_gets_a_line_that_moves_and_goes(good):
+    written = story(TTY(), good, {"NO_COLOR": "1"})
+    assert "3.5 s  waiting for pending   resident memory 90 MB" in written
+    assert PLAIN == "\n".join(line.rpartition("\x1b[2K")[2] for line in written.split("\n"))
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_who_wants_no_colour_gets_none(good, environ):
+    assert "\x1b[3" not in story(TTY(), good, environ)
+
+
+def test_a_terminal_gets_colour(good):
+    assert "\x1b[36mRuntimeMemoryLeakSuspected\x1b[0m" in story(TTY(), good, {})
+
+
+def test_a_file_gets_a_sign_of_life_every_ten_seconds():
+    stream = io.StringIO()
+    terminal = Terminal(stream, {})
+    for tenth in range(350):
+        terminal.progress("waiting", tenth / 10)
+    assert ["     10.0 s  waiting", "     20.0 s  waiting", "     30.0 s  waiting"] == stream.getvalue().splitlines()
+
+
+def test_the_moving_line_is_cut_to_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = TTY()
+    Terminal(stream, {"NO_COLOR": "1"}).progress("x" * 200, 1.0)
+    assert 39 == len(stream.getvalue().rpartition("\x1b[2K")[2])
