@@ -57,7 +57,8 @@ def test_the_example_works_by_asgi(measured):
 def test_what_a_middleware_answers_by_itself_is_unmatched(measured):
     app = django_app.application
     app.metrics = measured.metrics
-    assert Client(app).get("/orders/1").status_code == 301
+    response = Client(app).get("/orders/1")
+    assert (response.status_code, response.get_data()) == (301, b"")
     assert {("GET", "unmatched", "301"): 1} == measured.requests()
 
 

@@ -166,8 +166,8 @@ def test_a_base_http_middleware_around_and_within_changes_nothing(measured, star
 def test_fastapi_routes_have_the_prefixes_of_every_inclusion(fastapi, measured):
     items, outer = APIRouter(prefix="/items"), APIRouter()
     items.add_api_route("/{item}", lambda item: item)
-    items.add_route("/plain/{name}", page)
-    items.mount("/mounted/{shop}", Starlette(routes=[Route("/x/{y}", page)]))
+    items.add_route("/items/plain/{name}", page)
+    items.mount("/items/mounted/{shop}", Starlette(routes=[Route("/x/{y}", page)]))
     outer.include_router(items, prefix="/outer")
     fastapi.include_router(items, prefix="/v1")
     fastapi.include_router(items, prefix="/v2")

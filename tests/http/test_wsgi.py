@@ -279,6 +279,8 @@ def test_what_has_no_body_by_the_protocol_has_a_size_of_zero(wrap, measured, met
         lambda f: b"".join(f),
         lambda f: f.readlines(),
         lambda f: f.readline() + f.read(),
+        lambda f: f.read1(3) + f.read1(),
+        lambda f: f.readinto(bytearray(100)),
     ],
 )
 def test_the_bytes_of_a_request_are_counted_as_they_are_read(wrap, measured, read):

@@ -139,9 +139,10 @@ class WSGIExchange(Exchange):
         return self
 
     def finish(self) -> None:
-        """Count the request, and leave the environ: the cycle would keep both until a garbage collection."""
+        """Count the request, and part from the environ: a cycle would keep both until a garbage collection."""
         if not self.finished:
-            self._environ.pop(KEY, None)
+            environ, self._environ = self._environ, {}
+            environ.pop(KEY, None)
             super().finish()
 
     # The body.
@@ -225,7 +226,13 @@ class _CountedInput:
         self._exchange = exchange
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        # Beyond PEP 3333: what the server's stream has of an io.RawIOBase, and nothing that it does not have.
+        found = getattr(self._stream, name)
+        if name in ("read1", "readall"):
+            return lambda *size: self._counted(found(*size))
+        if name in ("readinto", "readinto1"):
+            return lambda buffer: self._counted_number(found(buffer))
+        return found
 
     def __iter__(self) -> Iterator[bytes]:
         return map(self._counted, self._stream)
@@ -243,5 +250,9 @@ class _CountedInput:
         return [self._counted(line) for line in self._stream.readlines(*hint)]
 
     def _counted(self, data: bytes) -> bytes:
-        self._exchange.request_bytes += len(data)
+        self._exchange.request_bytes += len(data or b"")
         return data
+
+    def _counted_number(self, number: int | None) -> int | None:
+        self._exchange.request_bytes += number or 0
+        return number
