@@ -12,32 +12,34 @@ import yaml
 from runtime_exporter.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+# Of what PyYAML says, the words that quote the file: a password that starts with "*" or "!" is an alias or a tag to it.
+_QUOTED_CONTENT = re.compile(r"(?<=alias|e tag|nchor) .*", re.DOTALL)
 _LARGEST_BYTES = 1 << 20  # a configuration is small: what is larger is another file, named by mistake
 
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A file that was read: its values by key, and where each key stands."""
+    """A file that was read: its values by key, and the line of each key; one in another mapping is "outer.inner"."""
 
     path: Path
     values: Mapping[str, Any]
     lines: Mapping[str, int]
 
     def where(self, key: str) -> str:
-        """Return "path:line" of a top-level key, or the path where the line is not known."""
+        """Return "path:line" of a key, or the path where the line is not known."""
         line = self.lines.get(key)
         return f"{self.path}:{line}" if line else str(self.path)
 
 
-def read(path: Path, *, setting: str) -> ConfigFile:
+def read(path: Path, *, setting: str, source: str) -> ConfigFile:
     """Read a mapping from a YAML file, or from a JSON file where the name ends in .json.
 
-    `setting` is the setting that named the file. Raises `ConfigError` with file, line and column where it is malformed.
+    `setting` is the setting that named the file, `source` where it was given. Raises `ConfigError` with file, line and column where it is malformed.
     """
-    content = read_text(path, setting=setting)
+    content = _read_text(path, setting, source)
     parse = _parse_json if path.suffix == ".json" else _parse_yaml
     try:
         values, lines = parse(content)
@@ -47,23 +49,24 @@ def read(path: Path, *, setting: str) -> ConfigFile:
     return ConfigFile(path, values, lines)
 
 
-def read_text(path: Path, *, setting: str) -> str:
+def _read_text(path: Path, setting: str, source: str) -> str:
     """Return the text of a file; raises `ConfigError` where it cannot be read, is too large or is not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"{setting}: cannot read {path}: {reason}", setting=setting, value=str(path)) from None
-    if len(content) > _LARGEST_BYTES:
-        raise ConfigError(
-            f"{setting}: {path} is larger than 1 MiB: not a configuration", setting=setting, value=str(path)
-        )
-    try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
+        problem = "larger than 1 MiB, which no configuration is" if len(content) > _LARGEST_BYTES else ""
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text", setting=setting, value=str(path)) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"not UTF-8 text in line {line}"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    except ValueError as error:  # a path with a NUL in it
+        problem = str(error)
+    if problem:
+        message = f"{setting} = {str(path)!r} ({source}): {problem}"
+        raise ConfigError(message, setting=setting, value=str(path), source=source)
+    return text
 
 
 class _MalformedError(Exception):
@@ -105,7 +108,7 @@ def _parse_yaml(content: str) -> tuple[dict[str, Any], dict[str, int]]:
         return _load_yaml(content)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = error.problem or error.context or "cannot be read"
+        problem = _QUOTED_CONTENT.sub("", error.problem or error.context or "cannot be read")
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise _MalformedError(f"malformed YAML: {problem}", line, column) from None
     except yaml.reader.ReaderError as error:
@@ -125,26 +128,28 @@ def _load_yaml(content: str) -> tuple[dict[str, Any], dict[str, int]]:
             return {}, {}
         if not isinstance(node, yaml.MappingNode):
             raise _MalformedError("a mapping of names to values is needed", node.start_mark.line + 1)
-        _refuse_duplicates(node, set())
-        values = {str(key): value for key, value in loader.construct_document(node).items()}
-        lines = {key.value: key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
-        return values, lines
+        lines = dict(_key_lines(node, "", set()))
+        return {str(key): value for key, value in loader.construct_document(node).items()}, lines
     finally:
         loader.dispose()
 
 
-def _refuse_duplicates(node: yaml.MappingNode, visited: set[int]) -> None:
-    """Raise where a key of the mapping, or of one in it, is given twice: YAML takes the last, silently."""
+def _key_lines(node: yaml.MappingNode, outer: str, visited: set[int]) -> Iterator[tuple[str, int]]:
+    """Yield the keys of a mapping and of those in it, with their lines.
+
+    Raises where a key is given twice in one mapping: YAML takes the last, silently.
+    """
     if id(node) in visited:  # an alias: looked through already
         return
     visited.add(id(node))
     seen: set[str] = set()
     for key, value in node.value:
-        if isinstance(key, yaml.ScalarNode):
-            if key.value in seen:
-                raise _MalformedError(
-                    f"{key.value!r} is given twice", key.start_mark.line + 1, key.start_mark.column + 1
-                )
-            seen.add(key.value)
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        line, column = key.start_mark.line + 1, key.start_mark.column + 1
+        if key.value in seen:
+            raise _MalformedError(f"{key.value!r} is given twice", line, column)
+        seen.add(key.value)
+        yield outer + key.value, line
         if isinstance(value, yaml.MappingNode):
-            _refuse_duplicates(value, visited)
+            yield from _key_lines(value, f"{outer}{key.value}.", visited)

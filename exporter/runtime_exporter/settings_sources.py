@@ -77,8 +77,8 @@ def gather(
     given = {**_from_environment(rows, environ), **_from_arguments(rows, arguments)}
     path = _find_file(rows, given, environ)
     if path:
-        given = {**_from_file(rows, read(path, setting="config_file")), **given}
         given.setdefault("config_file", Given(str(path), "found"))
+        given = {**_from_file(rows, read(path, setting="config_file", source=given["config_file"].source)), **given}
     return given
 
 

@@ -1,0 +1,66 @@
+"""The socket that a server listens on, and what can be wrong with an address."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from runtime_exporter.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BACKLOG = 512  # connections that the kernel keeps while all threads are busy (cut to net.core.somaxconn)
+
+
+def listen(address: str, port: int, source: Callable[[str], str]) -> socket.socket:
+    """Return a socket that listens; raises `ConfigError` that names the setting, its value and where it came from."""
+    host = address.removeprefix("[").removesuffix("]")
+    try:
+        candidates = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a name"
+        raise _wrong("address", address, source, f"cannot be resolved: {reason}") from None
+    family, kind, protocol, _, place = candidates[0]
+    try:
+        return _bound(family, kind, protocol, place)
+    except OSError as error:
+        raise _problem(error, address, port, source) from None
+
+
+def url_of(listener: socket.socket, *, tls: bool) -> str:
+    """Return the URL of a listening socket, as seen from this machine where it listens on every interface."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _bound(family: int, kind: int, protocol: int, place: object) -> socket.socket:
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # "::" is every interface, hence IPv4, too
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(place)  # type: ignore[arg-type]
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)  # who was ready may be gone when it is accepted
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _problem(error: OSError, address: str, port: int, source: Callable[[str], str]) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return _wrong("port", port, source, f"in use on {address} already: choose another, or 0 for any free one")
+    if error.errno == errno.EACCES:
+        return _wrong("port", port, source, "not permitted: a port below 1024 needs privileges")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return _wrong("address", address, source, "not an address of this machine")
+    return _wrong("address", address, source, f"cannot listen there: {error.strerror}")
+
+
+def _wrong(name: str, value: object, source: Callable[[str], str], problem: str) -> ConfigError:
+    where = source(name)
+    return ConfigError(f"{name} = {value!r} ({where}): {problem}", setting=name, value=value, source=where)

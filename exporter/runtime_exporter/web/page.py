@@ -1,0 +1,69 @@
+"""What a page of ours is: a function from what was asked to what is replied. WSGI ends at `app.py`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+_FIELDS = 1000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request: `rest` is what of the path follows the path of the page; `query` has every value of every name."""
+
+    method: str
+    rest: str = ""
+    query: Mapping[str, list[str]] = field(default_factory=dict)
+    accept: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; `headers` are those beside Content-Type and Content-Length."""
+
+    body: bytes
+    content_type: str = TEXT
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page and its path; with `subtree` also the page of every path below. A `title` puts it on the landing page."""
+
+    path: str
+    page: Callable[[Ask], Reply]
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    subtree: bool = False
+    title: str = ""
+
+
+def text(content: str, status: int = 200) -> Reply:
+    """Return a reply of plain text."""
+    return Reply(content.encode(), TEXT, status)
+
+
+def json_reply(content: object, status: int = 200) -> Reply:
+    """Return a reply of JSON, for people and programs."""
+    return Reply(json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n", JSON, status)
+
+
+def html(content: str, status: int = 200) -> Reply:
+    """Return a page that may load and run nothing."""
+    policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+    return Reply(content.encode(), HTML, status, (policy,))
+
+
+def ask_of(environ: Mapping[str, Any], rest: str) -> Ask:
+    """Return the request in a WSGI environment. Raises ValueError for a query of too many fields."""
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=_FIELDS)
+    return Ask(environ["REQUEST_METHOD"], rest, query, environ.get("HTTP_ACCEPT", ""))

@@ -1,0 +1,210 @@
+"""The exporter's own HTTP server: a WSGI application on a few daemon threads, made so that no client can hurt the host.
+
+One request a connection, each on a thread of its own, a bounded number of them; what a client does to a connection (nothing, one
+byte a second, a handshake that never ends) happens on that thread and ends at a deadline. No look-up of names, no log line a request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+from runtime_exporter.logs import StateLog
+from runtime_exporter.web.connection import Connection
+from runtime_exporter.web.listener import listen, url_of
+from runtime_exporter.web.webconfig import PLAIN, WebConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from runtime_exporter.web.webconfig import WebConfigFile
+
+_SWEEP_SECONDS = 0.5
+_PAUSE_SECONDS = 0.1  # after accept() failed for want of file descriptors: they come back when a connection ends
+_GRACE_SECONDS = 2.0
+
+
+class Server:
+    """Serves one WSGI application on one address. The constructor only remembers; `start` opens the socket."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        web_config: WebConfigFile | None = None,
+        *,
+        connections_limit: int = 32,
+        timeout: float = 10.0,
+        source: Callable[[str], str] = lambda _: "argument",
+    ) -> None:
+        """`timeout` is the seconds a client has to send its request, and to take each part of the answer.
+
+        `source` tells where a setting came from, for the error that names it.
+        """
+        self._app = app
+        self._address = address
+        self._port = port
+        self._web_config = web_config
+        self._limit = connections_limit
+        self._timeout = timeout
+        self._source = source
+        self._log = StateLog()
+        self._listener: socket.socket | None = None
+        self._waker: tuple[socket.socket, socket.socket] | None = None
+        self._acceptor: threading.Thread | None = None
+        self._connections: set[Connection] = set()
+        self._lock = threading.Lock()
+        self._closing = False
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as "http://127.0.0.1:9464"; empty before `start`."""
+        return self._url
+
+    def config(self) -> WebConfig:
+        """Return the web configuration as it is now."""
+        return self._web_config.current() if self._web_config else PLAIN
+
+    def start(self) -> None:
+        """Open the socket and serve. Raises `ConfigError` for an address or port that cannot be had."""
+        self._listener = listen(self._address, self._port, self._source)
+        self._url = url_of(self._listener, tls=self.config().tls is not None)
+        self._waker = socket.socketpair()
+        self._acceptor = threading.Thread(target=self._accept_all, name="runtime_exporter-web", daemon=True)
+        _close_in_children(self)
+        self._acceptor.start()
+
+    def close(self) -> None:
+        """Stop: no new connection, two seconds for those that are being answered, then none is left. A second call does nothing."""
+        with self._lock:
+            first, self._closing = not self._closing, True
+        if not first or self._acceptor is None or self._waker is None or self._listener is None:
+            return
+        self._wake()
+        self._acceptor.join()
+        self._listener.close()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for connection in self._open_connections():
+            connection.join(max(0.0, deadline - time.monotonic()))
+            connection.abort()
+        for connection in self._open_connections():
+            connection.join(_GRACE_SECONDS)
+        for end in self._waker:
+            end.close()
+
+    def _open_connections(self) -> tuple[Connection, ...]:
+        with self._lock:
+            return tuple(self._connections)
+
+    def _accept_all(self) -> None:
+        while not self._closing:
+            problem = self._accept_or_sweep()
+            if problem:
+                self._log.report("accept", problem, f"cannot accept connections: {problem}")
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                self._log.report("accept", "ok", "accepting connections again")
+
+    def _accept_or_sweep(self) -> str:
+        """Wait for one event, and see to it: a connection (where there is room), the end of one, or time to sweep.
+
+        Return what is wrong where no connection can be accepted, or an empty text.
+        """
+        if self._listener is None or self._waker is None:
+            return ""
+        connections = self._open_connections()
+        room = len(connections) < self._limit
+        wanted = [self._waker[0], self._listener] if room else [self._waker[0]]
+        ready = _readable(wanted, _SWEEP_SECONDS if connections else None)
+        if self._waker[0] in ready:
+            self._waker[0].recv(4096)
+        now = time.monotonic()
+        for connection in connections:
+            if connection.is_late(now):
+                connection.abort()
+        if self._listener not in ready or self._closing:
+            return ""
+        try:
+            client, peer = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # gone again
+            return ""
+        except OSError as error:
+            return error.strerror or str(error)
+        self._begin(Connection(client, str(peer[0])))
+        return ""
+
+    def _begin(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.add(connection)
+        try:
+            connection.start(lambda: self._answer(connection))
+        except RuntimeError as error:  # no thread can be started
+            self._log.report("thread", "none", f"a connection was refused: {error}")
+            self._end(connection)
+
+    def _answer(self, connection: Connection) -> None:
+        try:
+            connection.answer(self._app, self.config(), self._timeout)
+        except Exception as error:  # noqa: BLE001 - never into the host, nor to its threading.excepthook
+            self._log.report("answer", type(error).__qualname__, f"a connection failed: {error!r}")
+        finally:
+            self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        connection.close()
+        with self._lock:
+            full = len(self._connections) >= self._limit
+            self._connections.discard(connection)
+        if full:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waker:
+            with contextlib.suppress(OSError):  # closed, or full of such calls already
+                self._waker[1].send(b"x")
+
+    def close_in_child(self) -> None:
+        """Let go of the sockets in a forked child, without a lock: its threads are the parent's and do not run here."""
+        self._closing = True
+        for end in (self._listener, *(self._waker or ())):
+            if end is not None:
+                end.close()
+        for connection in tuple(self._connections):
+            connection.let_go()
+
+
+def _readable(sockets: list[socket.socket], timeout: float | None) -> list[socket.socket]:
+    """Return those that can be read; select() itself cannot take a descriptor above 1023."""
+    poller = select.poll()
+    by_descriptor = {one.fileno(): one for one in sockets}
+    for descriptor in by_descriptor:
+        poller.register(descriptor, select.POLLIN)
+    events = poller.poll(None if timeout is None else timeout * 1000)
+    return [by_descriptor[descriptor] for descriptor, _ in events]
+
+
+_started: weakref.WeakSet[Server] = weakref.WeakSet()
+_hooked = threading.Event()
+
+
+def _close_in_children(server: Server) -> None:
+    """Have a forked child close the sockets of `server`: else the port stays taken as long as a child lives."""
+    _started.add(server)
+    if not _hooked.is_set() and hasattr(os, "register_at_fork"):
+        _hooked.set()
+        os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _after_fork_in_child() -> None:
+    for server in tuple(_started):
+        server.close_in_child()
