@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
+import traceback
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.errors import BundleError, ExporterError
+from runtime_exporter.errors import BundleError, ConfigError, ExporterError
 from runtime_exporter.mixin import bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 # What stands for Grafana's own variables where no Grafana is: a panel of a dashboard over the last hour.
@@ -23,12 +23,15 @@ _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::\w+)?\}|(?P<bare>\w+))")
 def render(config: Mapping[str, Any]) -> dict[str, str]:
     """Return every dashboard of the bundle as {"dashboards/<name>.json": JSON text}, from the mixin's evaluated `_config`.
 
-    The same configuration gives the same bytes. Raises BundleError with the file that fails, MissingExtraError without grafanalib.
+    The same configuration gives the same bytes. Raises BundleError with the file that fails, ConfigError where
+    two dashboards have one uid, MissingExtraError without grafanalib.
     """
     sources = sorted((bundle.root() / "dashboards").glob("[!_]*.py"))
     if not sources:
         raise BundleError(f"{bundle.root() / 'dashboards'}: no dashboards there", path=bundle.root() / "dashboards")
-    return {f"dashboards/{path.stem}.json": _text(_build(path, config)) for path in sources}
+    boards = {path.stem: _build(path, config) for path in sources}
+    _check_uids(boards)
+    return {f"dashboards/{name}.json": _text(board) for name, board in boards.items()}
 
 
 def queries(dashboard: Mapping[str, Any], values: Mapping[str, str] = GRAFANA_VARIABLES) -> list[tuple[str, str]]:
@@ -67,21 +70,48 @@ def expand(expression: str, dashboard: Mapping[str, Any], values: Mapping[str, s
 
 def _build(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """Run a dashboard's file, call its `dashboard(config)`, and return that as plain data."""
-    name = f"dashboards/{path.name}"
-    spec = importlib.util.spec_from_file_location(f"runtime_exporter_dashboard_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise BundleError(f"{name}: cannot be loaded", path=path)
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-        data: dict[str, Any] = module.dashboard(config).to_json()
+        board = _function_of(path)(config)
     except ExporterError:
         raise
+    except SyntaxError as error:
+        raise _wrong(path, f"SyntaxError: {error.msg}", error.lineno) from error
     except KeyError as error:
-        raise BundleError(f"{name}: the configuration has no {error}", path=path) from error
+        raise _wrong(path, f"the configuration has no {error}", _line(path, error)) from error
     except Exception as error:
-        raise BundleError(f"{name}: {type(error).__name__}: {error}", path=path) from error
+        raise _wrong(path, f"{type(error).__name__}: {error}", _line(path, error)) from error
+    if not hasattr(board, "to_json"):
+        raise _wrong(path, f"dashboard(config) returns {type(board).__name__}, not what panels.dashboard() makes")
+    data: dict[str, Any] = board.to_json()
     return data
+
+
+def _function_of(path: Path) -> Callable[[Mapping[str, Any]], Any]:
+    """Run the file as a module that is in no package and leaves no byte code beside it."""
+    namespace: dict[str, Any] = {"__name__": f"dashboards.{path.stem}", "__file__": str(path)}
+    code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    exec(code, namespace)  # noqa: S102 - a file of the bundle, as an import would run it
+    if "dashboard" not in namespace:
+        raise _wrong(path, "it defines no dashboard(config)")
+    function: Callable[[Mapping[str, Any]], Any] = namespace["dashboard"]
+    return function
+
+
+def _check_uids(boards: Mapping[str, Mapping[str, Any]]) -> None:
+    uids = [board["uid"] for board in boards.values()]
+    for uid in uids:
+        if uids.count(uid) > 1:
+            raise ConfigError(f"dashboardUids: {uid!r} stands for two dashboards", setting="dashboardUids", value=uid)
+
+
+def _line(path: Path, error: Exception) -> int | None:
+    """Return the last line of the file that led to the error."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _wrong(path: Path, what: str, line: int | None = None) -> BundleError:
+    return BundleError(f"dashboards/{path.name}{f':{line}' if line else ''}: {what}", path=path)
 
 
 def _text(data: Mapping[str, Any]) -> str:
