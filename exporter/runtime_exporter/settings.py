@@ -137,19 +137,19 @@ def load(arguments: Mapping[str, object] | None = None, environ: Mapping[str, st
     return Settings(**values, sources={name: origin.source for name, origin in given.items()})
 
 
-def select(selection: Iterable[str], known: Iterable[str], *, source: str = "argument") -> tuple[str, ...]:
-    """Return the names of `known`, in their order, that `selection` (the setting `collectors`) leaves in.
+def select(settings: Settings, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the collectors of `known`, in their order, that the setting `collectors` leaves in.
 
     Names alone select just these; a name with "-" before it is left out; no names stand for all. Raises `ConfigError` for a
-    name that is not known; `source` is where the selection came from.
+    name that is not known.
     """
     names = tuple(known)
-    words = tuple(selection)
-    for word in words:
+    for word in settings.collectors:
         if word.removeprefix("-") not in names:
+            source = settings.source("collectors")
             hint = did_you_mean(word.removeprefix("-"), names) or f"; known are {', '.join(names)}"
             message = f"collectors = {word!r} ({source}): no such collector{hint}"
             raise ConfigError(message, setting="collectors", value=word, source=source)
-    wanted = [word for word in words if not word.startswith("-")] or names
-    unwanted = {word[1:] for word in words if word.startswith("-")}
+    wanted = [word for word in settings.collectors if not word.startswith("-")] or names
+    unwanted = {word[1:] for word in settings.collectors if word.startswith("-")}
     return tuple(name for name in names if name in wanted and name not in unwanted)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime_exporter.settings import SETTINGS, load
+from runtime_exporter.collectors import ALL
+from runtime_exporter.exporter import Exporter
+from runtime_exporter.settings import SETTINGS, load, select
 from runtime_exporter.settings_page import page, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from runtime_exporter.collectors import Collector
+    from runtime_exporter.metrics import Metric
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _config_file = click.option("--config-file", metavar="PATH", help="Read the settings of this file.")
@@ -38,6 +43,57 @@ def settings(*, as_json: bool, markdown: bool, config_file: str | None) -> None:
         return
     lines = [(row.name, written(row.value), row.source, written(row.default), row.help) for row in rows]
     _echo_table(("NAME", "VALUE", "SOURCE", "DEFAULT", "HELP"), lines)
+
+
+@command.command()
+@_json
+@_config_file
+def collectors(*, as_json: bool, config_file: str | None) -> None:
+    """Show every collector, whether the settings let it run, when it is updated, and its metrics."""
+    settings = load({"config_file": config_file})
+    chosen = select(settings, ALL)
+    rows = [_collector_row(make(settings), runs=name in chosen) for name, make in ALL.items()]
+    if as_json:
+        _echo_json(rows)
+        return
+    lines = [(row["name"], "yes" if row["runs"] else "no", row["updated"], " ".join(row["metrics"])) for row in rows]
+    _echo_table(("NAME", "RUNS", "UPDATED", "METRICS"), lines)
+
+
+@command.command()
+@_json
+@_config_file
+def metrics(*, as_json: bool, config_file: str | None) -> None:
+    """Show every metric that may be exposed, apart from the application's own."""
+    families = Exporter(load({"config_file": config_file})).families()
+    rows: list[dict[str, Any]] = [
+        {
+            "name": _exposed_name(metric),
+            "type": metric.family.type,
+            "labels": list(metric.family.labelnames),
+            "help": metric.family.documentation,
+        }
+        for metric in sorted(families, key=_exposed_name)
+    ]
+    if as_json:
+        _echo_json(rows)
+        return
+    lines = [(row["name"], row["type"], ",".join(row["labels"]), row["help"]) for row in rows]
+    _echo_table(("NAME", "TYPE", "LABELS", "HELP"), lines)
+
+
+def _collector_row(collector: Collector, *, runs: bool) -> dict[str, Any]:
+    return {
+        "name": collector.name,
+        "runs": runs,
+        "updated": "at a scrape" if collector.interval is None else f"every {collector.interval:g} s",
+        "metrics": [_exposed_name(metric) for metric in collector.families],
+    }
+
+
+def _exposed_name(metric: Metric) -> str:
+    """Return the name that is seen in Prometheus: the family's, with what its type puts behind."""
+    return metric.family.name + {"counter": "_total", "info": "_info"}.get(metric.family.type, "")
 
 
 def _echo_json(rows: Sequence[object]) -> None:
