@@ -90,6 +90,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
 
 def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     limit = panels.seconds(config["scrapeTimeout"]) * config["alerts"]["scrapeSlow"]["ratio"]
+    rendered = scope.sum_by(f"{EACH}, le", scope.rate("runtime_exporter_scrape_duration_seconds_bucket"))
     return [
         panels.state_timeline(
             "Target up",
@@ -107,8 +108,9 @@ def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
         ),
         panels.timeseries(
             "Time to render a scrape",
-            "What of a scrape the exporter itself takes: to collect and to write. The rest is the network and waiting for the GIL.",
-            Query(scope.max_by(EACH, scope.select("runtime_exporter_scrape_duration_seconds")), scope.per_instance),
+            "What of a scrape the exporter itself takes, to collect and to write, the median and the longest of 100. The rest is the network and waiting for the GIL.",
+            Query(panels.quantile(0.5, rendered), f"{scope.per_instance} p50"),
+            Query(panels.quantile(0.99, rendered), f"{scope.per_instance} p99"),
             unit="s",
         ),
         panels.timeseries(
@@ -173,7 +175,7 @@ def _cost(scope: Scope) -> list[panels.Panel]:
         ),
         panels.timeseries(
             "Workers",
-            "Worker processes behind one endpoint, by state, where the application forks workers.",
+            "Processes that one endpoint speaks for, by state: more than one where the application forks workers.",
             Query(f"sum by (state) ({scope.select('runtime_exporter_workers')})", "{{state}}"),
             unit="short",
             axis="workers",

@@ -24,7 +24,7 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
         title="HTTP",
         description="Rate, errors and duration of HTTP requests, by route.",
         subject="http_server_request_duration_seconds_count",
-        # A request that no route matched has no label http_route; All includes it.
+        # OpenTelemetry leaves the label out where no route matched; All includes those requests.
         variables=[Variable("route", "http_server_request_duration_seconds_count", "http_route", everything=".*")],
         rows=[
             panels.row("", *_now(config, requests)),
@@ -79,7 +79,10 @@ def _now(config: Mapping[str, Any], requests: Requests) -> list[panels.Panel]:
 
 def _red(config: Mapping[str, Any], requests: Requests) -> list[panels.Panel]:
     by_status = f"sum by (http_response_status_code) ({requests.raw_rate()})"
-    by_class = f'sum by (class) (label_replace({by_status}, "class", "${{1}}xx", "http_response_status_code", "(.).*"))'
+    labelled = f'label_replace({by_status}, "class", "${{1}}", "http_response_status_code", "(.*)")'
+    by_class = (
+        f'sum by (class) (label_replace({labelled}, "class", "${{1}}xx", "http_response_status_code", "([1-5]).."))'
+    )
     return [
         panels.timeseries(
             "Requests by status class",

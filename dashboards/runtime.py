@@ -103,6 +103,7 @@ def _cpu(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             Query(scope.sum_by(EACH, scope.select("process_cpu_limit_cores")), f"{scope.per_instance} limit"),
             unit="short",
             axis="cores",
+            width=6,
             overrides=[panels.line(" limit$", "red")],
         ),
         panels.timeseries(
@@ -111,6 +112,7 @@ def _cpu(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             Query(f"sum by (mode) ({scope.rate('process_cpu_mode_seconds_total')})", "{{mode}}"),
             unit="short",
             axis="cores",
+            width=6,
             stacked=True,
         ),
         panels.timeseries(
@@ -119,23 +121,17 @@ def _cpu(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             Query(f"sum by (group) ({scope.rate('process_thread_cpu_seconds_total')})", "{{group}}"),
             unit="short",
             axis="cores",
+            width=6,
             stacked=True,
         ),
         panels.timeseries(
-            "Throttled periods",
-            "The share of the scheduler's periods in which the cgroup had used up its CPU and stood still. The line is the ratio of RuntimeCpuThrottled.",
-            Query(throttled, scope.per_instance),
+            "Throttling",
+            "The cgroup had used up its CPU and stood still: the share of the scheduler's periods, and seconds per second. The line is the ratio of RuntimeCpuThrottled.",
+            Query(throttled, f"{scope.per_instance} periods"),
+            Query(scope.sum_by(EACH, scope.rate("process_cpu_throttled_seconds_total")), f"{scope.per_instance} time"),
             unit="percentunit",
-            maximum=1,
+            width=6,
             thresholds=panels.steps("green", (alerts["cpuThrottled"]["ratio"], "red")),
-            width=12,
-        ),
-        panels.timeseries(
-            "Throttled time",
-            "Seconds per second that threads of the cgroup waited for CPU they were not allowed: it becomes latency.",
-            Query(scope.sum_by(EACH, scope.rate("process_cpu_throttled_seconds_total")), scope.per_instance),
-            unit="s",
-            width=12,
         ),
     ]
 

@@ -196,7 +196,12 @@ def test_a_ratio_of_errors_is_zero_where_nothing_fails(prometheus, boards):
     spared = ratio.replace('http_response_status_code=~"5.."', 'http_response_status_code=~"599"')
     assert ratio != spared
     assert [0.0, 0.0] == [float(each["value"][1]) for each in prometheus(spared)]
-    assert [pytest.approx(1 / 3)] * 2 == [float(each["value"][1]) for each in prometheus(ratio)]
+    assert [pytest.approx(1 / 4)] * 2 == [float(each["value"][1]) for each in prometheus(ratio)]
+
+
+def test_requests_are_classed_by_status_and_what_is_no_status_stays_other(prometheus, boards):
+    [by_class] = [expr for title, expr in queries(boards["http"]) if title == "Requests by status class"]
+    assert ["2xx", "4xx", "5xx", "other"] == sorted(each["metric"]["class"] for each in prometheus(by_class))
 
 
 def test_a_ratio_without_requests_is_nothing_and_not_nan(prometheus, boards):
