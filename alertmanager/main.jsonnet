@@ -30,7 +30,7 @@ local heartbeat(config) = {
   matchers: [is('alertname', 'Watchdog')],
   group_wait: '0s',
   group_interval: config.alertmanager.watchdog.interval,
-  repeat_interval: '1s',
+  repeat_interval: '1ms',
 };
 
 local routes(config) = {

@@ -14,6 +14,7 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -105,9 +106,9 @@ class MailSink:
         except ImportError as error:
             raise MissingExtraError("demo", module="aiosmtpd") from error
 
-        def authenticate(_server: Any, session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
-            session.login_name = data.login.decode()
-            return AuthResult(success=data.password.decode() == self._password, handled=False)
+        def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
+            right = data.password.decode() == self._password
+            return AuthResult(success=right, handled=False, auth_data=data)
 
         def session() -> Any:
             # A name of its own: the default asks DNS for this machine's, which can take seconds.
@@ -122,6 +123,8 @@ class MailSink:
                 auth_exclude_mechanism=["LOGIN"],
             )
 
+        # It warns of its own deprecated names, and of clients; both are nobody's business here.
+        logging.getLogger("mail.log").setLevel(logging.ERROR)
         loop = asyncio.new_event_loop()
         try:
             self._server = loop.run_until_complete(loop.create_server(session, ADDRESS, self.port))
@@ -136,7 +139,7 @@ class MailSink:
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's hook
         """Keep one message; aiosmtpd calls this after the final dot."""
-        login = getattr(session, "login_name", "")
+        login = session.auth_data.login.decode() if session.authenticated else ""
         if self._password and not session.authenticated:
             return "530 Authentication required"
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
