@@ -47,7 +47,11 @@ def report(*, quick: bool) -> Iterator[str]:
         ours, theirs = build(metrics, series), build(peer, series)
         for label, write, peer_write in (
             ("text", metrics.generate_latest, peer.generate_latest),
-            ("OpenMetrics", metrics.openmetrics.exposition.generate_latest, peer.openmetrics.exposition.generate_latest),
+            (
+                "OpenMetrics",
+                metrics.openmetrics.exposition.generate_latest,
+                peer.openmetrics.exposition.generate_latest,
+            ),
         ):
             timings = rounds(
                 {

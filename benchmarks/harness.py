@@ -62,8 +62,6 @@ def rounds(candidates: Mapping[str, Callable[[], object]], *, count: int, seed: 
 
 def ratio(timings: Mapping[str, Timing], name: str, base: str) -> Ratio:
     """Return the quartiles of `name` over `base`, round by round."""
-    values = [
-        one / other for one, other in zip(timings[name].seconds, timings[base].seconds, strict=True) if other > 0
-    ]
+    values = [one / other for one, other in zip(timings[name].seconds, timings[base].seconds, strict=True) if other > 0]
     low, middle, high = statistics.quantiles(values, n=4)
     return Ratio(name, base, (low, middle, high))

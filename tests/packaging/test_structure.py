@@ -49,7 +49,11 @@ def imports(path):
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = [node.module] if node.module != "runtime_exporter" else [f"runtime_exporter.{a.name}" for a in node.names]
+            names = (
+                [node.module]
+                if node.module != "runtime_exporter"
+                else [f"runtime_exporter.{a.name}" for a in node.names]
+            )
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -82,7 +86,10 @@ def test_no_import_of_ours_hides_in_a_function(path):
 )
 def test_a_build_time_library_enters_by_one_door(library, where):
     users = {
-        str(path.relative_to(PACKAGE)) for path in modules() for name, _ in imports(path) if name.split(".")[0] == library
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        for name, _ in imports(path)
+        if name.split(".")[0] == library
     }
     assert where == users
 

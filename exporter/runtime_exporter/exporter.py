@@ -1,0 +1,193 @@
+"""The composition root of a process: makes the parts, introduces them to each other, and holds no logic of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import REGISTRY
+
+from runtime_exporter import logs
+from runtime_exporter.collectors import ALL, Supervisor
+from runtime_exporter.collectors.asyncio import AsyncioCollector
+from runtime_exporter.collectors.exporter import ExporterCollector
+from runtime_exporter.errors import AlreadyStartedError
+from runtime_exporter.http import default_metrics
+from runtime_exporter.settings import Settings, load, select
+from runtime_exporter.web.app import make_app
+from runtime_exporter.web.health import Health
+from runtime_exporter.web.server import Server
+from runtime_exporter.web.version import version
+from runtime_exporter.web.webconfig import WebConfigFile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from _typeshed.wsgi import WSGIApplication
+    from prometheus_client import CollectorRegistry
+
+    from runtime_exporter.http import HTTPMetrics
+    from runtime_exporter.metrics import Metric
+    from runtime_exporter.metrics.exposition import Format
+
+
+class Exporter:
+    """Watches this process and serves what it sees. The constructor has no effect on the process; `start` has.
+
+    `registry` is where the application registers metrics of its own: they are served with ours, and where both have a
+    family of one name (prometheus_client brings a process and a GC collector), ours stands for it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        registry: CollectorRegistry = REGISTRY,
+        http: HTTPMetrics | None = None,
+    ) -> None:
+        self.settings = settings = settings or Settings()
+        self.health = Health(timeout=settings.health_timeout)
+        self._registry = registry
+        self._http = http or default_metrics(
+            route_limit=settings.route_limit,
+            error_limit=settings.label_limit,
+            buckets=settings.http_buckets,
+            body_sizes=settings.http_body_sizes,
+        )
+        self._itself = ExporterCollector(version())
+        chosen = [ALL[name](settings) for name in select(settings, ALL)]
+        self._supervisor = Supervisor(
+            [*chosen, self._itself],
+            budget=settings.overhead_budget,
+            patience=settings.scrape_timeout,
+            folded=(self._http.folded,),
+        )
+        self._server: Server | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it is served, such as "http://127.0.0.1:9464"; empty while it is not."""
+        return self._server.url if self._server else ""
+
+    @property
+    def wsgi_app(self) -> WSGIApplication:
+        """The application that `url` serves, to be mounted in another one instead."""
+        return make_app(self.settings, expose=self.expose, health=self.health)
+
+    def families(self) -> Sequence[Metric]:
+        """Return every family that may be exposed, apart from the application's own."""
+        return (*self._http.families, *self._supervisor.families)
+
+    def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
+        """Return the exposition in a format; with `names`, only the families and samples that are called so."""
+        begin = time.perf_counter()
+        exposition = form.render(self._collectors(), names)
+        if names is None:
+            self._itself.scraped(time.perf_counter() - begin, exposition)
+        return exposition
+
+    def _collectors(self) -> tuple[Any, ...]:
+        return (self._supervisor, *self._http.families, self._registry)
+
+    def start(self) -> Exporter:
+        """Serve and watch; return self.
+
+        Raises AlreadyStartedError where this process has a started exporter, ConfigError for a setting that cannot be
+        followed (a port in use, an unreadable key). After it returned nothing of ours raises into the application.
+        """
+        if self.settings.disabled:
+            return self
+        logs.configure(level=self.settings.log_level, form=self.settings.log_format)
+        _Started.take(self)
+        try:
+            self._open()
+        except BaseException:
+            _Started.release(self)
+            raise
+        self._supervisor.start()
+        watcher = self._supervisor.collectors.get(AsyncioCollector.name)
+        if isinstance(watcher, AsyncioCollector):
+            self._http.on_loop(watcher.watch)
+        self.health.started = True
+        atexit.register(self.close)
+        logs.LOGGER.info("serving %s%s", self.url, self.settings.metrics_path)
+        return self
+
+    def close(self) -> None:
+        """Stop serving and watching, and give every hook back. A second call does nothing."""
+        with self._lock:
+            server, self._server = self._server, None
+        if server is None:
+            return
+        atexit.unregister(self.close)
+        self.health.started = False
+        server.close()
+        self._supervisor.close()
+        _Started.release(self)
+
+    def __enter__(self) -> Exporter:  # noqa: PYI034 - Self is of Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        settings = self.settings
+        path = settings.web_config_file
+        web_config = WebConfigFile(path) if path else None
+        server = Server(
+            self.wsgi_app,
+            settings.address,
+            settings.port,
+            web_config,
+            connections_limit=settings.web_connections_limit,
+            timeout=settings.web_timeout,
+            source=settings.source,
+        )
+        server.start()
+        self._server = server
+
+
+class _Started:
+    """The started exporter of this process: the one global state there is."""
+
+    lock = threading.Lock()
+    exporter: Exporter | None = None
+    pid = 0
+
+    @classmethod
+    def take(cls, exporter: Exporter) -> None:
+        with cls.lock:
+            # What was started before a fork runs in the parent; its child may start one of its own.
+            if cls.exporter is not None and cls.pid == os.getpid():
+                raise AlreadyStartedError(
+                    f"this process has an exporter already, at {cls.exporter.url}: close() it before starting another"
+                )
+            cls.exporter, cls.pid = exporter, os.getpid()
+
+    @classmethod
+    def release(cls, exporter: Exporter) -> None:
+        with cls.lock:
+            if cls.exporter is exporter:
+                cls.exporter = None
+
+    @classmethod
+    def after_fork_in_child(cls) -> None:
+        cls.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Started.after_fork_in_child)
+
+
+def start(**arguments: Any) -> Exporter:
+    """Start watching this process and serving what is seen; return the handle with `.url`, `.health` and `.close()`.
+
+    Every setting is a keyword argument (`start(port=0)`); what is not given comes from the environment, from the
+    configuration file, or is the default. Raises ConfigError for a bad one, AlreadyStartedError for a second start.
+    """
+    return Exporter(load(arguments)).start()
