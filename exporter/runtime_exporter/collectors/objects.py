@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 from collections import Counter as Tally
@@ -112,11 +113,12 @@ class ObjectsCollector(Collector):
     def _look(self, generation: int) -> tuple[int, list[type], int]:
         """Return how many objects a generation has, the types of some of them, and for how many each of these stands.
 
+        Every so-manieth object is looked at, by a prime number: programs make their objects in patterns that repeat.
         The list holds on to every object: what would have died meanwhile dies when it goes, in this thread. Hence it lives as
         short as can be, and only types leave this function.
         """
         objects = self._gc.get_objects(generation=generation)
-        step = max(1, len(objects) // _SAMPLE_OBJECTS)
+        step = _prime_from(len(objects) // _SAMPLE_OBJECTS)
         return len(objects), list(map(type, objects[::step])), step
 
     def _expose(self, total: int, tally: Tally[str]) -> None:
@@ -130,3 +132,11 @@ class ObjectsCollector(Collector):
         for label, count in members.items():
             self._types.labels(label).set(count)
         self._types.labels(self._label.other).set(max(0, total - sum(members.values())))
+
+
+def _prime_from(least: int) -> int:
+    """Return 1, or the first prime number from `least` on."""
+    number = max(1, least)
+    while any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
+        number += 1
+    return number

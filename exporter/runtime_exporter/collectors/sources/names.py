@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 # What threading gives a thread without a name: "Thread-7 (target)", and "Thread-7" to a subclass that overrides run().
 DEFAULT_THREAD_NAME = re.compile(r"(?:Thread|Dummy)-\d+(?: \((?P<target>.+)\))?", re.DOTALL)
-# Part of a uuid, a hash, an address: hexadecimal with a digit in it, too long to be a word.
+_UUID = re.compile(r"[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}", re.IGNORECASE)
+# Part of a hash, an address: hexadecimal with a digit in it, too long to be a word.
 _HEX_ID = re.compile(r"(?=[a-f]*\d)[\da-f]{6,}", re.IGNORECASE)
 _SEPARATOR = re.compile(r"([\s_.:/#-]+)")
 _DIGITS = re.compile(r"\d+")
@@ -31,7 +32,7 @@ def thread_group(thread: Thread) -> str:
 
 def without_numbers(name: str) -> str:
     """Return `name` without numbers, identifiers in hexadecimal, and the separators that this leaves at the ends or doubled."""
-    parts = _SEPARATOR.split(name)
+    parts = _SEPARATOR.split(_UUID.sub("", name))
     words, separators = parts[::2], ["", *parts[1::2]]
     kept = [
         (separator, word)

@@ -1,0 +1,185 @@
+import pytest
+
+from runtime_exporter.collectors.limits import LimitsCollector
+from runtime_exporter.errors import NoData
+
+NO_RLIMIT = "Max address space         unlimited            unlimited            bytes     \n"
+
+
+@pytest.fixture
+def make(proc, cgroups):
+    made = []
+
+    def make(membership):
+        if membership is not None:
+            proc.write("self/cgroup", membership)
+        made.append(LimitsCollector(proc=str(proc), cgroup_root=str(cgroups)))
+        return made[-1]
+
+    yield make
+    for collector in made:
+        collector.close()
+
+
+def test_version_2_tells_memory_cpu_and_throttling(make, cgroups, values):
+    cgroups.write("app/memory.max", "1073741824\n")
+    cgroups.write("app/cpu.max", "150000 100000\n")
+    cgroups.write("app/cpu.stat", "usage_usec 9\nnr_periods 40\nnr_throttled 10\nthrottled_usec 2500000\n")
+    collector = make("0::/app\n")
+
+    collector.update()
+
+    expected = {
+        "process_memory_limit_bytes": 1073741824.0,
+        "process_cpu_limit_cores": 1.5,
+        "process_cpu_throttled_seconds_total": 2.5,
+        "process_cpu_throttled_periods_total": 10.0,
+        "process_cpu_periods_total": 40.0,
+    }
+    assert expected == values(collector)
+
+
+def test_version_1_tells_the_same(make, cgroups, values):
+    cgroups.write("memory/docker/x/memory.limit_in_bytes", "1048576\n")
+    cgroups.write("cpu/docker/x/cpu.cfs_quota_us", "50000\n")
+    cgroups.write("cpu/docker/x/cpu.cfs_period_us", "100000\n")
+    cgroups.write("cpu/docker/x/cpu.stat", "nr_periods 4\nnr_throttled 1\nthrottled_time 500000000\n")
+    collector = make("9:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n1:name=systemd:/docker/x\n0::/\n")
+
+    collector.update()
+
+    expected = {
+        "process_memory_limit_bytes": 1048576.0,
+        "process_cpu_limit_cores": 0.5,
+        "process_cpu_throttled_seconds_total": 0.5,
+        "process_cpu_throttled_periods_total": 1.0,
+        "process_cpu_periods_total": 4.0,
+    }
+    assert expected == values(collector)
+
+
+def test_the_tightest_group_above_counts(make, cgroups, values):
+    for path, memory, cpu, throttled in (("a", 300, "max", 1), ("a/b", 100, "50000", 2), ("a/b/c", 200, "200000", 3)):
+        cgroups.write(f"{path}/memory.max", f"{memory}\n")
+        cgroups.write(f"{path}/cpu.max", f"{cpu} 100000\n")
+        cgroups.write(f"{path}/cpu.stat", f"nr_periods 9\nnr_throttled {throttled}\nthrottled_usec 0\n")
+    collector = make("0::/a/b/c\n")
+
+    collector.update()
+    ours = values(collector)
+
+    assert (100.0, 0.5, 2.0) == (
+        ours["process_memory_limit_bytes"],
+        ours["process_cpu_limit_cores"],
+        ours["process_cpu_throttled_periods_total"],
+    )
+
+
+def test_a_path_that_only_the_host_knows_is_found_at_the_mount(make, cgroups, values):
+    cgroups.write("memory/memory.limit_in_bytes", "4096\n")
+    collector = make("4:memory:/docker/0123456789abcdef\n")
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 4096.0} == values(collector)
+
+
+def test_a_group_outside_the_namespace_is_found_at_the_mount(make, cgroups, values):
+    cgroups.write("memory.max", "8192\n")
+    collector = make("0::/../../other\n")
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 8192.0} == values(collector)
+
+
+@pytest.mark.parametrize(
+    ("membership", "files"),
+    [
+        ("0::/app\n", {"app/memory.max": "max\n", "app/cpu.max": "max 100000\n", "app/cpu.stat": "usage_usec 1\n"}),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}),
+        ("2:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n", "cpu/cpu.stat": ""}),
+        ("2:cpu:/\n", {"cpu/cpu.cfs_quota_us": "50000\n"}),
+        ("0::/app\n", {"app/cpu.max": "100000 0\n"}),
+        ("0::/app\n", {"app/cpu.max": ""}),
+        ("0::/\n", {}),
+        (None, {}),
+    ],
+)
+def test_no_limit_is_no_data(make, cgroups, membership, files):
+    for path, text in files.items():
+        cgroups.write(path, text)
+
+    with pytest.raises(NoData):
+        make(membership).update()
+
+
+def test_a_limit_of_the_address_space_counts_where_it_is_tighter(make, proc, cgroups, values):
+    cgroups.write("memory.max", "5000\n")
+    proc.write("self/limits", "Max address space         4000            unlimited            bytes     \n")
+    collector = make("0::/\n")
+
+    collector.update()
+
+    assert 4000.0 == values(collector)["process_memory_limit_bytes"]
+
+
+def test_without_groups_the_limit_of_the_address_space_is_the_limit(make, proc, values):
+    proc.write("self/limits", "Max address space         4000            unlimited            bytes     \n")
+    collector = make(None)
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 4000.0} == values(collector)
+
+
+def test_a_limit_that_changes_is_seen(make, cgroups, values):
+    cgroups.write("memory.max", "5000\n")
+    collector = make("0::/\n")
+    collector.update()
+    cgroups.write("memory.max", "7000\n")
+
+    collector.update()
+
+    assert 7000.0 == values(collector)["process_memory_limit_bytes"]
+
+
+def test_a_process_moved_to_another_group_is_followed(make, proc, cgroups, values):
+    cgroups.write("a/memory.max", "5000\n")
+    cgroups.write("b/memory.max", "6000\n")
+    collector = make("0::/a\n")
+    collector.update()
+    proc.write("self/cgroup", "0::/b\n")
+
+    collector.update()
+
+    assert 6000.0 == values(collector)["process_memory_limit_bytes"]
+
+
+def test_throttling_that_the_kernel_does_not_tell_is_hidden(make, cgroups, values):
+    cgroups.write("cpu.max", "100000 100000\n")
+    cgroups.write("cpu.stat", "nr_periods 5\n")
+    collector = make("0::/\n")
+
+    collector.update()
+
+    assert {"process_cpu_limit_cores": 1.0} == values(collector)
+
+
+def test_a_broken_limit_is_an_error(make, cgroups):
+    cgroups.write("memory.max", "lots\n")
+
+    with pytest.raises(ValueError, match="lots"):
+        make("0::/\n").update()
+
+
+def test_the_groups_of_this_machine_are_read(values):
+    collector = LimitsCollector()
+    try:
+        collector.update()
+    except NoData:
+        return
+    finally:
+        collector.close()
+
+    assert all(value >= 0 for value in values(collector).values())
