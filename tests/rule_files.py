@@ -21,7 +21,7 @@ def load(path: Path) -> Any:
 
 @functools.cache
 def _evaluated(overrides: str) -> dict[str, Any]:
-    patch = config.check(yaml.safe_load(overrides) or {}, config.defaults(), source="the test")
+    patch = config.check(yaml.safe_load(overrides) or {}, config.defaults())
     result: dict[str, Any] = jsonnet.evaluate("rules/main.jsonnet", config=patch)
     return result
 

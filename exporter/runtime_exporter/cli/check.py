@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from runtime_exporter import configfile
-from runtime_exporter.cli.generate import configuration_options, generate_from
-from runtime_exporter.errors import CheckError
-from runtime_exporter.mixin import check, contract, write
+from runtime_exporter.cli.generate import configuration_options
+from runtime_exporter.errors import CheckError, ConfigError
+from runtime_exporter.mixin import check, config, contract, write
+from runtime_exporter.mixin.generate import generate
 
 
 @click.command(name="check")
@@ -38,7 +38,7 @@ def command(
     if directory is not None:
         _report(str(directory), check.check(directory, known=known))
         return
-    texts = generate_from(files, assignments)
+    texts = generate(config.load(files, assignments))
     with tempfile.TemporaryDirectory(prefix="runtime-exporter-") as scratch:
         target = Path(scratch)
         write.apply(write.plan(target, texts))
@@ -49,8 +49,17 @@ def command(
 def _known(catalogues: tuple[Path, ...]) -> frozenset[str] | None:
     if not catalogues:
         return None
-    texts = [configfile.read_text(path, setting="--metrics") for path in catalogues]
-    return frozenset().union(*map(contract.names_exposed, texts))
+    return frozenset().union(*map(contract.names_exposed, map(_text, catalogues)))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(
+            f"--metrics {path}: {reason}", setting="metrics", value=str(path), source="--metrics"
+        ) from None
 
 
 def _report(what: str, findings: list[str]) -> None:

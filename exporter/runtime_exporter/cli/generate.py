@@ -30,12 +30,6 @@ def configuration_options(function: click.decorators.FC) -> click.decorators.FC:
     )(with_set)
 
 
-def generate_from(files: tuple[Path, ...], assignments: tuple[str, ...]) -> dict[str, str]:
-    """Return the generated files of --config and --set."""
-    source = ", ".join([*map(str, files), *(["--set"] if assignments else [])])
-    return generate(config.load(files, assignments), source=source)
-
-
 @click.command(name="generate")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @configuration_options
@@ -49,7 +43,7 @@ def command(
     What is in rules/config.libsonnet can be overridden by --config and --set; the user's own alerts are customAlerts there.
     Files are written all or not at all, and only those that changed; what an earlier run wrote and this one does not is removed.
     """
-    todo = write.plan(directory, generate_from(files, assignments))
+    todo = write.plan(directory, generate(config.load(files, assignments)))
     if list_only:
         click.echo("\n".join(todo.wanted))
     elif check:

@@ -40,7 +40,7 @@ def shop_root() -> Path:
 
 def overrides(ports: Ports, slack_url_file: Path) -> dict[str, Any]:
     """Return examples/shop/demo.yaml with this run's addresses over it. Raises ConfigError where that file is wrong."""
-    return config.compose(config.load([shop_root() / "shop" / "demo.yaml"]), _addresses(ports, slack_url_file))
+    return config.compose(config.load([shop_root() / "shop" / "demo.yaml"]).values, _addresses(ports, slack_url_file))
 
 
 def write(directory: Path, ports: Ports) -> None:

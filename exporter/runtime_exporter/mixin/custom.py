@@ -36,18 +36,12 @@ _DEFAULT_WINDOW = "5m"
 _OF_METRIC = ("metric", "selector", "function", "window", "aggregation", "by", "operator", "threshold")
 
 
-def complete(
-    alerts: Mapping[str, Any], *, taken: Collection[str], source: str = ""
-) -> dict[str, dict[str, Any] | None]:
+def complete(alerts: Mapping[str, Any], *, taken: Collection[str]) -> dict[str, dict[str, Any] | None]:
     """Return `alerts` checked and with their expression, summary and description written out; null stays null.
 
     `taken` are the names of the alerts that there are already. Raises ConfigError at the first thing that is wrong.
     """
-    try:
-        return {name: None if spec is None else _alert(name, spec, taken) for name, spec in alerts.items()}
-    except ConfigError as error:
-        where = f" ({source})" if source else ""
-        raise ConfigError(f"{error}{where}", setting=error.setting, value=error.value, source=source) from None
+    return {name: None if spec is None else _alert(name, spec, taken) for name, spec in alerts.items()}
 
 
 def _alert(name: str, spec: Any, taken: Collection[str]) -> dict[str, Any]:

@@ -30,16 +30,22 @@ _FIRST = (
 _LAST = ("rules", "routes", "receivers")
 
 
-def generate(overrides: Mapping[str, Any] | None = None, *, source: str = "") -> dict[str, str]:
+def generate(overrides: Mapping[str, Any] | config.Overrides | None = None) -> dict[str, str]:
     """Return the text of every file by its path relative to the target directory; the same overrides give the same bytes.
 
-    `overrides` is a merge patch over the defaults (RFC 7396), `source` where errors say it came from.
+    `overrides` is a merge patch over the defaults (RFC 7396), or what `config.load` returned.
     Raises ConfigError where it is wrong, BundleError where the bundle is.
     """
-    patch = config.check(overrides or {}, config.defaults(), source=source)
+    given = overrides if isinstance(overrides, config.Overrides) else config.Overrides(overrides or {})
+    with config.located(given.where):
+        return _generate(given.values)
+
+
+def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
+    patch = config.check(overrides, config.defaults())
     alerts = patch.get("customAlerts") or {}
     if alerts:
-        patch["customAlerts"] = custom.complete(alerts, taken=config.builtin_alerts(), source=source)
+        patch["customAlerts"] = custom.complete(alerts, taken=config.builtin_alerts())
     result = _evaluate(patch)
     _check_expressions(result["rules"])
     header = _header(result["config"])
