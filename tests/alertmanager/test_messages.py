@@ -83,6 +83,11 @@ def messages(delivery: Delivery) -> dict[str, Message]:
             name="RuntimeHttpLatencyHigh",
             severity="warning",
             labels={"instance": "", "http_route": "/orders/{id}"},
+            annotations={
+                "summary": "Requests take too long.",
+                "description": "The route /orders/{id} of mailer is slow: the slowest 5% of its requests take longer than 2.4s (threshold 1s).",
+                "suggested_actions": "- See whether one route is slow or all.\n- Count the queries of one request.",
+            },
         ),
         alert(
             "evil" + EVIL, labels={"instance": EVIL, "path": EVIL}, annotations={"summary": EVIL, "description": EVIL}

