@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import prometheus_client as peer
+from prometheus_client.openmetrics import exposition as peer_openmetrics
 
 from benchmarks.harness import ratio, rounds
 from runtime_exporter import metrics
+from runtime_exporter.metrics.openmetrics import exposition as openmetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +51,8 @@ def report(*, quick: bool) -> Iterator[str]:
             ("text", metrics.generate_latest, peer.generate_latest),
             (
                 "OpenMetrics",
-                metrics.openmetrics.exposition.generate_latest,
-                peer.openmetrics.exposition.generate_latest,
+                openmetrics.generate_latest,
+                peer_openmetrics.generate_latest,
             ),
         ):
             timings = rounds(
