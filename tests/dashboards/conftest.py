@@ -37,12 +37,6 @@ def contract() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def may_be_empty() -> dict[str, dict[str, str]]:
-    reasons: dict[str, dict[str, str]] = yaml.safe_load((HERE / "may_be_empty.yaml").read_text())
-    return reasons
-
-
-@pytest.fixture(scope="session")
 def recorded() -> set[str]:
     """The names that the mixin's rules record."""
     files = jsonnet.evaluate("rules/main.jsonnet", config={})["rules"]

@@ -143,7 +143,7 @@ def ready(session, address):
 
 
 def test_every_query_returns_numbers(prometheus, boards):
-    """With every metric of the contract there, no panel may be empty: may_be_empty.yaml is about the machine, not about the query."""
+    """With every metric of the contract there, no panel may be empty: tests/may_be_empty.yaml is about the machine, not about the query."""
     silent = []
     for name, board in boards.items():
         for title, expression in queries(board):

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import promql_tree
+from empty_panels import REASONS, why_empty
 from runtime_exporter.mixin import bundle, dashboards
 from runtime_exporter.mixin.dashboards import annotation_queries, expand, panels_of, queries
 from runtime_exporter.mixin.duration import seconds
@@ -74,11 +75,27 @@ def test_labels_that_queries_match_or_aggregate_by_exist_on_the_metric(boards, c
     assert set() == wrong
 
 
-def test_every_panel_that_may_be_empty_exists_and_says_why(boards, may_be_empty):
-    for name, reasons in may_be_empty.items():
-        titles = {panel["title"] for panel in panels_of(boards[name])}
-        assert set() == set(reasons) - titles
-        assert all(reason.strip() for reason in reasons.values())
+def test_every_query_that_may_be_empty_exists_and_says_why(boards):
+    listed = {
+        (name, title, metric): reason
+        for name, panels in REASONS.items()
+        for title, reasons in panels.items()
+        for metric, reason in reasons.items()
+    }
+    read = {
+        (name, title, metric)
+        for name, board in boards.items()
+        for title, expression in queries(board)
+        for metric in promql_tree.metrics(expression)
+    }
+    assert set() == set(listed) - read
+    assert all(reason.strip() for reason in listed.values())
+
+
+def test_a_query_may_be_empty_for_the_metric_that_is_listed_and_for_no_other():
+    assert "nothing fires, which is healthy" == why_empty("overview", "Services", "sum by (job) (ALERTS)")
+    assert why_empty("overview", "Services", "sum by (job) (up)") is None
+    assert why_empty("runtime", "Services", "ALERTS") is None
 
 
 def test_panels_in_collapsed_rows_are_found(boards):
