@@ -124,7 +124,7 @@ def _load_yaml(content: str) -> tuple[dict[str, Any], dict[str, int]]:
     loader = yaml.SafeLoader(content)  # not the C one: it overflows the stack where this one raises RecursionError
     try:
         node = loader.get_single_node()
-        if node is None:  # empty, or only comments: nothing is set
+        if node is None or node.tag == "tag:yaml.org,2002:null":  # empty, or only comments: nothing is set
             return {}, {}
         if not isinstance(node, yaml.MappingNode):
             raise _MalformedError("a mapping of names to values is needed", node.start_mark.line + 1)

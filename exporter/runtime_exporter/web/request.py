@@ -38,6 +38,7 @@ class Request(BaseHTTPRequestHandler):
     """A request on a connected socket. One, then the connection is closed: a scrape every 15 seconds gains nothing by keeping it."""
 
     protocol_version = "HTTP/1.0"  # what its own answers to malformed requests say, and that it keeps nothing alive
+    default_request_version = "HTTP/1.0"  # of a request without one, which HTTP/0.9 would answer without a status
     error_content_type = "text/plain; charset=utf-8"
     error_message_format = "%(code)d %(message)s\n"
 
