@@ -67,6 +67,8 @@ class Exporter:
         )
         self._server: Server | None = None
         self._lock = threading.Lock()
+        self.yields = False
+        """Whether another start in this process closes this one and takes its place; `runtime-exporter run` lets it."""
 
     @property
     def url(self) -> str:
@@ -103,17 +105,18 @@ class Exporter:
             return self
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
         _Started.take(self)
-        try:
-            self._open()
-        except BaseException:
-            _Started.release(self)
-            raise
-        self._supervisor.start()
-        watcher = self._supervisor.collectors.get(AsyncioCollector.name)
-        if isinstance(watcher, AsyncioCollector):
-            self._http.on_loop(watcher.watch)
-        self.health.started = True
-        atexit.register(self.close)
+        with self._lock:  # a close() from another thread waits until there is something to close
+            try:
+                self._open()
+            except BaseException:
+                _Started.release(self)
+                raise
+            self._supervisor.start()
+            watcher = self._supervisor.collectors.get(AsyncioCollector.name)
+            if isinstance(watcher, AsyncioCollector):
+                self._http.on_loop(watcher.watch)
+            self.health.started = True
+            atexit.register(self.close)
         logs.LOGGER.info("serving %s%s", self.url, self.settings.metrics_path)
         return self
 
@@ -161,6 +164,9 @@ class _Started:
 
     @classmethod
     def take(cls, exporter: Exporter) -> None:
+        current = cls.exporter
+        if current is not None and current.yields and cls.pid == os.getpid():
+            current.close()
         with cls.lock:
             # What was started before a fork runs in the parent; its child may start one of its own.
             if cls.exporter is not None and cls.pid == os.getpid():

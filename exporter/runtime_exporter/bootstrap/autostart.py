@@ -103,10 +103,13 @@ def begin() -> None:
 
 
 def _start() -> Any:
-    # Now, not when this module is imported: a supervisor never needs it.
-    from runtime_exporter.exporter import start
+    # Imported now: a supervisor never needs it.
+    from runtime_exporter.exporter import Exporter
+    from runtime_exporter.settings import load
 
-    return start()
+    exporter = Exporter(load())
+    exporter.yields = True  # to a program that starts one by itself, later
+    return exporter.start()
 
 
 def _complain(message: str) -> None:

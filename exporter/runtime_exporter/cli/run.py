@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime_exporter.bootstrap import environment
+from runtime_exporter.collectors import ALL
 from runtime_exporter.errors import ConfigError
-from runtime_exporter.settings import SETTINGS, load
+from runtime_exporter.settings import SETTINGS, load, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,12 +82,16 @@ def _run(program: Sequence[str], **given: Any) -> None:
     PROGRAM is a script, -m MODULE, or a command such as gunicorn, uvicorn, flask or python. A Flask, Django, FastAPI or
     Starlette application in it gets the middleware. Exit code and signals are the program's own.
     """
-    load(given)  # what is wrong is said here, not by the program
+    settings = load(given)  # what is wrong is said here, not by the program
+    select(settings, ALL)
     arguments = command_line(program)
     variables = {setting.variable: given[setting.name] for setting in SETTINGS if given[setting.name] is not None}
+    environ = {**os.environ, **variables}
+    if not settings.disabled:
+        environ = environment(environ, os.getpid())
     sys.stdout.flush()
     try:
-        os.execve(arguments[0], arguments, environment({**os.environ, **variables}, os.getpid()))  # noqa: S606 - the verb
+        os.execve(arguments[0], arguments, environ)  # noqa: S606 - the verb
     except OSError as error:
         raise ConfigError(f"{arguments[0]}: {error.strerror}") from None
 
