@@ -94,7 +94,10 @@ def values():
 
     def read(collector):
         return {
-            sample.name + ("{" + ",".join(f"{k}={v}" for k, v in sample.labels.items()) + "}" if sample.labels else ""): sample.value
+            sample.name
+            + (
+                "{" + ",".join(f"{k}={v}" for k, v in sample.labels.items()) + "}" if sample.labels else ""
+            ): sample.value
             for family in collector.families
             for metric in family.collect()
             for sample in metric.samples

@@ -2,8 +2,8 @@ import gc
 from types import SimpleNamespace
 
 import pytest
-from prometheus_client.gc_collector import GCCollector
 from prometheus_client import CollectorRegistry
+from prometheus_client.gc_collector import GCCollector
 
 from runtime_exporter.collectors.gc import GcCollector
 

@@ -36,7 +36,10 @@ def test_iowait_that_the_kernel_takes_back_does_not_go_down(collector, proc, val
     collector.update()
     ours = values(collector)
 
-    assert (0.05, 0.11) == (ours["host_cpu_seconds_total{cpu=0,mode=iowait}"], ours["host_cpu_seconds_total{cpu=0,mode=user}"])
+    assert (0.05, 0.11) == (
+        ours["host_cpu_seconds_total{cpu=0,mode=iowait}"],
+        ours["host_cpu_seconds_total{cpu=0,mode=user}"],
+    )
 
 
 def test_a_core_that_went_offline_goes_from_the_metrics(collector, proc, values):

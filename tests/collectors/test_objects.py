@@ -37,7 +37,11 @@ def world(clock):
 
 
 def types(values, collector):
-    return {name[len("python_object_types{type=") : -1]: value for name, value in values(collector).items() if "types" in name}
+    return {
+        name[len("python_object_types{type=") : -1]: value
+        for name, value in values(collector).items()
+        if "types" in name
+    }
 
 
 def test_objects_are_counted_by_generation_and_type(world, values):
@@ -170,7 +174,9 @@ def test_this_process_is_counted(values):
     ours = values(collector)
 
     assert pytest.approx(sys.getallocatedblocks(), rel=0.1) == ours["python_allocated_blocks"]
-    assert pytest.approx(len(gc.get_objects()), rel=0.1) == sum(ours[f"python_gc_objects{{generation={g}}}"] for g in range(3))
+    assert pytest.approx(len(gc.get_objects()), rel=0.1) == sum(
+        ours[f"python_gc_objects{{generation={g}}}"] for g in range(3)
+    )
     assert ours["python_object_types{type=function}"] > 1000
 
 

@@ -109,7 +109,7 @@ def _deny(path):
 def test_a_truncated_stat_is_an_error_that_names_the_file(make, proc, text):
     proc.write("self/stat", text)
 
-    with pytest.raises(ValueError, match="self/stat: .* fields after the command"):
+    with pytest.raises(ValueError, match=r"self/stat: .* fields after the command"):
         make().update()
 
 

@@ -118,7 +118,7 @@ def test_no_group_ever_goes_down_and_together_they_are_the_process(steps):
             threads.end(tid)
         elif step == "look":
             now = clocks.look([(tid, "odd" if tid % 2 else "even") for tid in threads.seconds])
-            assert {group: True for group in before} == {group: now[group] >= before[group] for group in before}
+            assert dict.fromkeys(before, True) == {group: now[group] >= before[group] for group in before}
             before = now
     final = clocks.look([(tid, "odd" if tid % 2 else "even") for tid in threads.seconds])
 

@@ -10,8 +10,6 @@ from runtime_exporter.collectors.sources.task_files import seconds_since_boot
 from runtime_exporter.collectors.sources.thread_clocks import ThreadClocks
 from runtime_exporter.collectors.threads import ThreadsCollector
 
-
-
 STAT = "7 (python) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 6000 81920000 1000 0 0\n"
 
 
@@ -58,7 +56,14 @@ class World:
 
     def collector(self, **options):
         clocks = ThreadClocks(clock=self.clock, process_clock=lambda: sum(self.cpu.values()))
-        options = {"module": self.module, "proc": str(self.proc), "uptime": lambda: 100.0, "clocks": clocks, **options}
+        options = {
+            "module": self.module,
+            "proc": str(self.proc),
+            "uptime": lambda: 100.0,
+            "clocks": clocks,
+            "pid": lambda: 4711,
+            **options,
+        }
         return ThreadsCollector(**options)
 
 
@@ -219,7 +224,9 @@ def test_a_thread_without_an_id_yet_is_left_out(world, values):
 
     collector.update()
 
-    assert ["python_threads{group=MainThread,daemon=false}"] == [name for name in values(collector) if "python_threads{" in name]
+    assert ["python_threads{group=MainThread,daemon=false}"] == [
+        name for name in values(collector) if "python_threads{" in name
+    ]
 
 
 def test_groups_beyond_the_limit_are_one_and_are_counted(world, values):
@@ -268,7 +275,20 @@ def test_the_child_of_a_fork_starts_at_zero(world, values):
     collector.update()
     ours = values(collector)
 
-    assert (0, 0.25) == (ours["python_threads_started_total"], ours["process_thread_cpu_seconds_total{group=MainThread}"])
+    assert (0, 0.25) == (
+        ours["python_threads_started_total"],
+        ours["process_thread_cpu_seconds_total{group=MainThread}"],
+    )
+    assert [] == [name for name in ours if "group=worker" in name]
+
+
+def test_the_main_thread_of_a_forked_child_is_found_although_its_number_is_the_parents(world, values):
+    world.main.native_id = 1234
+    collector = world.collector()
+
+    collector.update()
+
+    assert 1.0 == values(collector)["process_thread_cpu_seconds_total{group=MainThread}"]
 
 
 def test_real_threads_are_counted_and_their_cpu_is_that_of_the_process(values):
@@ -291,7 +311,9 @@ def test_real_threads_are_counted_and_their_cpu_is_that_of_the_process(values):
     time.sleep(0)
     deadline = time.monotonic() + 30
     collector.update()
-    while values(collector).get("process_thread_cpu_seconds_total{group=burn}", 0) < 0.14 and time.monotonic() < deadline:
+    while (
+        values(collector).get("process_thread_cpu_seconds_total{group=burn}", 0) < 0.14 and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
         collector.update()
     during = values(collector)
@@ -303,7 +325,11 @@ def test_real_threads_are_counted_and_their_cpu_is_that_of_the_process(values):
 
     assert 3 == during["python_threads{group=burn,daemon=false}"]
     assert before + 3 == after["python_threads_started_total"]
-    assert after["process_thread_cpu_seconds_total{group=burn}"] >= during["process_thread_cpu_seconds_total{group=burn}"] > 0.14
+    assert (
+        after["process_thread_cpu_seconds_total{group=burn}"]
+        >= during["process_thread_cpu_seconds_total{group=burn}"]
+        > 0.14
+    )
     cpu = sum(value for name, value in after.items() if name.startswith("process_thread_cpu"))
     assert pytest.approx(process, abs=0.05) == cpu
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -48,11 +49,13 @@ class ThreadsCollector(Collector):
         uptime: Callable[[], float] = seconds_since_boot,
         clocks: ThreadClocks | None = None,
         platform: str = sys.platform,
+        pid: Callable[[], int] = os.getpid,
     ) -> None:
         self._module = module
         self._proc = proc
         self._uptime = uptime
         self._linux = platform == "linux"
+        self._pid = pid
         self._tasks = TaskFiles(proc)
         self._clocks = clocks or ThreadClocks()
         self._label = BoundedLabel(limit)
@@ -89,6 +92,8 @@ class ThreadsCollector(Collector):
         self._known, self._groups = {}, {}
         self._named, self._numbered_before = 0, self._numbered()
         self._clocks.forget()
+        for family in (self._threads, self._oldest, self._cpu):
+            family.clear()
 
     def folded(self) -> Mapping[str, int]:
         """Return how many looks at a thread ended in the group `other`."""
@@ -99,7 +104,7 @@ class ThreadsCollector(Collector):
         before, self._known = self._known, {}
         main = self._module.main_thread()
         for thread in threads:
-            tid = thread.native_id
+            tid = self._native_id(thread)
             if tid is None:
                 continue
             known = before.get(tid)
@@ -111,6 +116,10 @@ class ThreadsCollector(Collector):
                 known = _Known(thread.name, self._fold(thread), known.started)
             self._known[tid] = known
 
+    def _native_id(self, thread: threading.Thread) -> int | None:
+        """Return the system's number of a thread. After a fork `native_id` of the main one is still what it was in the parent."""
+        return self._pid() if self._linux and thread is self._module.main_thread() else thread.native_id
+
     def _fold(self, thread: threading.Thread) -> str:
         return self._label.fold(thread_group(thread))
 
@@ -119,7 +128,7 @@ class ThreadsCollector(Collector):
         counts: dict[tuple[str, str], int] = dict.fromkeys(self._threads.family.children, 0)  # type: ignore[arg-type]
         oldest: dict[str, float] = {}
         for thread in threads:
-            known = self._known.get(thread.native_id or 0)
+            known = self._known.get(self._native_id(thread) or 0)
             if known is not None:
                 labels = (known.group, "true" if thread.daemon else "false")
                 counts[labels] = counts.get(labels, 0) + 1
