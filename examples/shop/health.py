@@ -14,7 +14,7 @@ def register(health: Health, shop: Shop) -> None:
 
     @health.check("database")
     def database() -> bool:
-        return shop.product("1")["id"] == 1  # raises, which is unhealthy, when there is no such row
+        return bool(shop.product("1")["id"] == 1)  # raises, which is unhealthy, when there is no such row
 
     @health.check("faults", critical=False)
     def faults() -> str:

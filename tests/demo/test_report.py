@@ -18,9 +18,12 @@ memory leak  RuntimeMemoryLeakSuspected    8.1 s  10.5 s    11.2 s     6.0 s  �
 CPU spike    RuntimeCpuSpike               3.0 s       -         -         -  --     --    FAILED"""
 
 
+SLACK_TEXT = "*Memory grows.*\nIt has grown by `50MiB`.\n\n*What to do*\n• Look for what grows.\n• Restart it."
+
+
 def messages(state, alert, at):
     return {
-        "slack": Message("slack", f"{state} · {alert}", at),
+        "slack": Message("slack", f"{state} · {alert}", at, SLACK_TEXT),
         "mail": Message("mail", f"[{state}] {alert}", at + 0.2),
     }
 
@@ -97,12 +100,14 @@ PLAIN = """\
      0.0 s  fault on
      8.1 s  pending
     10.5 s  firing
-    11.0 s  notified  Slack  WARNING · RuntimeMemoryLeakSuspected
-    11.2 s  notified  mail   [WARNING] RuntimeMemoryLeakSuspected
     11.3 s  fault off
     16.0 s  resolved
-    17.1 s  told so   Slack  RESOLVED · RuntimeMemoryLeakSuspected
-    17.3 s  told so   mail   [RESOLVED] RuntimeMemoryLeakSuspected
+    11.0 s  → Slack  WARNING · RuntimeMemoryLeakSuspected
+                     It has grown by 50MiB.
+                     • Look for what grows.
+    11.2 s  → mail   [WARNING] RuntimeMemoryLeakSuspected
+    17.1 s  → Slack  RESOLVED · RuntimeMemoryLeakSuspected
+    17.3 s  → mail   [RESOLVED] RuntimeMemoryLeakSuspected
 """
 
 

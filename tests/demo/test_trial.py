@@ -63,6 +63,10 @@ def test_firing_since_it_was_seen(new):
     assert (Stage.FIRING, 105.0, 108.0) == (trial.stage, trial.pending, trial.firing)
 
 
+def test_a_message_that_arrived_before_it_was_seen_firing_says_when(new):
+    assert 112.0 == see(new, 114.0, firing(), messages=FIRED).firing
+
+
 def test_a_pending_time_that_nobody_saw_is_still_known(new):
     assert 105.0 == see(new, 108.0, firing()).pending
 
@@ -98,6 +102,10 @@ def test_an_alert_that_is_gone_must_be_told_so(off):
 def test_resolved_when_everybody_was_told_so(off):
     trial = see(off, 124.0, messages=FIRED + OVER)
     assert (Stage.RESOLVED, 123.0, True) == (trial.stage, trial.resolved, trial.passed)
+
+
+def test_a_message_that_arrived_before_it_was_seen_to_be_gone_says_when(off):
+    assert 122.0 == see(off, 124.0, messages=FIRED + OVER).cleared
 
 
 def test_an_alert_that_comes_back_is_not_resolved(off):

@@ -52,9 +52,9 @@ def test_a_firing_alert_stands_for_a_pending_one_of_the_same_name():
 
 
 def test_a_slack_post_is_a_message_with_its_title():
-    body = json.dumps({"attachments": [{"title": "🟢 RESOLVED · RuntimeCpuSpike · shop"}]}).encode()
+    body = json.dumps({"attachments": [{"title": "🟢 RESOLVED · RuntimeCpuSpike · shop", "text": "*Over.*"}]}).encode()
     (message,) = watch.slacks([Post("/", {}, body, 12.5)])
-    assert Message("slack", "🟢 RESOLVED · RuntimeCpuSpike · shop", 12.5) == message
+    assert Message("slack", "🟢 RESOLVED · RuntimeCpuSpike · shop", 12.5, "*Over.*") == message
     assert (True, True, False) == (
         message.resolved,
         message.about("RuntimeCpuSpike"),

@@ -26,7 +26,7 @@ class Ports:
     alertmanager: int
     mail: int
     slack: int
-    webhook: int
+    deadman: int
 
     def url(self, name: str) -> str:
         """Return the address of one of them as a URL without a path."""
@@ -64,8 +64,7 @@ def _addresses(ports: Ports, slack_url_file: Path) -> dict[str, Any]:
         "alertmanager": {
             "slack": {"apiUrlFile": str(slack_url_file)},
             "email": {"smarthost": f"{ADDRESS}:{ports.mail}"},
-            "webhook": {"url": ports.url("webhook") + "/alerts"},
-            "watchdog": {"url": ports.url("webhook") + "/watchdog"},
+            "watchdog": {"url": ports.url("deadman")},
         },
     }
 

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from runtime_exporter.demo.cases import Case
     from runtime_exporter.demo.scenario import Result
     from runtime_exporter.demo.terminal import Terminal
+    from runtime_exporter.demo.watch import Message
 
 HEADINGS = ("fault", "alert", "pending", "firing", "notified", "resolved", "slack", "mail", "verdict")
 _RIGHT = range(2, 6)
+_WIDTH = 100
 _NAMES = {"slack": "Slack", "mail": "mail"}
 
 
@@ -48,20 +50,25 @@ class Report:
             f"{style(self._numbers[case.fault], 'dim')} {style(case.title, 'bold')}: {case.story}"
             f" {style('→', 'dim')} {style(case.alert, 'cyan')}"
         )
-        self._moment(0.0, "fault on")
+        self._moment(0.0, style("fault on", "bold"))
 
     def changed(self, before: Trial, after: Trial) -> None:
-        """Say what is new."""
-        if before.pending is None and after.pending is not None:
-            self._moment(after.pending - after.on, "pending")
-        if before.firing is None and after.firing is not None:
-            self._moment(after.firing - after.on, "firing", "red")
-        self._messages("notified", before.told, after.told, after.on)
-        if before.off is None and after.off is not None:
-            self._moment(after.off - after.on, "fault off")
-        if before.cleared is None and after.cleared is not None:
-            self._moment(after.cleared - after.on, "resolved", "green")
-        self._messages("told so", before.told_over, after.told_over, after.on)
+        """Say what is new, in the order in which it happened."""
+        news = [
+            (moment, text, styles)
+            for earlier, moment, text, styles in (
+                (before.pending, after.pending, "pending", ("yellow",)),
+                (before.firing, after.firing, "firing", ("red",)),
+                (before.off, after.off, "fault off", ("bold",)),
+                (before.cleared, after.cleared, "resolved", ("green",)),
+            )
+            if earlier is None and moment is not None
+        ]
+        for moment, text, styles in sorted(news, key=lambda event: event[0]):
+            self._moment(moment - after.on, self._terminal.style(text, *styles))
+        for earlier, told in ((before.told, after.told), (before.told_over, after.told_over)):
+            for channel in sorted(set(told) - set(earlier), key=CHANNELS.index):
+                self._message(told[channel], after.on)
 
     def ended(self, trial: Trial) -> None:
         """Say what was wrong or remarkable."""
@@ -72,17 +79,25 @@ class Report:
         if trial.failure:
             self._event("✗", trial.failure, "red")
 
-    def _messages(self, what: str, before: Any, after: Any, since: float) -> None:
-        for channel, message in after.items():
-            if channel not in before:
-                self._moment(message.received - since, f"{what:<9} {_NAMES[channel]:<6}", rest=message.headline)
+    def _message(self, message: Message, since: float) -> None:
+        """Show a message as it arrived; of Slack's, which comes first, also what it says and advises."""
+        self._moment(message.received - since, f"→ {_NAMES[message.channel]:<6} {message.headline}")
+        if message.channel == "slack" and not message.resolved:
+            for line in _excerpt(message.text):
+                self._terminal.line(self._terminal.style(" " * 21 + line, "dim"))
 
-    def _moment(self, seconds: float, what: str, *styles: str, rest: str = "") -> None:
-        time_ = self._terminal.style(f"{seconds:8.1f} s", "dim")
-        self._terminal.line(f"{time_}  {self._terminal.style(what, *styles)} {rest}".rstrip())
+    def _moment(self, seconds: float, text: str) -> None:
+        self._terminal.line(f"{self._terminal.style(f'{seconds:8.1f} s', 'dim')}  {text}")
 
     def _event(self, mark: str, text: str, *styles: str) -> None:
         self._terminal.line(self._terminal.style(f"{mark} {text}", *styles))
+
+
+def _excerpt(text: str) -> list[str]:
+    """Return the description of a Slack message, and the first of its suggested actions."""
+    lines = [line.replace("`", "") for line in text.splitlines()]
+    chosen = [*lines[1:2], *[line for line in lines if line.startswith("• ")][:1]]
+    return [textwrap.shorten(line, _WIDTH, placeholder=" …") for line in chosen]
 
 
 def rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:

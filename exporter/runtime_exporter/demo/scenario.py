@@ -112,7 +112,7 @@ class Scenario:
         since = self._clock()
         fired: frozenset[str] = frozenset()
         while self._clock() - since < seconds:
-            self._listener.waiting("no alert, as no fault is on", since, seconds)
+            self._listener.waiting("nothing: no fault is on, so no alert may fire", since, seconds)
             fired |= {alert.name for alert in self._world.observe().alerts if alert.firing and alert.name != WATCHDOG}
             self._sleep(PAUSE)
         self._listener.quiet(seconds, sorted(fired))

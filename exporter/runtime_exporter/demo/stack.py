@@ -58,7 +58,7 @@ class Stack:
         self._http = watch.HTTPClient()
         self.mail = MailSink()
         self.slack = HTTPSink()
-        self.webhook = HTTPSink()
+        self.deadman = HTTPSink()
         self.ports: files.Ports | None = None
         self._children: Children | None = None
 
@@ -109,10 +109,10 @@ class Stack:
     @property
     def watchdog_heard(self) -> int:
         """How often the dead man's switch has been told that alerting works."""
-        return sum(post.path == "/watchdog" for post in self.webhook.posts)
+        return len(self.deadman.posts)
 
     def url(self, name: str) -> str:
-        """Return the URL of a part: shop, exporter, prometheus, alertmanager, slack or webhook."""
+        """Return the URL of a part: shop, exporter, prometheus, alertmanager, slack or deadman."""
         if self.ports is None:
             raise ExporterError("the demo's stack is not running")
         return self.ports.url(name)
@@ -137,9 +137,9 @@ class Stack:
         directory = Path(tempfile.mkdtemp(prefix="runtime-exporter-demo-"))
         parts.callback(shutil.rmtree, directory, ignore_errors=True)
         parts.callback(self._http.close)
-        for sink in (self.mail, self.slack, self.webhook):
+        for sink in (self.mail, self.slack, self.deadman):
             parts.enter_context(sink)
-        self.ports = _free_ports(mail=self.mail.port, slack=self.slack.port, webhook=self.webhook.port)
+        self.ports = _free_ports(mail=self.mail.port, slack=self.slack.port, deadman=self.deadman.port)
         files.write(directory, self.ports)
         self._children = parts.enter_context(Children(directory))
         self._start(directory, self.ports, self._children)
@@ -166,6 +166,8 @@ class Stack:
                 f"--storage.tsdb.path={directory / 'prometheus-data'}",
                 f"--web.listen-address={files.ADDRESS}:{ports.prometheus}",
                 f"--web.external-url={ports.url('prometheus')}",
+                # What fires before Prometheus has found its Alertmanager, after 5 s, is lost and told again only so late (default 1m).
+                "--rules.alert.resend-delay=1s",
                 "--log.level=warn",
             ),
             environ=_environ(directory, ports),
@@ -192,7 +194,7 @@ def _environ(directory: Path, ports: files.Ports) -> dict[str, str]:
     }
 
 
-def _free_ports(*, mail: int, slack: int, webhook: int) -> files.Ports:
+def _free_ports(*, mail: int, slack: int, deadman: int) -> files.Ports:
     """Return ports that are free now; all are held until the last is found, so that they differ."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(4)]
@@ -200,7 +202,7 @@ def _free_ports(*, mail: int, slack: int, webhook: int) -> files.Ports:
             each.bind((files.ADDRESS, 0))
         found = [int(each.getsockname()[1]) for each in sockets]
     shop, exporter, prometheus, alertmanager = found
-    return files.Ports(shop, exporter, prometheus, alertmanager, mail, slack, webhook)
+    return files.Ports(shop, exporter, prometheus, alertmanager, mail, slack, deadman)
 
 
 def _which(*names: str, package: str) -> str:

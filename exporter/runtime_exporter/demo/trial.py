@@ -89,11 +89,11 @@ def advance(trial: Trial, seen: Observation) -> Trial:
 def _before_off(trial: Trial, seen: Observation) -> Trial:
     alert = seen.alert(trial.case.alert)
     pending, firing = trial.pending, trial.firing
+    told = _messages(trial, seen, trial.told, since=trial.on, resolved=False)
     if alert and pending is None:
         pending = max(alert.active, trial.on)
     if alert and alert.firing and firing is None:
-        firing = seen.at
-    told = _messages(trial, seen, trial.told, since=trial.on, resolved=False) if firing else trial.told
+        firing = _by(seen.at, told)
     return replace(trial, pending=pending, firing=firing, told=told, also_fired=trial.also_fired | _others(trial, seen))
 
 
@@ -105,15 +105,16 @@ def _after_off(trial: Trial, seen: Observation, off: float) -> Trial:
         if alert.firing and alert.name in _others(trial, seen) - trial.also_fired and alert.active > off + AFTERMATH
     )
     cleared = trial.cleared
+    told_over = _messages(trial, seen, trial.told_over, since=off, resolved=True)
     if seen.alert(trial.case.alert):
         cleared = None  # not over yet, or back again
     elif cleared is None:
-        cleared = seen.at
+        cleared = _by(seen.at, told_over)
     return replace(
         trial,
         cleared=cleared,
         still_active=active,
-        told_over=_messages(trial, seen, trial.told_over, since=off, resolved=True),
+        told_over=told_over,
         also_fired=trial.also_fired | (_others(trial, seen) - late),
         misfired=trial.misfired | late,
     )
@@ -128,6 +129,11 @@ def _messages(
 ) -> Mapping[str, Message]:
     found = {channel: seen.message(channel, trial.case.alert, resolved=resolved, since=since) for channel in CHANNELS}
     return {**{channel: message for channel, message in found.items() if message}, **known}
+
+
+def _by(at: float, told: Mapping[str, Message]) -> float:
+    """Return when something had happened at the latest: when it was seen, or told, which two looks may hide."""
+    return min([at, *(message.received for message in told.values())])
 
 
 def _last(told: Mapping[str, Message]) -> float | None:

@@ -35,11 +35,12 @@ class Alert:
 
 @dataclass(frozen=True)
 class Message:
-    """A notification as it arrived. The headline is a mail's subject, or the title of a Slack message."""
+    """A notification as it arrived. The headline is a mail's subject, or the title of a Slack message; the text is what follows."""
 
     channel: str
     headline: str
     received: float
+    text: str = ""
 
     @property
     def resolved(self) -> bool:
@@ -128,13 +129,13 @@ def value(answer: Mapping[str, Any]) -> float | None:
 
 def mails(messages: Iterable[Mail]) -> tuple[Message, ...]:
     """Return what the mail server received."""
-    return tuple(Message("mail", mail.subject, mail.received) for mail in messages)
+    return tuple(Message("mail", mail.subject, mail.received, mail.text) for mail in messages)
 
 
 def slacks(posts: Iterable[Post]) -> tuple[Message, ...]:
     """Return what the Slack endpoint received."""
     return tuple(
-        Message("slack", attachment.get("title", ""), post.received)
+        Message("slack", attachment.get("title", ""), post.received, attachment.get("text", ""))
         for post in posts
         for attachment in post.json.get("attachments", [])
     )
