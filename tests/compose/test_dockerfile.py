@@ -54,6 +54,16 @@ def test_everything_that_is_copied_exists_and_is_let_through_to_the_builder() ->
     assert set(sources) == allowed
 
 
+def test_the_builder_gets_everything_that_the_wheel_is_made_of() -> None:
+    wheel = (
+        (ROOT / "pyproject.toml").read_text().partition("[tool.hatch.build.targets.wheel]")[2].partition("[tool.")[0]
+    )
+    parts = re.findall(r'"([^"]+)"', wheel.partition("only-include")[2].partition("]")[0])
+    copied = [argument.split()[0] for name, argument in INSTRUCTIONS if name == "COPY"]
+    assert "rules" in parts
+    assert [part for part in parts if not any(f"{part}/".startswith(f"{source}/") for source in copied)] == []
+
+
 def test_the_health_check_is_the_one_that_compose_runs() -> None:
     (check,) = (argument for name, argument in FINAL if name == "HEALTHCHECK")
     command = json.loads(check[check.index("[") :])
