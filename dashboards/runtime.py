@@ -326,11 +326,12 @@ def _system(scope: Scope) -> list[panels.Panel]:
     return [
         panels.timeseries(
             "Open file descriptors",
-            "Open files and sockets, and the limit. At the limit nothing can be opened and no connection accepted.",
+            "Open files and sockets, and the limit, on a logarithmic scale. At the limit nothing can be opened and no connection accepted.",
             Query(scope.select("process_open_fds"), scope.per_instance),
             Query(scope.select("process_max_fds"), f"{scope.per_instance} limit"),
             unit="short",
             axis="descriptors",
+            logarithmic=True,
             overrides=[panels.line(" limit$", "red")],
         ),
         panels.timeseries(

@@ -109,6 +109,7 @@ def test_every_dashboard_marks_alerts_restarts_and_new_versions(boards):
     for board in boards.values():
         assert ["Alerts", "Restarts", "New versions"] == [each["name"] for each in board["annotations"]["list"]]
         assert {"${datasource}"} == {each["datasource"]["uid"] for each in board["annotations"]["list"]}
+        assert all(each["expr"] == each["target"]["expr"] for each in board["annotations"]["list"])
 
 
 def test_panel_ids_are_unique_rows_included(boards):

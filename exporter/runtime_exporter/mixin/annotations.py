@@ -9,6 +9,9 @@ from runtime_exporter.mixin.grafana import DATASOURCE
 if TYPE_CHECKING:
     from runtime_exporter.mixin.scope import Scope
 
+# Events nearer to each other than this are one region.
+STEP = "60s"
+
 
 def events(scope: Scope) -> list[dict[str, Any]]:
     """Return the annotations that every dashboard carries, for the instances chosen in it."""
@@ -30,13 +33,15 @@ def _new_versions(scope: Scope) -> str:
 
 
 def _annotation(name: str, color: str, expr: str, *, title: str, text: str) -> dict[str, Any]:
+    """Return an annotation; Grafana before 10 reads the query from `expr` and `step`, later ones from `target`."""
     return {
         "datasource": DATASOURCE,
         "enable": True,
         "expr": expr,
         "iconColor": color,
         "name": name,
-        "step": "60s",
+        "step": STEP,
+        "target": {"datasource": DATASOURCE, "expr": expr, "interval": STEP, "refId": "Anno"},
         "tagKeys": "alertname,severity,job,instance,version",
         "textFormat": text,
         "titleFormat": title,
