@@ -166,6 +166,9 @@ def test_colour_and_circle_follow_severity_and_state(messages: dict[str, Message
 def test_the_end_says_how_long_it_lasted_and_offers_no_silence(messages: dict[str, Message]) -> None:
     message = messages["resolved"]
     assert message.field("Lasted") == "1h4m30s"
+    # The description speaks of what is over: it must not read as news.
+    assert message.slack["text"].splitlines()[1].startswith("_Last report:_ shop on")
+    assert "\nLast report: shop on" in message.mail.text
     assert "What to do" not in message.slack["text"]
     assert "Silence" not in [action["text"] for action in message.slack["actions"]]
     assert "lasted:     1h4m30s" in message.mail.text
