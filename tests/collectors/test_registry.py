@@ -189,7 +189,12 @@ def test_a_forked_child_measures_itself_and_can_start_again_and_the_parent_goes_
     import json
 
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(FORK)], capture_output=True, text=True, timeout=100, check=False
+        # Python 3.12 and later warn of any fork in a process with threads.
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", textwrap.dedent(FORK)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert ("", 0) == (done.stderr, done.returncode)
     child, parent = map(json.loads, done.stdout.splitlines())
