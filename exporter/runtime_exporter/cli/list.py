@@ -10,14 +10,16 @@ import click
 
 from runtime_exporter.collectors import ALL
 from runtime_exporter.exporter import Exporter
-from runtime_exporter.settings import SETTINGS, load, select
+from runtime_exporter.http import HTTPMetrics
+from runtime_exporter.metrics import catalogue
+from runtime_exporter.metrics.catalogue import exposed_name
+from runtime_exporter.settings import SETTINGS, Settings, load, select
 from runtime_exporter.settings_page import page, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runtime_exporter.collectors import Collector
-    from runtime_exporter.metrics import Metric
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _config_file = click.option("--config-file", metavar="PATH", help="Read the settings of this file.")
@@ -62,18 +64,23 @@ def collectors(*, as_json: bool, config_file: str | None) -> None:
 
 @command.command()
 @_json
+@click.option("--markdown", is_flag=True, help="Write the page docs/metrics.md.")
 @_config_file
-def metrics(*, as_json: bool, config_file: str | None) -> None:
+def metrics(*, as_json: bool, markdown: bool, config_file: str | None) -> None:
     """Show every metric that may be exposed, apart from the application's own."""
+    if markdown:
+        everything = Exporter(Settings(http_body_sizes=True), http=HTTPMetrics(body_sizes=True))
+        click.echo(catalogue.page(everything.families()), nl=False)
+        return
     families = Exporter(load({"config_file": config_file})).families()
     rows: list[dict[str, Any]] = [
         {
-            "name": _exposed_name(metric),
+            "name": exposed_name(metric.family),
             "type": metric.family.type,
             "labels": list(metric.family.labelnames),
             "help": metric.family.documentation,
         }
-        for metric in sorted(families, key=_exposed_name)
+        for metric in sorted(families, key=lambda metric: exposed_name(metric.family))
     ]
     if as_json:
         _echo_json(rows)
@@ -87,13 +94,8 @@ def _collector_row(collector: Collector, *, runs: bool) -> dict[str, Any]:
         "name": collector.name,
         "runs": runs,
         "updated": "at a scrape" if collector.interval is None else f"every {collector.interval:g} s",
-        "metrics": [_exposed_name(metric) for metric in collector.families],
+        "metrics": [exposed_name(metric.family) for metric in collector.families],
     }
-
-
-def _exposed_name(metric: Metric) -> str:
-    """Return the name that is seen in Prometheus: the family's, with what its type puts behind."""
-    return metric.family.name + {"counter": "_total", "info": "_info"}.get(metric.family.type, "")
 
 
 def _echo_json(rows: Sequence[object]) -> None:

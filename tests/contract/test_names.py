@@ -1,0 +1,79 @@
+"""The joint between the two halves: the names of metrics, in the code, in the documents, in rules and dashboards."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runtime_exporter.exporter import Exporter
+from runtime_exporter.http import HTTPMetrics
+from runtime_exporter.metrics import catalogue
+from runtime_exporter.mixin import contract
+from runtime_exporter.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = sorted((ROOT / "generated").rglob("*.yaml")) + sorted((ROOT / "generated").rglob("*.json"))
+UNITS = {"seconds", "bytes", "ratio", "info", "cores"}
+
+
+@pytest.fixture(scope="module")
+def families():
+    exporter = Exporter(Settings(http_body_sizes=True), http=HTTPMetrics(body_sizes=True))
+    return {metric.family.name: metric.family for metric in exporter.families()}
+
+
+def test_the_page_of_metrics_is_what_the_code_says():
+    exporter = Exporter(Settings(http_body_sizes=True), http=HTTPMetrics(body_sizes=True))
+    written = (ROOT / "docs" / "metrics.md").read_text()
+    assert catalogue.page(exporter.families()) == written, (
+        "run: runtime-exporter list metrics --markdown > docs/metrics.md"
+    )
+
+
+def test_there_are_generated_files():
+    assert 4 < len(GENERATED)
+
+
+def test_every_name_that_rules_and_dashboards_read_is_exposed_or_recorded(families):
+    exposed = {name for family in families.values() for name in family.sample_names()}
+    assert [] == contract.unknown_names(GENERATED, exposed)
+
+
+def test_every_name_the_documents_speak_of_exists(families):
+    exposed = {name for family in families.values() for name in family.sample_names()}
+    recorded = set().union(*(contract.names_recorded(path.read_text()) for path in GENERATED if path.suffix == ".yaml"))
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    spoken = re.compile(
+        r"\b(?:process|python|http_server|host|runtime_exporter)_[a-z0-9_]+_(?:total|bytes|seconds|ratio|info)\b"
+    )
+    wrong = {
+        (str(page.relative_to(ROOT)), name)
+        for page in pages
+        for name in spoken.findall(page.read_text())
+        if name not in exposed | recorded and not any(name in longer for longer in recorded)
+    }
+    assert set() == wrong
+
+
+def test_every_help_is_one_sentence(families):
+    assert [] == [
+        family.name
+        for family in families.values()
+        if not re.fullmatch(r"[A-Z0-9][^\n]*\.", family.documentation) or "|" in family.documentation
+    ]
+
+
+def test_no_family_is_called_what_another_ones_samples_are_called(families):
+    names = [name for family in families.values() for name in family.sample_names()]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_durations_sizes_and_shares_say_their_unit(families):
+    odd = [
+        family.name
+        for family in families.values()
+        if family.type == "histogram" and family.name.rsplit("_", 1)[1] not in UNITS
+    ]
+    assert [] == odd
