@@ -88,7 +88,7 @@ def story(stream, good, environ):
     listener = Report(Terminal(stream, environ), CASES, clock=lambda: 103.5)
     new = Trial(CASES[0], on=100.0)
     listener.began(CASES[0])
-    listener.waiting("pending   resident memory 90 MB", 100.0, 30.0)
+    listener.waiting("waiting for pending   resident memory 90 MB", 100.0, 30.0)
     listener.changed(new, good)
     listener.ended(good)
     return stream.getvalue()
@@ -117,7 +117,7 @@ def test_a_file_gets_plain_lines_without_any_control_character(good):
 
 def test_a_terminal_gets_a_line_that_moves_and_goes(good):
     written = story(TTY(), good, {"NO_COLOR": "1"})
-    assert "3.5 s  waiting for pending   resident memory 90 MB" in written
+    assert "3.5 s  waiting for pending   resident memory 90 MB   (at most 30 s)" in written
     assert PLAIN == "\n".join(line.rpartition("\x1b[2K")[2] for line in written.split("\n"))
 
 

@@ -47,7 +47,7 @@ def command(faults: Sequence[str], keep: bool, json_file: Path | None) -> int:
 
 def _watch(stack: Stack, cases: Sequence[Case], terminal: Terminal, json_file: Path | None, *, keep: bool) -> Result:
     terminal.line(terminal.style("A shop with faults, the exporter in it, and the real stack that watches it", "bold"))
-    terminal.progress("starting", 0.0)
+    terminal.progress("generating the rules and the configuration", 0.0)
     with stack.running():
         _introduce(stack, terminal)
         began = time.time()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("fault", "alert", "pending", "firing", "notified", "resolved", "slack", "mail", "verdict")
 _RIGHT = range(2, 6)
-_WIDTH = 100
+_INDENT = " " * 21
 _NAMES = {"slack": "Slack", "mail": "mail"}
 
 
@@ -31,9 +31,8 @@ class Report:
         self._numbers = {case.fault: f"{number}/{len(cases)}" for number, case in enumerate(cases, 1)}
 
     def waiting(self, what: str, since: float, limit: float) -> None:
-        """Show what is waited for."""
-        del limit
-        self._terminal.progress(f"waiting for {what}", self._clock() - since)
+        """Show what goes on."""
+        self._terminal.progress(f"{what}   (at most {limit:.0f} s)", self._clock() - since)
 
     def quiet(self, seconds: float, misfired: Sequence[str]) -> None:
         """Say how a quiet time was."""
@@ -83,8 +82,8 @@ class Report:
         """Show a message as it arrived; of Slack's, which comes first, also what it says and advises."""
         self._moment(message.received - since, f"→ {_NAMES[message.channel]:<6} {message.headline}")
         if message.channel == "slack" and not message.resolved:
-            for line in _excerpt(message.text):
-                self._terminal.line(self._terminal.style(" " * 21 + line, "dim"))
+            for line in _excerpt(message.text, self._terminal.width - len(_INDENT)):
+                self._terminal.line(self._terminal.style(_INDENT + line, "dim"))
 
     def _moment(self, seconds: float, text: str) -> None:
         self._terminal.line(f"{self._terminal.style(f'{seconds:8.1f} s', 'dim')}  {text}")
@@ -93,11 +92,14 @@ class Report:
         self._terminal.line(self._terminal.style(f"{mark} {text}", *styles))
 
 
-def _excerpt(text: str) -> list[str]:
-    """Return the description of a Slack message, and the first of its suggested actions."""
+def _excerpt(text: str, width: int) -> list[str]:
+    """Return the description of a Slack message, and the first of its suggested actions, in lines of at most `width`."""
     lines = [line.replace("`", "") for line in text.splitlines()]
-    chosen = [*lines[1:2], *[line for line in lines if line.startswith("• ")][:1]]
-    return [textwrap.shorten(line, _WIDTH, placeholder=" …") for line in chosen]
+    description, action = lines[1:2], [line for line in lines if line.startswith("• ")][:1]
+    return [
+        *(part for line in description for part in textwrap.wrap(line, width, max_lines=3, placeholder=" …")),
+        *(part for line in action for part in textwrap.wrap(line, width, subsequent_indent="  ")),
+    ]
 
 
 def rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:

@@ -26,7 +26,7 @@ class Limits:
     calm: float = 4.0
     notified: float = 32.0
     resolved: float = 26.0
-    whole: float = 235.0
+    whole: float = 200.0
 
 
 class World(Protocol):
@@ -112,7 +112,7 @@ class Scenario:
         since = self._clock()
         fired: frozenset[str] = frozenset()
         while self._clock() - since < seconds:
-            self._listener.waiting("nothing: no fault is on, so no alert may fire", since, seconds)
+            self._listener.waiting("quiet: no fault is on, no alert may fire", since, seconds)
             fired |= {alert.name for alert in self._world.observe().alerts if alert.firing and alert.name != WATCHDOG}
             self._sleep(PAUSE)
         self._listener.quiet(seconds, sorted(fired))
@@ -142,7 +142,7 @@ class Scenario:
             if self._clock() - since > limit:
                 return replace(trial, failure=trial.failure or self._reason(trial, limit))
             signal = trial.case.signal
-            what = f"{trial.stage.value}   {signal.text(self._world.query(signal.expr))}"
+            what = f"waiting for {trial.stage.value}   {signal.text(self._world.query(signal.expr))}"
             self._listener.waiting(what, since, limit)
             before, trial = trial, advance(trial, self._world.observe())
             self._listener.changed(before, trial)

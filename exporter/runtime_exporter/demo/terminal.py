@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ERASE = "\r\x1b[2K"
 _STYLES: Mapping[str, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_WIDEST = 120
 EVERY = 10.0
 """Seconds between two signs of life where there is no line to update."""
 
@@ -27,6 +28,11 @@ class Terminal:
         self._frames = itertools.cycle(_SPINNER)
         self._last_sign = 0.0
 
+    @property
+    def width(self) -> int:
+        """How many columns a line may have: the terminal's, within reason, or those of a usual log."""
+        return max(60, min(shutil.get_terminal_size().columns - 1, _WIDEST)) if self.live else _WIDEST
+
     def style(self, text: str, *names: str) -> str:
         """Return `text` in bold, dim or a colour, where that shows."""
         codes = ";".join(_STYLES[name] for name in names)
@@ -40,8 +46,8 @@ class Terminal:
     def progress(self, text: str, elapsed: float) -> None:
         """Show that something goes on, for `elapsed` seconds so far."""
         if self.live:
-            width = shutil.get_terminal_size().columns
-            self._write(_ERASE + self.style(f"  {next(self._frames)} {elapsed:5.1f} s  {text}"[: width - 1], "dim"))
+            columns = shutil.get_terminal_size().columns
+            self._write(_ERASE + self.style(f"  {next(self._frames)} {elapsed:5.1f} s  {text}"[: columns - 1], "dim"))
         elif elapsed - self._last_sign >= EVERY:
             self._last_sign = elapsed
             self._write(f"    {elapsed:5.1f} s  {text}\n")
