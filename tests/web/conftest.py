@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 
 import bcrypt
@@ -22,7 +22,7 @@ def _pem(key, password=None):
 
 def _certificate(name, key, issuer=None, issuer_key=None):
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
     authority = issuer is None
     return (
         x509.CertificateBuilder()
@@ -30,8 +30,8 @@ def _certificate(name, key, issuer=None, issuer_key=None):
         .issuer_name(subject if authority else issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
@@ -80,10 +80,3 @@ def serve():
     yield start
     for server in servers:
         server.close()
-
-
-def hello(environ, start_response):
-    """A smallest application."""
-    body = f"hello {environ['PATH_INFO']}\n".encode()
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
-    return [body]

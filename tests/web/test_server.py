@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-import tools
 
+import tools
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.web.server import Server
 
@@ -110,7 +110,11 @@ def test_200_clients_at_once_are_all_answered_a_few_at_a_time(serve):
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"])
 def test_a_client_that_stops_sending_is_let_go(serve, sent):
-    server = serve(lambda environ, start: environ["wsgi.input"].read() and [] or hello(environ, start), timeout=0.3)
+    def read(environ, start_response):
+        environ["wsgi.input"].read()
+        return hello(environ, start_response)
+
+    server = serve(read, timeout=0.3)
 
     with socket.create_connection(place(server), timeout=10) as client:
         client.sendall(sent)

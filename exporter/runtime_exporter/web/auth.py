@@ -34,9 +34,8 @@ class BasicAuth:
         for name, hashed in users.items():
             if not isinstance(hashed, str) or not _BCRYPT_HASH.fullmatch(hashed):
                 # Not the value: it is likely to be the password itself.
-                raise ConfigError(
-                    f"basic_auth_users: the value of {name!r} is not a bcrypt hash (htpasswd -nBC 10 NAME writes one)"
-                )
+                message = f"the value of {name!r} is not a bcrypt hash (htpasswd -nBC 10 NAME writes one)"
+                raise ConfigError(f"basic_auth_users: {message}", setting=name)
         self._bcrypt = _bcrypt()
         self._hashes = {name: str(hashed).encode() for name, hashed in users.items()}
         self._stranger = next(

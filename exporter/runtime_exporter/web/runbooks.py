@@ -14,7 +14,7 @@ from runtime_exporter.web.style import document
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")  # of an alert; a name that is a path finds nothing
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,99}")  # of an alert; a name that is a path finds nothing
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
