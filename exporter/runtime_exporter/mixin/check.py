@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TIMEOUT_SECONDS = 60
+# What the tools say besides findings: of their progress, in front of a finding or on a line of its own, and of their number.
+_PROGRESS = re.compile(
+    r"""^ (?: Checking\ .*? (?= $ | \s+FAILED | \s+SUCCESS ) | Found: | -\ .* | amtool:\ error:\ failed\ to\ validate.* )?
+    \s* (?: FAILED:? | SUCCESS.* )? \s*""",
+    re.VERBOSE,
+)
 
 
 def check(directory: Path, *, known: Collection[str] | None = None) -> list[str]:
@@ -53,18 +60,8 @@ def _run(tool: str, arguments: list[str], *, package: str) -> list[str]:
         return [f"{tool} did not answer within {_TIMEOUT_SECONDS} s"]
     if done.returncode == 0:
         return []
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
-    said = [line for line in lines if _is_finding(line)]
-    return [f"{tool}: {line}" for line in said] or [f"{tool} exited with {done.returncode} and said nothing"]
-
-
-def _is_finding(line: str) -> bool:
-    """Tell what a tool found from what it says of its progress."""
-    return (
-        bool(line)
-        and not line.startswith(("Checking ", "SUCCESS", "Found:", "- "))
-        and line not in {"FAILED:", "FAILED"}
-    )
+    said = [_PROGRESS.sub("", line.strip()) for line in (done.stdout + done.stderr).splitlines()]
+    return [f"{tool}: {line}" for line in said if line] or [f"{tool} exited with {done.returncode} and said nothing"]
 
 
 def _dashboard_findings(paths: Iterable[Path]) -> list[str]:

@@ -50,11 +50,6 @@ def defaults() -> dict[str, Any]:
     return config
 
 
-def builtin_alerts() -> frozenset[str]:
-    """Return the names of the alerts that the mixin has by default."""
-    return frozenset(json.loads(_defaults(bundle.root()))["alerts"])
-
-
 @dataclass(frozen=True)
 class Overrides:
     """What a user wants other than the defaults, checked, and where each of it was said."""

@@ -18,6 +18,7 @@ customAlerts:
 
 from __future__ import annotations
 
+import collections
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from runtime_exporter.mixin.custom_fields import FIELDS, PASSED_ON, bare_matcher
 from runtime_exporter.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _DEFAULT_WINDOW = "5m"
@@ -36,22 +37,27 @@ _DEFAULT_WINDOW = "5m"
 _OF_METRIC = ("metric", "selector", "function", "window", "aggregation", "by", "operator", "threshold")
 
 
-def complete(alerts: Mapping[str, Any], *, taken: Collection[str]) -> dict[str, dict[str, Any] | None]:
+def complete(alerts: Mapping[str, Any]) -> dict[str, dict[str, Any] | None]:
     """Return `alerts` checked and with their expression, summary and description written out; null stays null.
 
-    `taken` are the names of the alerts that there are already. Raises ConfigError at the first thing that is wrong.
+    Raises ConfigError at the first thing that is wrong.
     """
-    return {name: None if spec is None else _alert(name, spec, taken) for name, spec in alerts.items()}
+    return {name: None if spec is None else _alert(name, spec) for name, spec in alerts.items()}
 
 
-def _alert(name: str, spec: Any, taken: Collection[str]) -> dict[str, Any]:
+def refuse_taken(alerts: Collection[str], rules: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ConfigError where one of `alerts` has the name of another alert among `rules`, which hold each of ours once."""
+    count = collections.Counter(rule.get("alert") for rule in rules)
+    for name in alerts:
+        if count[name] > 1:
+            problem = "is an alert of the mixin already: choose another name (its settings are under alerts)"
+            raise config.refuse(("customAlerts", name), name, problem)
+
+
+def _alert(name: str, spec: Any) -> dict[str, Any]:
     path = ("customAlerts", name)
     if not _NAME.fullmatch(name):
         raise config.refuse(path, name, "is not a name in CamelCase, such as ShopOrdersFailing")
-    if name in taken:
-        raise config.refuse(
-            path, name, "is an alert of the mixin already: choose another name (its settings are under alerts)"
-        )
     if not isinstance(spec, dict):
         raise config.refuse(path, spec, "is not a mapping")
     for field, value in spec.items():
