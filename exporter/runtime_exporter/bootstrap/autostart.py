@@ -27,7 +27,7 @@ DELAY_SECONDS: Final = 0.5
 class Autostart:
     """Starts the exporter of this process at most once, at `serving()` or some time after `arm()`. Thread-safe.
 
-    `start` returns a handle with `close()`; what it raises is one line for `complain` and ends the matter.
+    `start` returns a handle with `close()`; what it raises is one line for `complain`, and ends the matter for the children, too.
     """
 
     def __init__(
@@ -60,7 +60,6 @@ class Autostart:
                 pass  # the program does it by itself
             except Exception as error:  # noqa: BLE001 - the program runs in any case
                 self._complain(str(error) or type(error).__name__)
-                return
             _replace_environment(without(os.environ))
 
     def supervising(self) -> None:

@@ -66,22 +66,32 @@ def _flask(application: Any, serving: Serving) -> None:
     application.__init__ = __init__
 
 
-def _django(middleware: Callable[[Any, Serving], Any]) -> Callable[[Any, Serving], None]:
-    """Return how to wrap a handler's call; the handler stays what the program gets from get_*_application()."""
+def _django_wsgi(handler: Any, serving: Serving) -> None:
+    """Wrap a handler's call; the handler stays what the program gets from get_wsgi_application()."""
+    call = handler.__call__
 
-    def change(handler: Any, serving: Serving) -> None:
-        call = handler.__call__
+    @functools.wraps(call)
+    def __call__(self: Any, environ: Any, start_response: Any) -> Any:  # noqa: N807 - takes the place of one
+        return _kept(self, lambda: _WSGI(call.__get__(self), serving))(environ, start_response)
 
-        @functools.wraps(call)
-        def __call__(self: Any, *args: Any) -> Any:  # noqa: N807 - takes the place of one
-            wrapped = self.__dict__.get(_ATTRIBUTE)
-            if wrapped is None:
-                wrapped = self.__dict__.setdefault(_ATTRIBUTE, middleware(call.__get__(self), serving))
-            return wrapped(*args)
+    handler.__call__ = __call__
 
-        handler.__call__ = __call__
 
-    return change
+def _django_asgi(handler: Any, serving: Serving) -> None:
+    """Wrap a handler's call. A coroutine function again: by that servers tell ASGI 3 from ASGI 2."""
+    call = handler.__call__
+
+    @functools.wraps(call)
+    async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> None:  # noqa: N807 - takes the place of one
+        await _kept(self, lambda: _ASGI(call.__get__(self), serving))(scope, receive, send)
+
+    handler.__call__ = __call__
+
+
+def _kept(handler: Any, make: Callable[[], Any]) -> Any:
+    """Return the middleware of `handler`, made at its first call."""
+    middleware = handler.__dict__.get(_ATTRIBUTE)
+    return middleware or handler.__dict__.setdefault(_ATTRIBUTE, make())
 
 
 def _starlette(application: Any, serving: Serving) -> None:
@@ -98,8 +108,8 @@ def _starlette(application: Any, serving: Serving) -> None:
 
 _CHANGES: Final[Mapping[str, tuple[str, Callable[[Any, Serving], None]]]] = {
     "flask.app": ("Flask", _flask),
-    "django.core.handlers.wsgi": ("WSGIHandler", _django(_WSGI)),
-    "django.core.handlers.asgi": ("ASGIHandler", _django(_ASGI)),
+    "django.core.handlers.wsgi": ("WSGIHandler", _django_wsgi),
+    "django.core.handlers.asgi": ("ASGIHandler", _django_asgi),
     "starlette.applications": ("Starlette", _starlette),
     "fastapi.applications": ("FastAPI", _starlette),
 }

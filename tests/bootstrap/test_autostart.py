@@ -1,0 +1,124 @@
+"""In which process the exporter starts, and when."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from runtime_exporter import bootstrap
+from runtime_exporter.bootstrap.autostart import Autostart
+from runtime_exporter.errors import AlreadyStartedError, ConfigError
+from tools import wait_for
+
+
+class Handle:
+    """An exporter that counts."""
+
+    def __init__(self) -> None:
+        self.starts = 0
+        self.closes = 0
+        self.error: Exception | None = None
+
+    def start(self):
+        self.starts += 1
+        if self.error:
+            raise self.error
+        return self
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+@pytest.fixture
+def handle():
+    return Handle()
+
+
+@pytest.fixture
+def complaints():
+    return []
+
+
+@pytest.fixture
+def autostart(handle, complaints, monkeypatch):
+    for name, value in bootstrap.environment({"PYTHONPATH": "/own"}, os.getpid()).items():
+        monkeypatch.setenv(name, value)
+    return Autostart(handle.start, complaints.append, delay=0)
+
+
+def test_the_environment_is_what_it_was_once_the_exporter_is_taken_out_of_it():
+    for environ in ({"A": "b"}, {"PYTHONPATH": "/x:/y"}, {}):
+        assert environ == bootstrap.without(bootstrap.environment(environ, 7))
+
+
+def test_our_directory_comes_first_on_the_path_and_holds_nothing_but_sitecustomize():
+    environ = bootstrap.environment({"PYTHONPATH": "/x"}, 7)
+    first, second = environ["PYTHONPATH"].split(os.pathsep)
+    assert ["sitecustomize.py"] == [path.name for path in Path(first).iterdir() if path.suffix == ".py"]
+    assert (second, environ[bootstrap.MARK]) == ("/x", "7")
+
+
+def test_an_armed_process_starts_after_a_moment(autostart, handle):
+    autostart.arm()
+    wait_for(lambda: handle.starts == 1, what="the start")
+
+
+def test_a_process_that_serves_starts_once_however_often_it_says_so(autostart, handle):
+    threads = [threading.Thread(target=autostart.serving) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert handle.starts == 1
+
+
+def test_who_started_takes_the_mark_out_of_the_environment_of_its_children(autostart):
+    autostart.serving()
+    assert bootstrap.MARK not in os.environ
+    assert os.environ["PYTHONPATH"] == "/own"
+
+
+def test_a_supervisor_does_not_start_and_leaves_the_mark(handle, complaints, autostart):
+    late = Autostart(handle.start, complaints.append, delay=60)
+    late.arm()
+    late.supervising()
+    assert handle.starts == 0
+    assert bootstrap.MARK in os.environ
+    assert "runtime-exporter-start" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_supervisor_that_started_too_early_closes_and_puts_the_mark_back(autostart, handle):
+    autostart.arm()
+    wait_for(lambda: bootstrap.MARK not in os.environ, what="the start")
+    autostart.supervising()
+    assert (handle.starts, handle.closes) == (1, 1)
+    assert os.environ["PYTHONPATH"] == os.pathsep.join([bootstrap.INJECTED, "/own"])
+    assert os.environ[bootstrap.MARK] == str(os.getpid())
+
+
+def test_a_forked_worker_of_a_supervisor_starts_when_it_serves(autostart, handle):
+    autostart.supervising()
+    autostart.forked()
+    autostart.serving()
+    assert handle.starts == 1
+
+
+def test_a_program_that_started_by_itself_hears_no_complaint(autostart, handle, complaints):
+    handle.error = AlreadyStartedError("already")
+    autostart.serving()
+    assert [] == complaints
+    assert bootstrap.MARK not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("error", "line"), [(ConfigError("port 1 is in use"), "port 1 is in use"), (KeyError(), "KeyError")]
+)
+def test_a_start_that_fails_is_one_line_and_is_not_tried_again(autostart, handle, complaints, error, line):
+    handle.error = error
+    autostart.serving()
+    autostart.serving()
+    assert ([line], 1) == (complaints, handle.starts)
+    assert bootstrap.MARK not in os.environ
