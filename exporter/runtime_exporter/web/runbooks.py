@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,99}")  # of an alert; a name that is a path finds nothing
+_FOOTER = '<footer><a href="/runbooks">All runbooks</a> · <a href="/">runtime_exporter</a></footer>\n'
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -33,11 +34,11 @@ def runbook_page(ask: Ask) -> Reply:
     if not _NAME.fullmatch(name) or not path.is_file():
         return text("404 Not Found: no such runbook, /runbooks lists them\n", 404)
     content = to_html(path.read_text(encoding="utf-8"))
-    return html(document(name, f'{content}<p class="soft"><a href="/runbooks">All runbooks</a></p>\n'))
+    return html(document(name, content + _FOOTER))
 
 
 def _index(names: Iterable[str]) -> str:
     items = "".join(
         f'<li><a href="/runbooks/{escape(name)}">{escape(name)}</a></li>\n' for name in names if name != "README"
     )
-    return f"<header><h1>Runbooks</h1></header>\n<ul>\n{items}</ul>\n"
+    return f"<header><h1>Runbooks</h1></header>\n<ul>\n{items}</ul>\n{_FOOTER}"
