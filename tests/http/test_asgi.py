@@ -140,6 +140,17 @@ def test_a_client_that_goes_away_while_the_body_is_sent_is_a_499(wrap, measured)
     assert ({("GET", "unmatched", "499"): 1}, {}) == (measured.requests(), measured.exceptions())
 
 
+def test_an_exception_that_has_nothing_to_do_with_the_clients_leaving_is_counted(wrap, measured):
+    async def app(_scope, receive, _send):
+        await receive()
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        Server().call(wrap(app))
+    assert {("GET", "unmatched", "499"): 1} == measured.requests()
+    assert {("unmatched", "ValueError"): 1} == measured.exceptions()
+
+
 def test_a_cancelled_request_is_a_499_and_stays_cancelled(wrap, measured):
     async def app(_scope, _receive, _send):
         await asyncio.sleep(1000)

@@ -157,26 +157,26 @@ class ASGIExchange(Exchange):
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, and end."""
-        if self._disconnected or type(error).__name__ in _DISCONNECTED or isinstance(error, asyncio.CancelledError):
-            self.status = CLIENT_CLOSED_REQUEST
-        else:
-            self._learn()
+        self._learn()
+        if isinstance(error, asyncio.CancelledError) or type(error).__name__ in _DISCONNECTED:
+            self._disconnected = True
+        elif not (self._disconnected and isinstance(error, OSError)):
             self.status = SERVER_ERROR
             self.excepted_by(error)
-        self.end()
+        self.finish()
 
     def end(self) -> None:
         """End with the application's return: a request that is not complete by now will never be."""
-        if self.finished:
-            return
-        if self._disconnected:
-            self.status = CLIENT_CLOSED_REQUEST
-        self._learn()
-        self.finish()
+        if not self.finished:
+            self._learn()
+            self.finish()
 
     def finish(self) -> None:
         """Count the request, and leave the scope: the cycle would keep both until a garbage collection."""
         if not self.finished:
+            if self._disconnected:
+                # Also where an answer was given: there was nobody to read it.
+                self.status = CLIENT_CLOSED_REQUEST
             self._scope.pop(KEY, None)
             super().finish()
 
