@@ -20,6 +20,12 @@ def _pem(key, password=None):
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
+def _usage(*, authority):
+    unused = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+    unused |= dict.fromkeys(("encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=authority, crl_sign=authority, **unused)
+
+
 def _certificate(name, key, issuer=None, issuer_key=None):
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.timezone.utc)
@@ -37,6 +43,11 @@ def _certificate(name, key, issuer=None, issuer_key=None):
             x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
             critical=False,
         )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(  # with the usage, what Python 3.13 demands of a chain by default
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()), critical=False
+        )
+        .add_extension(_usage(authority=authority), critical=True)
         .sign(issuer_key or key, hashes.SHA256())
     )
 
