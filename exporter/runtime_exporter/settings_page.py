@@ -34,7 +34,7 @@ Variables that Kubernetes sets for a Service called `runtime-exporter` (`RUNTIME
 # ~/.config/runtime-exporter/config.yaml
 address: 0.0.0.0
 web_config_file: web.yml
-collectors: [-python_objects]
+collectors: [-objects]
 health_timeout: 500ms
 ```
 

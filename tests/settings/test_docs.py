@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from runtime_exporter.settings import SETTINGS
+import yaml
+
+from runtime_exporter.bootstrap import MARK
+from runtime_exporter.collectors import ALL
+from runtime_exporter.settings import SETTINGS, load, select
 from runtime_exporter.settings_page import page
+from runtime_exporter.settings_sources import INTERNAL_VARIABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -26,3 +32,16 @@ def test_every_setting_and_its_variable_is_on_the_page():
 
 def test_every_setting_has_a_sentence_of_help():
     assert [] == [row.name for row in SETTINGS if not row.help.endswith((".", ")"))]
+
+
+def test_the_example_on_the_page_is_one_that_works():
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+    settings = load(yaml.safe_load(example), {"HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"})
+
+    assert len(ALL) - 1 == len(select(settings, ALL))
+
+
+def test_the_variable_that_run_sets_for_its_program_is_not_refused_as_a_setting():
+    assert MARK in INTERNAL_VARIABLES
+    assert 9464 == load({}, {MARK: "1", "HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}).port
