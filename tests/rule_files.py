@@ -37,6 +37,12 @@ def rules(kind: str, overrides: dict[str, Any] | None = None) -> list[dict[str, 
     return [rule for group in groups(overrides) for rule in group["rules"] if kind in rule]
 
 
+@functools.cache
+def _document(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = load(path)
+    return document
+
+
 @dataclass(frozen=True)
 class UnitTests:
     """A file of promtool's unit tests, and the configuration (`<name>.config.yaml`) that its rules are generated with."""
@@ -52,10 +58,9 @@ class UnitTests:
         path = self.path.with_name(f"{self.name}.config.yaml")
         return load(path) if path.exists() else {}
 
-    @functools.cached_property
+    @property
     def document(self) -> dict[str, Any]:
-        document: dict[str, Any] = load(self.path)
-        return document
+        return _document(self.path)
 
     def write(self, directory: Path) -> Path:
         """Write the tests, and beside them only those groups of rules that they name: promtool evaluates all it is given."""
@@ -64,7 +69,9 @@ class UnitTests:
         assert set(wanted) == {group["name"] for group in found}
         (directory / "rules.yaml").write_text(generate.yaml_text({"groups": found}), encoding="utf-8")
         target = directory / self.path.name
-        target.write_text(yaml.safe_dump({**self.document, "rule_files": ["rules.yaml"]}, sort_keys=False), encoding="utf-8")
+        target.write_text(
+            yaml.safe_dump({**self.document, "rule_files": ["rules.yaml"]}, sort_keys=False), encoding="utf-8"
+        )
         return target
 
 

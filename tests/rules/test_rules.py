@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rule_files
 import tools
 from rule_files import UNIT_TESTS, UnitTests, groups
 
@@ -36,4 +39,43 @@ def test_promtool_finds_nothing_to_say_about_the_rules(overrides: dict, tmp_path
 @pytest.mark.parametrize("unit_tests", UNIT_TESTS, ids=lambda tests: tests.name)
 def test_the_rules_do_what_their_unit_tests_say(unit_tests: UnitTests, tmp_path: Path) -> None:
     code, said = promtool("test", "rules", str(unit_tests.write(tmp_path)))
+    assert code == 0, said
+
+
+@dataclass(frozen=True)
+class DemoTests(UnitTests):
+    """The faults of short_windows.test.yaml under the configuration of the demo, whose windows differ: when is each told?"""
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        overrides: dict[str, Any] = rule_files.load(rule_files.HERE.parent.parent / "examples" / "shop" / "demo.yaml")
+        return overrides
+
+    @property
+    def document(self) -> dict[str, Any]:
+        document = super().document
+        cases = [
+            (group, case["alertname"])
+            for group in document["tests"]
+            for case in group.get("alert_rule_test", [])
+            if case.get("exp_alerts")
+        ]
+        assert len(cases) == 6
+        tests = [{**group, "alert_rule_test": [], "promql_expr_test": self._told(alert)} for group, alert in cases]
+        return {**document, "tests": tests}
+
+    def _told(self, alert: str) -> list[dict[str, Any]]:
+        firing = f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})'
+        once = [{"labels": "{}", "value": 1}]
+        # The fault is on from 60 s to 90 s.
+        return [
+            {"expr": firing, "eval_time": "59s", "exp_samples": []},
+            {"expr": firing, "eval_time": "80s", "exp_samples": once},
+            {"expr": firing, "eval_time": "110s", "exp_samples": []},
+        ]
+
+
+def test_the_demo_tells_each_fault_within_20_s_and_its_end_within_20_s(tmp_path: Path) -> None:
+    demo = DemoTests(rule_files.HERE / "short_windows.test.yaml")
+    code, said = promtool("test", "rules", str(demo.write(tmp_path)))
     assert code == 0, said

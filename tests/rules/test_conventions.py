@@ -1,0 +1,313 @@
+"""What holds for every rule: the conventions of mixins, the pages and tests that each alert has, the switches that each obeys."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import promql_parser
+import pytest
+import rule_files
+from rule_files import UNIT_TESTS, groups, rules
+
+from runtime_exporter.errors import ExporterError
+from runtime_exporter.mixin import config, contract
+
+ALERTS = rules("alert")
+NAMES = sorted({rule["alert"] for rule in ALERTS})
+RECORDED = [rule["record"] for rule in rules("record")]
+RULES = rule_files.HERE.parent.parent / "rules"
+RUNBOOKS = rule_files.HERE.parent.parent / "docs" / "runbooks"
+
+# Recorded for people who look, not for an alert.
+FOR_DASHBOARDS = {
+    "instance:http_server_requests:rate5m",
+    "job:http_server_request_duration_seconds_bucket:rate5m",
+    "job:http_server_error_budget_remaining:ratio30d",
+}
+# The key in `_config.alerts` of each alert.
+KEYS = {
+    "cpuSpike": "RuntimeCpuSpike",
+    "cpuThrottled": "RuntimeCpuThrottled",
+    "collectorFailing": "RuntimeExporterCollectorFailing",
+    "eventLoopBlocked": "RuntimeEventLoopBlocked",
+    "fdExhaustion": "RuntimeFdExhaustion",
+    "gcPressure": "RuntimeGcPressure",
+    "httpErrorBudgetBurn": "RuntimeHttpErrorBudgetBurn",
+    "httpLatencyHigh": "RuntimeHttpLatencyHigh",
+    "labelsFolded": "RuntimeLabelsFolded",
+    "memoryLeak": "RuntimeMemoryLeakSuspected",
+    "memoryNearLimit": "RuntimeMemoryNearLimit",
+    "overBudget": "RuntimeExporterOverBudget",
+    "restarting": "RuntimeRestarting",
+    "scrapeSlow": "RuntimeExporterScrapeSlow",
+    "targetDown": "RuntimeTargetDown",
+    "threadLeak": "RuntimeThreadLeakSuspected",
+    "watchdog": "Watchdog",
+}
+
+each_alert = pytest.mark.parametrize(
+    "rule",
+    ALERTS,
+    ids=lambda rule: "-".join([rule["alert"], rule["labels"]["severity"], rule["labels"].get("long", "")]),
+)
+each_name = pytest.mark.parametrize("name", NAMES)
+
+
+def labels_used(rule: dict[str, Any]) -> set[str]:
+    return set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+
+
+def unit_tests_of(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return (group of tests, alert_rule_test) of an alert under the default configuration."""
+    return [
+        (group, case)
+        for tests in UNIT_TESTS
+        if not tests.overrides
+        for group in tests.document["tests"]
+        for case in group.get("alert_rule_test", [])
+        if case["alertname"] == name
+    ]
+
+
+def metrics_behind(rule: dict[str, Any]) -> set[str]:
+    """Return the metrics of targets that a rule reads, through what is recorded in between."""
+    sources = {recording["record"]: recording["expr"] for recording in rules("record")}
+    found: set[str] = set()
+    names = set(contract.names_used(rule["expr"]))
+    while names:
+        name = names.pop()
+        if name in sources:
+            names |= contract.names_used(sources[name]) - {name}
+        else:
+            found.add(name)
+    return found
+
+
+# --- what a rule looks like -------------------------------------------------------------------------------------------
+
+
+@each_alert
+def test_an_alert_has_a_severity_and_a_name_in_camel_case(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in config.SEVERITIES
+    assert re.fullmatch(r"([A-Z]+[a-z0-9]+)+", rule["alert"])
+    assert len(rule["alert"]) <= 40
+    assert rule["alert"] == "Watchdog" or rule["alert"].startswith("Runtime")
+
+
+@each_alert
+def test_a_summary_is_the_same_sentence_for_all_that_are_grouped_together(rule: dict[str, Any]) -> None:
+    summary = rule["annotations"]["summary"]
+    assert re.fullmatch(r"[A-Z].+\.", summary)
+    assert "{{" not in summary
+
+
+@each_alert
+def test_a_description_says_which_and_how_much(rule: dict[str, Any]) -> None:
+    description = rule["annotations"]["description"]
+    assert "{{" in description
+    assert description.endswith(".")
+
+
+@each_alert
+def test_three_to_five_actions_are_suggested(rule: dict[str, Any]) -> None:
+    lines = rule["annotations"]["suggested_actions"].split("\n")
+    assert 3 <= len(lines) <= 5
+    assert all(line.startswith("- ") and line.endswith(".") for line in lines)
+
+
+@each_alert
+def test_an_alert_links_to_its_page_and_to_its_dashboard(rule: dict[str, Any]) -> None:
+    assert rule["annotations"]["runbook_url"] == f"http://localhost:9464/runbooks/{rule['alert']}"
+    uid = re.match(r"http://localhost:3000/d/([\w-]+)", rule["annotations"]["dashboard_url"])
+    assert uid is not None
+    assert uid[1] in config.defaults()["dashboardUids"].values()
+
+
+@each_alert
+def test_no_label_holds_the_value(rule: dict[str, Any]) -> None:
+    assert not any("$value" in text for text in rule["labels"].values())
+
+
+def test_groups_are_small_enough_for_every_ruler() -> None:
+    names = [group["name"] for group in groups()]
+    assert sorted(set(names)) == sorted(names)
+    assert [group["name"] for group in groups() if len(group["rules"]) > 20 or len(group["name"]) > 40] == []
+
+
+def test_every_group_is_evaluated_at_the_pace_that_its_expressions_count_in() -> None:
+    paces = {group["name"]: group["interval"] for group in groups({"evaluationInterval": "30s"})}
+    assert paces.pop("runtime-http-budget.rules") == "5m"
+    assert set(paces.values()) == {"30s"}
+
+
+@pytest.mark.parametrize("rule", rules("alert") + rules("record"), ids=lambda rule: rule.get("alert") or rule["record"])
+def test_an_expression_is_promql_of_prometheus_3_too(rule: dict[str, Any]) -> None:
+    promql_parser.parse(rule["expr"])
+
+
+def test_what_is_recorded_is_used() -> None:
+    used = set().union(*(contract.names_used(rule["expr"]) for rule in [*ALERTS, *rules("record")]))
+    assert set(RECORDED) - used == FOR_DASHBOARDS
+
+
+def test_recorded_names_say_level_metric_and_operation() -> None:
+    assert [name for name in RECORDED if not re.fullmatch(r"(instance|job|job_route):[a-z_]+:[a-z_0-9]+", name)] == []
+
+
+def test_with_several_clusters_no_aggregation_and_no_text_forgets_which() -> None:
+    several = {"showMultiCluster": True, "clusterLabel": "k8s_cluster"}
+    for rule in rules("alert", several) + rules("record", several):
+        for aggregation in re.findall(r"(?:by|on) \(([^)]*)\)", rule["expr"]):
+            assert aggregation.startswith("k8s_cluster, "), rule["expr"]
+    texts = {rule["alert"]: rule["annotations"] for rule in rules("alert", several)}
+    del texts["Watchdog"]
+    assert all("{{ $labels.k8s_cluster }}" in text["description"] for text in texts.values())
+    assert all("var-cluster={{ $labels.k8s_cluster | urlquery }}" in text["dashboard_url"] for text in texts.values())
+
+
+def test_with_one_cluster_no_text_speaks_of_clusters() -> None:
+    assert [
+        rule["alert"] for rule in ALERTS if "cluster" in str(rule["annotations"]["description"]) + rule["expr"]
+    ] == []
+
+
+# --- its page and its tests -------------------------------------------------------------------------------------------
+
+
+@each_name
+def test_an_alert_has_a_page_to_read_at_night(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {name}\n")
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert [heading for heading in headings if heading in ("Meaning", "Impact", "Diagnosis", "Mitigation")] == [
+        "Meaning", "Impact", "Diagnosis", "Mitigation",
+    ]  # fmt: skip
+
+
+@each_name
+def test_the_settings_that_a_page_names_exist(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:alerts|http|memory|threads)\.[\w.]+)`", page)
+    assert any(path.startswith(f"alerts.{key}") for key, alert in KEYS.items() if alert == name for path in named), (
+        "its own settings"
+    )
+    for path in named:
+        value: Any = config.defaults()
+        for key in path.split("."):
+            assert key in value, path
+            value = value[key]
+
+
+@each_name
+def test_the_queries_on_a_page_are_promql(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    for query in re.findall(r"```promql\n(.*?)```", page, re.DOTALL):
+        for line in query.strip().split("\n"):
+            promql_parser.parse(line)
+
+
+def test_there_is_no_page_without_an_alert() -> None:
+    assert sorted(path.stem for path in RUNBOOKS.glob("*.md")) == NAMES
+
+
+@each_alert
+def test_an_alert_has_a_test_that_fires_it(rule: dict[str, Any]) -> None:
+    fired = [expected for _, case in unit_tests_of(rule["alert"]) for expected in case.get("exp_alerts", [])]
+    mine = [expected for expected in fired if rule["labels"].items() <= expected["exp_labels"].items()]
+    assert mine != []
+    # promtool compares these labels exactly: what an annotation speaks of has survived the aggregations.
+    assert all(labels_used(rule) <= set(expected["exp_labels"]) for expected in mine)
+
+
+@each_name
+def test_an_alert_has_a_test_in_which_it_must_stay_quiet(name: str) -> None:
+    if name == "Watchdog":
+        return
+    reads = set().union(*(metrics_behind(rule) for rule in ALERTS if rule["alert"] == name))
+    quiet = [group for group, case in unit_tests_of(name) if not case.get("exp_alerts")]
+    given = [{re.split(r"\{", series["series"])[0] for series in group["input_series"]} for group in quiet]
+    # Quiet although there is something to look at.
+    assert any(reads & metrics for metrics in given)
+
+
+# --- its switches -----------------------------------------------------------------------------------------------------
+
+
+def test_every_alert_has_a_key_and_every_key_an_alert() -> None:
+    assert sorted(KEYS.values()) == NAMES
+    assert sorted(KEYS) == sorted(set(config.defaults()["alerts"]) - {"enabled"})
+
+
+@pytest.mark.parametrize("off", [{"enabled": False}, None], ids=["enabled: false", "null"])
+@pytest.mark.parametrize("parity", [0, 1])
+def test_alerts_can_be_switched_off_one_by_one(parity: int, off: dict[str, bool] | None) -> None:
+    # Every other key at once: to evaluate the mixin for each takes its time.
+    gone = sorted(KEYS)[parity::2]
+    left = rules("alert", {"alerts": dict.fromkeys(gone, off)})
+    assert {rule["alert"] for rule in left} == {KEYS[key] for key in set(KEYS) - set(gone)}
+
+
+def test_all_alerts_can_be_switched_off_and_what_is_recorded_stays() -> None:
+    off = {"alerts": {"enabled": False}}
+    assert rules("alert", off) == []
+    assert [rule["record"] for rule in rules("record", off)] == RECORDED
+
+
+TUNED = {
+    "alerts": {
+        "memoryNearLimit": {"prediction": {"enabled": False}},
+        "httpErrorBudgetBurn": {"windows": {"ticketSlow": None}},
+        "gcPressure": {"for": "0s", "keepFiringFor": "10m", "severity": "critical"},
+    }
+}
+
+
+def test_a_prediction_can_be_switched_off_and_its_level_stays() -> None:
+    assert [
+        rule["labels"]["severity"] for rule in rules("alert", TUNED) if rule["alert"] == "RuntimeMemoryNearLimit"
+    ] == ["critical"]
+
+
+def test_a_window_of_the_burn_rate_can_be_left_out() -> None:
+    assert sorted(rule["labels"]["long"] for rule in rules("alert", TUNED) if "long" in rule["labels"]) == [
+        "1d",
+        "1h",
+        "6h",
+    ]
+
+
+def test_severity_and_durations_are_taken_over_and_a_for_of_nothing_is_left_out() -> None:
+    [rule] = [rule for rule in rules("alert", TUNED) if rule["alert"] == "RuntimeGcPressure"]
+    assert ("for" in rule, rule["keep_firing_for"], rule["labels"]["severity"]) == (False, "10m", "critical")
+    [rule] = [rule for rule in ALERTS if rule["alert"] == "RuntimeGcPressure"]
+    assert (rule["for"], "keep_firing_for" in rule) == ("10m", False)
+
+
+def leaves(settings: dict[str, Any]) -> set[str]:
+    nested = [leaves(value) if isinstance(value, dict) else {name} for name, value in settings.items()]
+    return set().union(*nested)
+
+
+def test_every_setting_of_an_alert_is_read_by_the_rules() -> None:
+    sources = " ".join(path.read_text(encoding="utf-8") for path in (RULES / "alerts").glob("*.libsonnet"))
+    sources += " ".join(path.read_text(encoding="utf-8") for path in (RULES / "lib").glob("*.libsonnet"))
+    read = set(re.findall(r"\.(\w+)", sources))
+    assert leaves(config.defaults()["alerts"]) - read - {"for"} == set()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"http": {"objective": 1}}, "http.objective is 1: it must lie between 0 and 1"),
+        ({"http": {"objective": 0.9}}, "a factor of 14.4 at an objective of 0.9 asks for 1.44 of all requests to fail"),
+        ({"rateInterval": "10m"}, "the window 5m is shorter than rateInterval, 10m"),
+        ({"alerts": {"gcPressure": {"ratio": "much"}}}, "is not a number"),
+        ({"alerts": {"gcPressure": {"for": "ten minutes"}}}, "is not a duration"),
+    ],
+    ids=["objective of 1", "unreachable burn rate", "window below the rate's", "no number", "no duration"],
+)
+def test_a_setting_that_makes_no_sense_is_refused_with_its_reason(overrides: dict[str, Any], said: str) -> None:
+    with pytest.raises(ExporterError) as refused:
+        groups(overrides)
+    assert said in str(refused.value)
