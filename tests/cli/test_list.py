@@ -11,7 +11,7 @@ from runtime_exporter.cli.list import command
 from runtime_exporter.collectors import ALL
 from runtime_exporter.exporter import Exporter
 from runtime_exporter.settings import SETTINGS, Settings
-from runtime_exporter.settings_page import page, written
+from runtime_exporter.settings.page import page, written
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import yaml
 from runtime_exporter.bootstrap import MARK
 from runtime_exporter.collectors import ALL
 from runtime_exporter.settings import SETTINGS, load, select
-from runtime_exporter.settings_page import page
-from runtime_exporter.settings_sources import INTERNAL_VARIABLES
+from runtime_exporter.settings.page import page
+from runtime_exporter.settings.sources import INTERNAL_VARIABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.settings import SETTINGS, Settings, load, select
-from runtime_exporter.settings_sources import Setting
+from runtime_exporter.settings.sources import Setting
 
 PLAIN = {"HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}
 

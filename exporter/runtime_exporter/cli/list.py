@@ -14,7 +14,7 @@ from runtime_exporter.http import HTTPMetrics
 from runtime_exporter.metrics import catalogue
 from runtime_exporter.metrics.catalogue import exposed_name
 from runtime_exporter.settings import SETTINGS, Settings, load, select
-from runtime_exporter.settings_page import page, written
+from runtime_exporter.settings.page import page, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

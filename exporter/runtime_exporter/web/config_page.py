@@ -6,7 +6,7 @@ import os
 import platform
 from typing import TYPE_CHECKING
 
-from runtime_exporter.settings_page import written
+from runtime_exporter.settings.page import written
 from runtime_exporter.web.page import Ask, Reply, json_reply, text
 from runtime_exporter.web.version import version
 

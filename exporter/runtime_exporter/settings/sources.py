@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.configfile import ConfigFile, read
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.nearest import did_you_mean
-from runtime_exporter.setting_types import optional_path
+from runtime_exporter.settings.types import optional_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,10 +9,10 @@ import os
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter import setting_types as types
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.nearest import did_you_mean
-from runtime_exporter.settings_sources import Setting, gather
+from runtime_exporter.settings import types
+from runtime_exporter.settings.sources import Setting, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

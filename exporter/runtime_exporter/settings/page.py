@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runtime_exporter.settings_sources import INTERNAL_VARIABLES
+from runtime_exporter.settings.sources import INTERNAL_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runtime_exporter.settings_sources import Setting
+    from runtime_exporter.settings.sources import Setting
 
 _HEAD = """\
-<!-- Written by `runtime-exporter list settings --markdown`: change the rows of exporter/runtime_exporter/settings.py. -->
+<!-- Written by `runtime-exporter list settings --markdown`: change the rows of exporter/runtime_exporter/settings/__init__.py. -->
 # Settings
 
 A setting has one name, and four places to be given, the first of which decides:
