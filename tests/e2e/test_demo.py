@@ -16,7 +16,12 @@ DEMO = (sys.executable, "-m", "runtime_exporter", "demo")
 
 
 @pytest.fixture(autouse=True)
-def _programs():
+def _machine(monkeypatch):
+    """A machine with the programs, and with settings of its user's own, which are not the demo's."""
+    monkeypatch.setenv("RUNTIME_EXPORTER_PORT", "1")
+    monkeypatch.setenv("RUNTIME_EXPORTER_WEB_CONFIG_FILE", "/nowhere/web.yml")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     tools.require("prometheus", package="prometheus")
     tools.require("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager")
 
@@ -57,7 +62,7 @@ def test_every_fault_is_noticed_told_and_resolved_and_nothing_else_fires(tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, "mail sink"), (signal.SIGINT, "fault on"), (signal.SIGTERM, "fault on")],
+    [(signal.SIGINT, "mail sink"), (signal.SIGINT, "everything is up"), (signal.SIGTERM, "everything is up")],
     ids=["Ctrl-C while it starts", "Ctrl-C in the middle", "SIGTERM in the middle"],
 )
 def test_an_interrupted_demo_leaves_nothing_running(tmp_path, monkeypatch, number, moment):
@@ -90,6 +95,13 @@ def test_a_missing_program_is_named_with_its_package(tmp_path, monkeypatch, miss
         outcome.returncode,
         outcome.stderr,
     )
+
+
+def test_a_result_that_could_not_be_written_is_refused_before_anything_starts(tmp_path):
+    result = tmp_path / "nowhere" / "result.json"
+    outcome = subprocess.run((*DEMO, "--json", str(result)), capture_output=True, text=True, check=False, timeout=60)
+    assert (2, "") == (outcome.returncode, outcome.stdout)
+    assert f"{result.parent} is no directory" in outcome.stderr
 
 
 def test_an_unknown_fault_is_refused():

@@ -35,6 +35,8 @@ def command(faults: Sequence[str], keep: bool, json_file: Path | None) -> int:
 
     Takes about four minutes. The exit code is 0 when every fault was notified and nothing fired without one.
     """
+    if json_file and not json_file.absolute().parent.is_dir():  # to be told now, not after minutes
+        raise click.BadParameter(f"{json_file.absolute().parent} is no directory", param_hint="--json")
     cases = [case for case in CASES if not faults or case.fault in faults]
     terminal = Terminal(sys.stdout)
     try:

@@ -49,7 +49,8 @@ class Children:
     """The programs of one run. As a context manager it ends them all."""
 
     logs: Path
-    _started: list[Child] = field(default_factory=list)
+    started: list[Child] = field(default_factory=list)
+    """Those that are not ended yet, in their order."""
 
     def start(self, name: str, command: Sequence[str | Path], *, environ: Mapping[str, str] | None = None) -> Child:
         """Start `command` with that environment, or this process' own. Raises ExporterError where it cannot be started."""
@@ -68,12 +69,12 @@ class Children:
             except OSError as error:
                 raise ExporterError(f"{name} cannot be started: {error.strerror}") from error
         child = Child(name, log, process)
-        self._started.append(child)
+        self.started.append(child)
         return child
 
     def check(self) -> None:
         """Raise ExporterError, with what it said last, when a child has ended by itself."""
-        for child in self._started:
+        for child in self.started:
             if not child.alive:
                 status = child.process.returncode
                 raise ExporterError(f"{child.name} ended with status {status}:\n{child.last_words()}")
@@ -81,15 +82,15 @@ class Children:
     def stop(self, grace: float = GRACE) -> None:
         """Ask all to end, the last started first, and kill what has not ended after `grace` seconds."""
         deadline = time.monotonic() + grace
-        for child in reversed(self._started):
+        for child in reversed(self.started):
             _signal(child, signal.SIGTERM)
-        for child in reversed(self._started):
+        for child in reversed(self.started):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.0, deadline - time.monotonic()))
-        for child in self._started:
+        for child in self.started:
             _signal(child, signal.SIGKILL)
             child.process.wait()
-        self._started.clear()
+        self.started.clear()
 
     def __enter__(self) -> Children:  # noqa: PYI034 - Self needs Python 3.11
         return self

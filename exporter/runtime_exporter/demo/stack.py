@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime_exporter.demo import files, watch
-from runtime_exporter.demo.processes import Children, undisturbed
+from runtime_exporter.demo.processes import Child, Children, undisturbed
 from runtime_exporter.demo.sinks import HTTPSink, MailSink
 from runtime_exporter.errors import ExporterError, MissingExtraError, MissingToolError
 
@@ -105,6 +105,11 @@ class Stack:
     def switch(self, fault: str, on: bool, settings: Mapping[str, float] | None = None) -> None:
         """Switch a fault of the shop."""
         self._http.post(f"{self.url('shop')}/faults/{fault}", {"on": on, **(settings or {})})
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The programs that run, in the order in which they were started."""
+        return tuple(self._children.started) if self._children else ()
 
     @property
     def watchdog_heard(self) -> int:

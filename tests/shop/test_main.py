@@ -1,0 +1,77 @@
+"""`python -m shop` as people start it: both frameworks, with the exporter beside them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tools import free_port, wait_for
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@contextmanager
+def started(*options):
+    """The shop as a process; yields it, its URL and the exporter's."""
+    shop, exporter = free_port(), free_port()
+    environ = {**os.environ, "RUNTIME_EXPORTER_PORT": str(exporter)}
+    command = (sys.executable, "-m", "shop", "--port", str(shop), *options)
+    with subprocess.Popen(command, cwd=EXAMPLES, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = f"http://127.0.0.1:{shop}"
+            wait_for(lambda: process.poll() is not None or answers(url + "/users/1"), what="the shop")
+            yield process, url, f"http://127.0.0.1:{exporter}"
+        finally:
+            process.kill()
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize(("option", "route"), [([], "/products/<product_id>"), (["--asgi"], "/products/{product_id}")])
+def test_the_shop_is_measured_under_its_routes_and_ends_on_request(option, route):
+    with started(*option) as (process, url, exporter):
+        for number in range(3):
+            assert 200 == requests.get(f"{url}/products/{number + 1}", timeout=5).status_code
+        order = {"user": 1, "items": [{"product": 1}]}
+        assert 201 == requests.post(f"{url}/orders", data=json.dumps(order), timeout=5).status_code
+        metrics = requests.get(f"{exporter}/metrics", timeout=5).text.splitlines()
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(15), process.stderr.read()
+    labels = f'http_request_method="GET",http_route="{route}",http_response_status_code="200"'
+    assert f"http_server_request_duration_seconds_count{{{labels}}} 3" in metrics
+    assert any(line.startswith('shop_orders_total{status="placed"} 1') for line in metrics)
+
+
+def test_a_shop_with_a_fault_is_degraded_and_still_serves():
+    with started("--fault", "garbage-cycles") as (_, url, exporter):
+        reply = requests.get(f"{exporter}/health", timeout=5)
+        assert (200, "degraded", {"database": "healthy", "faults": "degraded"}) == (
+            reply.status_code,
+            reply.json()["status"],
+            reply.json()["checks"],
+        )
+        requests.post(f"{url}/faults/reset", timeout=5)
+        wait_for(lambda: requests.get(f"{exporter}/health", timeout=5).json()["status"] == "healthy", what="health")
+
+
+def test_without_the_exporter_nobody_listens_beside_the_shop():
+    with started("--bare") as (_, _, exporter):
+        assert not answers(exporter + "/metrics")
+
+
+def test_an_unknown_fault_is_one_line_that_names_the_known():
+    with started("--fault", "rain") as (process, _, _):
+        assert 2 == process.wait(10)
+        expected = "error: there is no fault 'rain'; there are slow-search, memory-leak, thread-leak, cpu-heavy-order, garbage-cycles, errors\n"
+        assert expected == process.stderr.read()
