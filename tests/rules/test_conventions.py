@@ -7,9 +7,9 @@ from typing import Any
 
 import promql_parser
 import pytest
+
 import rule_files
 from rule_files import UNIT_TESTS, groups, rules
-
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.mixin import config, contract
 

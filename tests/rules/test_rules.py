@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import rule_files
 import tools
 from rule_files import UNIT_TESTS, UnitTests, groups
-
 from runtime_exporter.mixin import generate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIGURATIONS = {
     "defaults": {},
