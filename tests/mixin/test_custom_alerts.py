@@ -152,7 +152,7 @@ def alert_rules(alerts: dict[str, Any]) -> list[dict[str, Any]]:
     return [rule for group in groups if group["name"].startswith("runtime-custom") for rule in group["rules"]]
 
 
-def test_everything_that_is_given_is_in_the_rule() -> None:
+def test_everything_that_is_given_is_in_the_rule_and_what_is_switched_off_is_not() -> None:
     spec = {
         **METRIC,
         "for": "2m",
@@ -179,11 +179,8 @@ def test_everything_that_is_given_is_in_the_rule() -> None:
             "dashboard_url": "https://grafana.example/d/orders",
         },
     }
-    assert [expected] == alert_rules({"MyAlert": spec})
-
-
-def test_a_disabled_or_deleted_alert_leaves_nothing() -> None:
-    assert [] == alert_rules({"MyAlert": {**METRIC, "enabled": False}, "Other": None})
+    off = {"Disabled": {**METRIC, "enabled": False}, "Deleted": None}
+    assert [expected] == alert_rules({"MyAlert": spec, **off})
 
 
 def test_many_alerts_are_split_into_groups_that_mimir_takes() -> None:

@@ -115,13 +115,12 @@ def test_a_repeated_value_is_written_out_each_time() -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        {},
+        config.load([ROOT / "examples" / "alerts.yaml"]),
         {"showMultiCluster": True, "selector": 'job="shop"'},
-        {"alerts": {"enabled": False}},
-        {"alertmanager": {"slack": {"enabled": False}, "email": {"enabled": False}}},
+        {"alerts": {"enabled": False}, "alertmanager": {"slack": {"enabled": False}, "email": {"enabled": False}}},
     ],
 )
-def test_the_tools_accept_what_is_generated(tmp_path: Path, overrides: dict[str, object]) -> None:
+def test_the_tools_accept_what_is_generated(tmp_path: Path, overrides: dict[str, object] | config.Overrides) -> None:
     tools.require("promtool", package="prometheus")
     tools.require("amtool", package="prometheus-alertmanager")
     write.apply(write.plan(tmp_path, generate(overrides)))
@@ -195,6 +194,11 @@ def test_generate_reports_and_check_finds_drift(runtime_exporter: Callable[..., 
     assert f"error: {out}/rules/alerts.yaml is not up to date" in drift.stderr.splitlines()
     assert {"-# edited", "--- rules/alerts.yaml", "+++ rules/alerts.yaml"} <= set(drift.stdout.splitlines())
     assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_the_defaults_can_be_shown_without_a_directory(runtime_exporter: Callable[..., Result]) -> None:
+    result = runtime_exporter("generate", "--defaults")
+    assert (0, (ROOT / "rules" / "config.libsonnet").read_text()) == (result.exit_code, result.stdout)
 
 
 def test_list_writes_nothing(runtime_exporter: Callable[..., Result], tmp_path: Path) -> None:

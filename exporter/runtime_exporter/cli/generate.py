@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from runtime_exporter.errors import CheckError
-from runtime_exporter.mixin import config, write
+from runtime_exporter.mixin import bundle, config, write
 from runtime_exporter.mixin.generate import generate
 
 
@@ -30,18 +30,33 @@ def configuration_options(function: click.decorators.FC) -> click.decorators.FC:
     )(with_set)
 
 
+def _show_defaults(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo((bundle.root() / "rules" / "config.libsonnet").read_text(encoding="utf-8"), nl=False)
+        context.exit()
+
+
 @click.command(name="generate")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @configuration_options
 @click.option("--check", is_flag=True, help="Write nothing: show what differs from DIR, and fail if anything does.")
 @click.option("--list", "list_only", is_flag=True, help="Write nothing: list the files that belong into DIR.")
+@click.option(
+    "--defaults",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_defaults,
+    help="Show every key that --config and --set know, with its default and what it means.",
+)
 def command(
     directory: Path, files: tuple[Path, ...], assignments: tuple[str, ...], check: bool, list_only: bool
 ) -> None:
     """Write alerting and recording rules, Grafana dashboards and alertmanager.yml into DIR.
 
-    What is in rules/config.libsonnet can be overridden by --config and --set; the user's own alerts are customAlerts there.
-    Files are written all or not at all, and only those that changed; what an earlier run wrote and this one does not is removed.
+    Every threshold, window and link can be overridden by --config and --set (--defaults shows them); customAlerts adds alerts of
+    your own. Files are written all or not at all, and only those that changed; what an earlier run wrote and this one does not is
+    removed, and what others wrote is never touched.
     """
     todo = write.plan(directory, generate(config.load(files, assignments)))
     if list_only:

@@ -54,7 +54,8 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
     files = {f"rules/{name}": header + yaml_text(rules) for name, rules in result["rules"].items()}
     files["alertmanager/alertmanager.yml"] = header + yaml_text(result["alertmanager"])
     files.update(_templates())
-    files.update(_dashboards(result["config"]))
+    # An alert that null deleted still has a line in its panel: where the threshold is by default.
+    files.update(_dashboards(config.compose(config.defaults(), result["config"])))
     return dict(sorted(files.items()))
 
 
