@@ -1,17 +1,23 @@
 """Performance monitoring for Python services on Prometheus: the public API."""
 
-from runtime_exporter.errors import (
-    AlreadyStartedError,
-    BundleError,
-    CheckError,
-    ConfigError,
-    ExporterError,
-    MissingExtraError,
-    MissingToolError,
-    ProfileError,
-)
-from runtime_exporter.exporter import Exporter, start
-from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtime_exporter.errors import (
+        AlreadyStartedError,
+        BundleError,
+        CheckError,
+        ConfigError,
+        ExporterError,
+        MissingExtraError,
+        MissingToolError,
+        ProfileError,
+    )
+    from runtime_exporter.exporter import Exporter, start
+    from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware
 
 __all__ = [
     "ASGIMiddleware",
@@ -27,3 +33,23 @@ __all__ = [
     "WSGIMiddleware",
     "start",
 ]
+
+_HOMES = {
+    "Exporter": "runtime_exporter.exporter",
+    "start": "runtime_exporter.exporter",
+    "ASGIMiddleware": "runtime_exporter.http",
+    "WSGIMiddleware": "runtime_exporter.http",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for (PEP 562): who only counts, or only generates, does not pay for a web server."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES.get(name, "runtime_exporter.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
