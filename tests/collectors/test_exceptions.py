@@ -147,7 +147,7 @@ def test_types_beyond_the_limit_are_one_and_are_counted(world, collector, values
         "python_exceptions_total{type=shop.Error1,origin=main}": 1,
         "python_exceptions_total{type=other,origin=main}": 8,
     } == values(collector)
-    assert {"python_exceptions": 8} == collector.folded()
+    assert {"python_exceptions_total": 8} == collector.folded()
 
 
 def test_exceptions_that_nobody_scrapes_take_no_more_than_bounded_memory(world, collector, values):

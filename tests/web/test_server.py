@@ -40,7 +40,7 @@ def exchange(server, request):
 
 
 def ours():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("runtime_exporter-web")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("runtime-exporter-web")]
 
 
 def test_it_answers_at_its_url_and_says_no_more_of_itself_than_its_name(serve):

@@ -63,7 +63,7 @@ class ExceptionsCollector(Collector):
 
     def folded(self) -> Mapping[str, int]:
         """Return how many exceptions were counted as of the type `other`."""
-        return {"python_exceptions": self._label.folded}
+        return {"python_exceptions_total": self._label.folded}
 
     def _record(self, origin: str, kind: type[BaseException]) -> None:
         self._pending.append((type_name(kind), origin))

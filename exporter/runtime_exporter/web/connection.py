@@ -40,7 +40,7 @@ class Connection:
 
     def start(self, target: Callable[[], None]) -> None:
         """Run `target` on a thread of this connection. Raises RuntimeError where no thread can be started."""
-        self._thread = threading.Thread(target=target, name="runtime_exporter-web-client", daemon=True)
+        self._thread = threading.Thread(target=target, name="runtime-exporter-web-client", daemon=True)
         self._thread.start()
 
     def join(self, seconds: float) -> None:

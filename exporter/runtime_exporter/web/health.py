@@ -148,7 +148,7 @@ class _Check:
         if self._run is None or self._run.done.is_set():
             self._run = _Run(self._clock())
             thread = threading.Thread(
-                target=self._call, args=(self._run,), name=f"runtime_exporter-health-{self._name}", daemon=True
+                target=self._call, args=(self._run,), name=f"runtime-exporter-health-{self._name}", daemon=True
             )
             try:
                 thread.start()

@@ -80,7 +80,7 @@ class Server:
         self._listener = listen(self._address, self._port, self._source)
         self._url = url_of(self._listener, tls=self.config().tls is not None)
         self._waker = socket.socketpair()
-        self._acceptor = threading.Thread(target=self._accept_all, name="runtime_exporter-web", daemon=True)
+        self._acceptor = threading.Thread(target=self._accept_all, name="runtime-exporter-web", daemon=True)
         _close_in_children(self)
         self._acceptor.start()
 
