@@ -48,6 +48,13 @@ async def order(request):
 
 app = Starlette(routes=[Mount("/orders", routes=[Route("/{number}", order)])])
 """
+WRAPPED = (
+    FASTAPI
+    + """
+import runtime_exporter
+app.add_middleware(runtime_exporter.ASGIMiddleware)
+"""
+)
 DJANGO = """
 import sys
 from django.conf import settings
@@ -68,7 +75,7 @@ else:
 @pytest.fixture
 def place(tmp_path):
     """A directory with an application for each framework, none of which knows of us."""
-    for name, text in {"fl": FLASK, "fa": FASTAPI, "st": STARLETTE, "dj": DJANGO}.items():
+    for name, text in {"fl": FLASK, "fa": FASTAPI, "st": STARLETTE, "wr": WRAPPED, "dj": DJANGO}.items():
         (tmp_path / f"{name}.py").write_text(text)
     return tmp_path
 
@@ -171,6 +178,7 @@ SERVERS = {
     "Django's runserver with its reloader": (("dj.py", "runserver", "{port}"), "/orders/<int:number>"),
     "uvicorn and Django": (("uvicorn", "dj:asgi", "--lifespan", "off", "--port", "{port}"), "/orders/<int:number>"),
     "uvicorn and FastAPI": (("uvicorn", "fa:app", "--port", "{port}"), "/orders/{number}"),
+    "an application that has the middleware": (("uvicorn", "wr:app", "--port", "{port}"), "/orders/{number}"),
     "uvicorn with its reloader": (("uvicorn", "fa:app", "--reload", "--port", "{port}"), "/orders/{number}"),
     "uvicorn and Starlette": (("uvicorn", "st:app", "--port", "{port}"), "/orders/{number}"),
 }

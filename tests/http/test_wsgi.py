@@ -9,6 +9,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+import wsgi_app
 from runtime_exporter.http import WSGIMiddleware
 from runtime_exporter.http.exchange import KEY
 
@@ -119,6 +120,34 @@ def test_a_body_that_is_closed_early_ends_there(streaming, measured):
     body.close()
     assert (measured.active(), measured.seconds(), inner.closed) == (0, 11, 1)
     assert measured.sizes("response") == 1
+
+
+def test_a_body_that_is_its_own_iterator_is_closed_once_where_the_server_breaks_off(wrap, measured):
+    class Iterator(Body):
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return b"x"
+
+    inner = Iterator(measured.clock)
+
+    def app(_environ, start_response):
+        start_response("200 OK", [])
+        return inner
+
+    body = wrap(app)(environ(), Server().start_response)
+    for _ in body:
+        break
+    body.close()
+    assert (inner.closed, measured.active()) == (1, 0)
+
+
+def test_a_body_that_is_dropped_without_being_closed_is_not_active_for_ever(streaming, measured):
+    app, _ = streaming(b"a", b"b")
+    for _ in app(environ(), Server().start_response):
+        break
+    assert (measured.active(), measured.requests()) == (0, {("GET", "unmatched", "200"): 1})
 
 
 def test_a_body_that_is_never_read_but_closed_is_counted(streaming, measured):
@@ -469,3 +498,15 @@ def test_nothing_of_a_request_is_left_when_it_is_over(streaming):
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_the_example_works(measured):
+    app = wsgi_app.application
+    app.metrics = measured.metrics
+    for path in ("/orders/1", "/orders/2/items/3", "/etc/passwd"):
+        Server().get(app, path=path)
+    assert {
+        ("GET", "/orders/<id>", "200"): 1,
+        ("GET", "/orders/<id>/items/<id>", "200"): 1,
+        ("GET", "unmatched", "404"): 1,
+    } == measured.requests()

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.http import django, trace
+from runtime_exporter.http import django
 from runtime_exporter.http.exchange import CLIENT_CLOSED_REQUEST, KEY, SERVER_ERROR, Exchange, declared_length
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.metrics import default_metrics
@@ -15,6 +15,7 @@ from runtime_exporter.http.starlette import Templates
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from runtime_exporter.http.exchange import FindRoute
     from runtime_exporter.http.metrics import HTTPMetrics
 
     Scope = dict[str, Any]
@@ -85,7 +86,8 @@ class ASGIMiddleware:
             outer = scope.get(KEY)
             if outer is not None and not outer.finished:
                 return None
-            exchange = _EXCHANGES[kind](self, scope, receive, send)
+            assert self.metrics is not None  # noqa: S101 - _prepare() chose it
+            exchange = _EXCHANGES[kind](self.metrics, scope, self.find, receive, send)
         except Exception as error:  # noqa: BLE001 - never into the host
             report("beginning a request", error)
             return None
@@ -112,19 +114,17 @@ def _no_loop() -> None:
 class ASGIExchange(Exchange):
     """One HTTP request: its `receive` and its `send`."""
 
-    _disconnected = False
+    __slots__ = ("_disconnected", "_server_receive", "_server_send")
 
-    def __init__(self, middleware: ASGIMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-        assert middleware.metrics is not None  # noqa: S101 - _prepare() chose it
-        super().__init__(middleware.metrics, scope.get("method", "GET"))
-        self._find = middleware.find
-        self._scope = scope
-        self._receive = receive
-        self._send = send
+    def __init__(self, metrics: HTTPMetrics, scope: Scope, find: FindRoute, receive: Receive, send: Send) -> None:
+        super().__init__(metrics, scope.get("method", "GET"), scope, find)
+        self._disconnected = False
+        self._server_receive = receive
+        self._server_send = send
 
     async def receive(self) -> Any:
         """Return the server's next message, noting what it says."""
-        message = await self._receive()
+        message = await self._server_receive()
         try:
             kind = message["type"]
             if kind == "http.request":
@@ -153,11 +153,11 @@ class ASGIExchange(Exchange):
                 self.finish()
         except Exception as error:  # noqa: BLE001 - never into the host
             report("reading a response's message", error)
-        return self._send(message)
+        return self._server_send(message)
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, and end."""
-        self._learn()
+        self.learn(_traceparent(self.where))
         if isinstance(error, asyncio.CancelledError) or type(error).__name__ in _DISCONNECTED:
             self._disconnected = True
         elif not (self._disconnected and isinstance(error, OSError)):
@@ -168,56 +168,47 @@ class ASGIExchange(Exchange):
     def end(self) -> None:
         """End with the application's return: a request that is not complete by now will never be."""
         if not self.finished:
-            self._learn()
+            self.learn(_traceparent(self.where))
             self.finish()
 
-    def finish(self) -> None:
-        """Count the request, and leave the scope: the cycle would keep both until a garbage collection."""
-        if not self.finished:
-            if self._disconnected:
-                # Also where an answer was given: there was nobody to read it.
-                self.status = CLIENT_CLOSED_REQUEST
-            self._scope.pop(KEY, None)
-            super().finish()
+    def _count(self, seconds: float) -> None:
+        if self._disconnected:
+            # Also where an answer was given: there was nobody to read it.
+            self.status = CLIENT_CLOSED_REQUEST
+        super()._count(seconds)
 
     async def _send_more(self, message: Any) -> None:
         """Send a part of a body; servers raise OSError where the client went away."""
         try:
-            await self._send(message)
+            await self._server_send(message)
         except OSError:
             self._disconnected = True
             raise
 
     def _start(self, message: Any) -> None:
         self.status = message["status"]
-        self._learn()
+        self.learn(_traceparent(self.where))
         if self.metrics.body_sizes:
             self.declared_bytes = declared_length(message.get("headers", ()))
-
-    def _learn(self) -> None:
-        """Find the route and the trace, while the application still knows them."""
-        try:
-            self.route = self._find(self._scope, self.route)
-            self.exemplar = trace.exemplar(_traceparent(self._scope.get("headers", ())))
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("finding a route", error)
 
 
 class WebSocketExchange(ASGIExchange):
     """One WebSocket connection: an active request with a route, but without a duration."""
 
+    __slots__ = ()
+
     async def receive(self) -> Any:
         """Return the server's next message."""
-        return await self._receive()
+        return await self._server_receive()
 
     def send(self, message: Any) -> Awaitable[None]:
         """Hand a message to the server."""
-        return self._send(message)
+        return self._server_send(message)
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, unless it only says that the client went away."""
         if not isinstance(error, (asyncio.CancelledError, OSError)) and type(error).__name__ not in _WEBSOCKET_CLOSED:
-            self._learn()
+            self.learn(_traceparent(self.where))
             self.excepted_by(error)
         self.finish()
 
@@ -229,8 +220,11 @@ _WEBSOCKET_CLOSED: Final = _DISCONNECTED | {"WebSocketDisconnect"}
 _EXCHANGES: Final = {"http": ASGIExchange, "websocket": WebSocketExchange}
 
 
-def _traceparent(headers: Any) -> str | None:
-    for name, value in headers:
-        if name == b"traceparent":
-            return value.decode("latin-1")  # type: ignore[no-any-return]
+def _traceparent(scope: Scope) -> str | None:
+    try:
+        for name, value in scope.get("headers", ()):
+            if name == b"traceparent":
+                return value.decode("latin-1")  # type: ignore[no-any-return]
+    except Exception as error:  # noqa: BLE001 - never into the host
+        report("reading a request's headers", error)
     return None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.http import trace
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.routes import UNMATCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from runtime_exporter.http.metrics import HTTPMetrics
+
+    FindRoute = Callable[[dict[str, Any], str | None], str | None]
 
 KEY: Final = "runtime_exporter.exchange"
 """Where the exchange lies in a WSGI environ or an ASGI scope: for the framework's hooks, and for a second middleware."""
@@ -25,22 +29,37 @@ _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
 
 class Exchange:
-    """One request from its arrival until the last byte of its answer was handed over; then `finish()` counts it, once.
+    """One request from its arrival until the last byte of its answer was handed over; then `finish()` counts it, once."""
 
-    The class attributes are the state of a request of which nothing is known yet: an instance sets what it learns.
-    """
+    __slots__ = (
+        "_find",
+        "_leave",
+        "_started",
+        "declared_bytes",
+        "excepted",
+        "exemplar",
+        "finished",
+        "method",
+        "metrics",
+        "request_bytes",
+        "response_bytes",
+        "route",
+        "status",
+        "where",
+    )
 
-    route: str | None = None
-    status: Any = None
-    exemplar: dict[str, str] | None = None
-    finished = False
-    excepted = False
-    request_bytes = 0
-    response_bytes = 0
-    declared_bytes: int | None = None
-
-    def __init__(self, metrics: HTTPMetrics, method: object) -> None:
+    def __init__(self, metrics: HTTPMetrics, method: object, where: dict[str, Any], find: FindRoute) -> None:
         self.metrics = metrics
+        self.where = where
+        self.route: str | None = None
+        self.status: Any = None
+        self.exemplar: dict[str, str] | None = None
+        self.finished = False
+        self.excepted = False
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.declared_bytes: int | None = None
+        self._find = find
         self.method, self._leave = metrics.begin(method)
         self._started = metrics.clock()
 
@@ -52,9 +71,23 @@ class Exchange:
         try:
             elapsed = self.metrics.clock() - self._started
             self._leave()
+            # It refers to us: the cycle would keep both until a garbage collection.
+            where, self.where = self.where, {}
+            where.pop(KEY, None)
             self._count(elapsed)
         except Exception as error:  # noqa: BLE001 - never into the host
             report("counting a request", error)
+
+    def learn(self, traceparent: str | None) -> None:
+        """Find the route and the trace, while the application still knows them. Never raises."""
+        if self.finished:
+            return
+        try:
+            self.route = self._find(self.where, self.route)
+            if traceparent is not None or trace.SDK in sys.modules:
+                self.exemplar = trace.exemplar(traceparent)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("finding a route", error)
 
     def excepted_by(self, error: BaseException | None) -> None:
         """Count an exception that the application did not handle: the first of a request, with the request's route."""
@@ -67,6 +100,7 @@ class Exchange:
             report("counting an exception", fault)
 
     def _count(self, seconds: float) -> None:
+        """Count a duration, and what else is measured."""
         metrics, route = self.metrics, self.route or UNMATCHED
         metrics.observe(self.method, route, self.status or SERVER_ERROR, seconds, self.exemplar)
         if metrics.body_sizes:

@@ -11,13 +11,16 @@ from typing import Final
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
+SDK: Final = "opentelemetry.sdk.trace"
+"""The module without which there are no spans: the API alone is loaded by frameworks that trace nothing, such as FastAPI."""
+
 _LONGEST: Final = 512
 _SAMPLED: Final = 1
 
 
 def exemplar(traceparent: str | None) -> dict[str, str] | None:
     """Return the labels of an exemplar, trace_id and span_id in hexadecimal, or None where no sampled trace is known."""
-    if "opentelemetry.trace" in sys.modules:
+    if SDK in sys.modules:
         labels = _current_span()
         if labels is not None:
             return labels

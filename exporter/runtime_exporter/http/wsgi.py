@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.http import django, flask, trace
+from runtime_exporter.http import django, flask
 from runtime_exporter.http.exchange import KEY, SERVER_ERROR, Exchange, declared_length
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.metrics import default_metrics
@@ -12,6 +12,7 @@ from runtime_exporter.http.metrics import default_metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from runtime_exporter.http.exchange import FindRoute
     from runtime_exporter.http.metrics import HTTPMetrics
 
     Environ = dict[str, Any]
@@ -67,7 +68,8 @@ class WSGIMiddleware:
             outer = environ.get(KEY)
             if outer is not None and not outer.finished:
                 return None
-            exchange = WSGIExchange(self, environ, start_response)
+            assert self.metrics is not None  # noqa: S101 - _prepare() chose it
+            exchange = WSGIExchange(self.metrics, environ, self.find, start_response)
         except Exception as error:  # noqa: BLE001 - never into the host
             report("beginning a request", error)
             return None
@@ -89,34 +91,33 @@ class WSGIMiddleware:
 class WSGIExchange(Exchange):
     """One WSGI request: its `start_response`, and then the iterable that the server gets as the body."""
 
-    _body: Any = ()
-    _next: Callable[[], bytes] | None = None
+    __slots__ = ("_body", "_server_start")
 
-    def __init__(self, middleware: WSGIMiddleware, environ: Environ, start_response: Callable[..., Any]) -> None:
-        assert middleware.metrics is not None  # noqa: S101 - _prepare() chose it
-        super().__init__(middleware.metrics, environ.get("REQUEST_METHOD"))
-        self._find = middleware.find
-        self._environ = environ
-        self._start_response = start_response
+    def __init__(
+        self, metrics: HTTPMetrics, environ: Environ, find: FindRoute, start_response: Callable[..., Any]
+    ) -> None:
+        super().__init__(metrics, environ.get("REQUEST_METHOD"), environ, find)
+        self._server_start = start_response
+        self._body: Any = ()
 
     def start_response(self, status: Any, headers: Any, *exc_info: Any) -> Any:
         """Note what the response says of itself and pass it on; return the server's `write`."""
         try:
             self.status = status[:3]
-            self._learn()
+            self.learn(self.where.get("HTTP_TRACEPARENT"))
             if exc_info and exc_info[0]:
                 self.excepted_by(exc_info[0][1])
             if self.metrics.body_sizes:
                 self.declared_bytes = declared_length(headers)
         except Exception as error:  # noqa: BLE001 - never into the host
             report("reading a response's start", error)
-        write = self._start_response(status, headers, *exc_info)
+        write = self._server_start(status, headers, *exc_info)
         return self._counted(write) if self.metrics.body_sizes else write
 
     def fail(self, error: BaseException) -> None:
         """Count the request as one that `error` ended: 500, also where the response had begun."""
-        self._learn()
         if not isinstance(error, GeneratorExit):
+            self.learn(self.where.get("HTTP_TRACEPARENT"))
             self.status = SERVER_ERROR
             self.excepted_by(error)
         self.finish()
@@ -138,32 +139,20 @@ class WSGIExchange(Exchange):
         self._body = body
         return self
 
-    def finish(self) -> None:
-        """Count the request, and part from the environ: a cycle would keep both until a garbage collection."""
-        if not self.finished:
-            environ, self._environ = self._environ, {}
-            environ.pop(KEY, None)
-            super().finish()
-
     # The body.
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
+        sizes = self.metrics.body_sizes
         try:
-            if self._next is None:
-                self._next = iter(self._body).__next__
-            chunk = self._next()
-        except StopIteration:
-            self.finish()
-            raise
+            # Not "yield from": it would close the body where only the iterator is dropped, and the server closes it again.
+            for chunk in self._body:
+                if sizes:
+                    self._count_bytes((chunk,))
+                yield chunk
         except BaseException as error:
             self.fail(error)
             raise
-        if self.metrics.body_sizes:
-            self._count_bytes((chunk,))
-        return chunk
+        self.finish()
 
     def close(self) -> None:
         """Close the application's body, once, as the server asks; a body that was not exhausted ends here."""
@@ -186,16 +175,8 @@ class WSGIExchange(Exchange):
         return file
 
     def _is_file(self, body: object) -> bool:
-        wrapper = self._environ.get("wsgi.file_wrapper")
+        wrapper = self.where.get("wsgi.file_wrapper")
         return isinstance(wrapper, type) and isinstance(body, wrapper)
-
-    def _learn(self) -> None:
-        """Find the route and the trace, while the application still knows them."""
-        try:
-            self.route = self._find(self._environ, self.route)
-            self.exemplar = trace.exemplar(self._environ.get("HTTP_TRACEPARENT"))
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("finding a route", error)
 
     def _counted(self, write: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         def counted(data: bytes) -> Any:
