@@ -80,7 +80,9 @@ IMPORTS_LATE = {"bootstrap"}
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in modules() if part(path) not in IMPORTS_LATE], ids=lambda path: str(path.relative_to(PACKAGE))
+    "path",
+    [path for path in modules() if part(path) not in IMPORTS_LATE],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_no_import_of_ours_hides_in_a_function(path):
     hidden = [name for name, inside in imports(path) if inside and name.startswith("runtime_exporter")]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from runtime_exporter.errors import BundleError, ConfigError, MissingExtraError
-from runtime_exporter.mixin import bundle, config, custom, jsonnet, promql
+from runtime_exporter.errors import BundleError, ConfigError
+from runtime_exporter.mixin import bundle, config, custom, dashboards, jsonnet, promql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
     files["alertmanager/alertmanager.yml"] = header + yaml_text(result["alertmanager"])
     files.update(_templates())
     # An alert that null deleted still has a line in its panel: where the threshold is by default.
-    files.update(_dashboards(config.compose(config.defaults(), result["config"])))
+    files.update(dashboards.render(config.compose(config.defaults(), result["config"])))
     return dict(sorted(files.items()))
 
 
@@ -106,16 +106,6 @@ def _templates() -> dict[str, str]:
         f"alertmanager/{path.relative_to(root).as_posix()}": path.read_text(encoding="utf-8")
         for path in sorted(root.glob("templates/*.tmpl"))
     }
-
-
-def _dashboards(effective: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        from runtime_exporter.mixin import dashboards
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("grafanalib"):
-            raise
-        raise MissingExtraError("mixin", module="grafanalib") from None
-    return dashboards.render(effective)
 
 
 def _arranged(value: Any) -> Any:
