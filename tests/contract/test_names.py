@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from runtime_exporter.exporter import Exporter
 from runtime_exporter.http import HTTPMetrics
@@ -30,6 +31,13 @@ def test_the_page_of_metrics_is_what_the_code_says():
     assert catalogue.page(exporter.families()) == written, (
         "run: runtime-exporter list metrics --markdown > docs/metrics.md"
     )
+
+
+def test_the_samples_of_the_dashboards_tests_are_of_the_families_that_there_are(families):
+    sampled = yaml.safe_load((ROOT / "tests" / "dashboards" / "contract.yaml").read_text())
+    assert {
+        (catalogue.exposed_name(family), family.type, tuple(sorted(family.labelnames))) for family in families.values()
+    } == {(name, about["type"], tuple(sorted(about.get("labels", {})))) for name, about in sampled.items()}
 
 
 def test_there_are_generated_files():
