@@ -25,7 +25,7 @@ MODES: Final = frozenset(
 class Gauge(Metric):
     """A value that can be set, raised and lowered. Cells of a child: value."""
 
-    __slots__ = ("_mode",)
+    __slots__ = ("_last_wins", "_mode")
     _type = "gauge"
 
     def __init__(
@@ -42,23 +42,25 @@ class Gauge(Metric):
         if multiprocess_mode not in MODES:
             raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
         self._mode = multiprocess_mode
+        self._last_wins = multiprocess_mode.endswith("mostrecent")
         super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry)
 
     def _copy_configuration(self, child: Gauge) -> None:
         child._mode = self._mode
+        child._last_wins = self._last_wins
 
     def _cells(self) -> int:
         return 1
 
     def inc(self, amount: float = 1) -> None:
         """Add `amount`."""
-        if self._mode.endswith("mostrecent"):
+        if self._last_wins:
             raise RuntimeError("inc must not be used with the mostrecent mode")
         self._add(amount)
 
     def dec(self, amount: float = 1) -> None:
         """Subtract `amount`."""
-        if self._mode.endswith("mostrecent"):
+        if self._last_wins:
             raise RuntimeError("dec must not be used with the mostrecent mode")
         self._add(-amount)
 
