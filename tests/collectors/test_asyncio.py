@@ -1,6 +1,9 @@
 import asyncio
+import contextvars
+import gc
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -322,6 +325,27 @@ def test_a_real_loop_that_blocks_is_seen_while_it_blocks_and_its_tasks_are_count
     collector.close()
 
     assert 0.5 in LAG_BUCKETS_SECONDS
+
+
+def test_the_beats_of_a_loop_keep_nothing_of_the_request_that_announced_it(running_loop):
+    collector = AsyncioCollector()
+    variable = contextvars.ContextVar("request")
+
+    class Request:
+        pass
+
+    async def serve():
+        request = Request()
+        variable.set(request)
+        collector.watch(asyncio.get_running_loop())
+        return weakref.ref(request)
+
+    request = asyncio.run_coroutine_threadsafe(serve(), running_loop).result(10)
+    until(lambda: collector.families[0].sum or collector.families[0].counts()[-1] > 1, collector.update)
+    gc.collect()
+
+    assert None is request()
+    collector.close()
 
 
 def test_closing_while_the_loop_is_blocked_does_not_wait(running_loop):

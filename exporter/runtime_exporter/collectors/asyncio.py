@@ -8,6 +8,7 @@ import weakref
 from collections import Counter as Tally
 from collections import deque
 from contextlib import suppress
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.collectors.collector import Collector
@@ -77,7 +78,8 @@ class AsyncioCollector(Collector):
         heart = self._hearts[id(loop)] = _Heart(loop, self._clock)
         self._watched_any = True
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(heart.beat)
+            # In an empty context: a loop is announced by its first request, whose variables the beats would keep alive.
+            Context().run(loop.call_soon_threadsafe, heart.beat)
 
     def update(self) -> None:
         """Count the beats since the last update, and the tasks that there are now."""
