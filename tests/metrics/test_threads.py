@@ -133,6 +133,44 @@ def test_a_forked_child_counts_for_itself_and_can_make_new_series_though_a_lock_
     assert count.labels("parent").value() == 5.0
 
 
+def test_a_series_that_is_made_while_its_own_thread_makes_one_neither_hangs_nor_shares_cells(monkeypatch):
+    count = metrics.Counter("c", "C", ["where"], registry=None)
+    segment = cells.Segment
+
+    def interrupted(size):
+        """Do what a signal handler or a finaliser may do at any call."""
+        monkeypatch.setattr(cells, "Segment", segment)
+        count.labels("handler").inc(5)
+        return segment(size)
+
+    monkeypatch.setattr(cells, "Segment", interrupted)
+    monkeypatch.setattr(cells.STORE, "_next", cells.SEGMENT_CELLS)
+    monkeypatch.setattr(cells.STORE, "_free", {})
+    thread = threading.Thread(target=lambda: count.labels("program").inc(), daemon=True)
+    thread.start()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert {("handler",): 5.0, ("program",): 1.0} == {
+        labels: child.value() for labels, child in count.family.children.items()
+    }
+
+
+def test_without_a_gil_a_signal_handler_may_count_what_its_own_thread_is_counting(monkeypatch):
+    monkeypatch.setattr(counter, "FREE_THREADED", True)
+    count = metrics.Counter("c", "C", registry=None)
+
+    def work():
+        with count.family.lock:  # inc() is interrupted here
+            count.inc()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert 1.0 == count.value()
+
+
 def test_a_metric_wider_than_a_segment_gets_a_segment_of_its_own():
     wide = metrics.Histogram("h", "H", registry=None, buckets=range(1, 20_000))
     wide.observe(15_000)

@@ -46,7 +46,8 @@ class CellStore:
         self._segment = Segment(SEGMENT_CELLS)
         self._next = 0
         self._free: dict[int, list[tuple[Segment, int]]] = {}
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or a finaliser may make a series while its own thread is making one here.
+        self._lock = threading.RLock()
         self.mapped_bytes = SEGMENT_CELLS * CELL_BYTES
 
     def allocate(self, count: int) -> tuple[Segment, int]:
@@ -66,13 +67,14 @@ class CellStore:
 
     def after_fork_in_child(self) -> None:
         """Make a new lock: another thread may have held the old one when this process was forked."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def _carve(self, count: int) -> tuple[Segment, int]:
         if self._next + count > self._segment.size:
             size = max(SEGMENT_CELLS, count)
             self._segment, self._next = Segment(size), 0
             self.mapped_bytes += size * CELL_BYTES
+        # No call between the two: who comes in from above on this thread comes before or after them.
         at = self._next
         self._next += count
         return self._segment, at

@@ -35,8 +35,8 @@ class Family:
         self.unit = unit
         self.hidden = False
         self.children: dict[tuple[str, ...], Any] = {}
-        # Only used where there is no GIL; see cells.
-        self.lock = threading.Lock()
+        # Only used where there is no GIL; see cells. Reentrant: a signal handler may count while its own thread does.
+        self.lock = threading.RLock()
 
     def sample_names(self) -> tuple[str, ...]:
         """Return every name that a sample of this family may have."""
