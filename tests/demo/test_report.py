@@ -143,3 +143,26 @@ def test_the_moving_line_is_cut_to_the_terminal(monkeypatch):
     stream = TTY()
     Terminal(stream, {"NO_COLOR": "1"}).progress("x" * 200, 1.0)
     assert 39 == len(stream.getvalue().rpartition("\x1b[2K")[2])
+
+
+GROUPED = (
+    "*A route answers slowly.*\n"
+    "• http_route `/search` The route /search of shop is slow &amp; late."
+    " _since <!date^1767261600^{date_short_pretty} at {time_secs}|Thu 1 Jan 2026, 10:00:00 UTC>_\n"
+    "• http_route `/orders` The route /orders of shop is slow."
+    " _since <!date^1767261600^{date_short_pretty} at {time_secs}|Thu 1 Jan 2026, 10:00:00 UTC>_\n"
+    "\n*What to do*\n• See a_b and c_d first.\n• Then the rest."
+)
+
+
+def test_of_several_alerts_in_one_message_the_first_is_shown_as_people_read_it_and_the_first_action():
+    stream = io.StringIO()
+    slow = CASES[4]
+    message = Message("slack", f"WARNING · {slow.alert}", 111.0, GROUPED)
+    Report(Terminal(stream, {}), CASES).changed(Trial(slow, on=100.0), Trial(slow, on=100.0, told={"slack": message}))
+    shown = " ".join(stream.getvalue().split("\n", 1)[1].split())
+    expected = (
+        "• http_route /search The route /search of shop is slow & late. since Thu 1 Jan 2026, 10:00:00 UTC"
+        " • See a_b and c_d first."
+    )
+    assert expected == shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import textwrap
 import time
 from typing import TYPE_CHECKING, Any
@@ -93,13 +95,21 @@ class Report:
 
 
 def _excerpt(text: str, width: int) -> list[str]:
-    """Return the description of a Slack message, and the first of its suggested actions, in lines of at most `width`."""
-    lines = [line.replace("`", "") for line in text.splitlines()]
-    description, action = lines[1:2], [line for line in lines if line.startswith("• ")][:1]
+    """Return the first description of a Slack message, and the first of its suggested actions, in lines of at most `width`."""
+    # Above the actions, a bullet is one of several alerts.
+    said, _, advised = text.partition("*What to do*")
+    description, action = _plain(said).splitlines()[1:2], _plain(advised).strip().splitlines()[:1]
     return [
         *(part for line in description for part in textwrap.wrap(line, width, max_lines=3, placeholder=" …")),
         *(part for line in action for part in textwrap.wrap(line, width, subsequent_indent="  ")),
     ]
+
+
+def _plain(text: str) -> str:
+    """Return Slack's markup as a terminal shows it: `<link|what is read>`, `code`, _emphasis_ and three escaped characters."""
+    read = re.sub(r"<[^<>|]*\|([^<>|]*)>", r"\1", text)
+    read = re.sub(r"(?<!\w)_([^_\n]+)_(?!\w)", r"\1", read)
+    return html.unescape(read.replace("`", ""))
 
 
 def rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
