@@ -91,20 +91,22 @@
       cpuSpike: {
         enabled: true,
         severity: 'warning',
-        'for': '10m',
+        // Jobs of every day that are too short to be seen in the quantile of the past are over by then.
+        'for': '15m',
         keepFiringFor: '0s',
-        // The past is `baseline`, up to `offset` ago: the spike itself must not raise it.
+        // The past is `baseline`, up to `offset` ago: for so long a spike does not raise what it is compared with.
         baseline: '1d',
-        offset: '10m',
+        offset: '1h',
         // How much of the past must be known, and how long the process must run (a start-up is no spike).
         minHistory: '12h',
         minUptime: '15m',
         // Standard deviations above the mean; a quiet service has hardly any deviation, so at least minDeviation cores.
         minZScore: 4,
         minDeviation: 0.02,
-        // Above this factor of what was busy in the past: the baselineQuantile. Raise it where a batch job runs seldom.
+        // Above this factor of what was busy in the past: the baselineQuantile. 0.99 of a day has seen what ran for a quarter
+        // of an hour, such as a job of every night, and not the minute in which a process starts.
         minRatio: 1.5,
-        baselineQuantile: 0.95,
+        baselineQuantile: 0.99,
         // Cores; below it nobody cares.
         minCores: 0.3,
       },
