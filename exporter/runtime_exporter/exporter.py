@@ -66,7 +66,9 @@ class Exporter:
             folded=(self._http.folded,),
         )
         self._server: Server | None = None
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler may close what its own thread is starting.
+        self._lock = threading.RLock()
+        self._opened = False
         self.yields = False
         """Whether another start in this process closes this one and takes its place; `runtime-exporter run` lets it."""
 
@@ -106,31 +108,24 @@ class Exporter:
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
         _Started.take(self)
         with self._lock:  # a close() from another thread waits until there is something to close
+            self._opened = True
             try:
                 self._open()
             except BaseException:
-                _Started.release(self)
+                self._shut()
                 raise
-            self._supervisor.start()
-            watcher = self._supervisor.collectors.get(AsyncioCollector.name)
-            if isinstance(watcher, AsyncioCollector):
-                self._http.on_loop(watcher.watch)
-            self.health.started = True
-            atexit.register(self.close)
+            if not self._opened:  # closed by a signal handler meanwhile, which did not see all of it
+                self._shut()
+                return self
         logs.LOGGER.info("serving %s%s", self.url, self.settings.metrics_path)
         return self
 
     def close(self) -> None:
         """Stop serving and watching, and give every hook back. A second call does nothing."""
         with self._lock:
-            server, self._server = self._server, None
-        if server is None:
-            return
-        atexit.unregister(self.close)
-        self.health.started = False
-        server.close()
-        self._supervisor.close()
-        _Started.release(self)
+            opened, self._opened = self._opened, False
+        if opened:
+            self._shut()
 
     def __enter__(self) -> Exporter:  # noqa: PYI034 - Self is of Python 3.11
         return self
@@ -139,9 +134,34 @@ class Exporter:
         self.close()
 
     def _open(self) -> None:
+        self._server = self._serve()
+        self._supervisor.start()
+        if self._watcher is not None:
+            self._http.on_loop(self._watcher.watch)
+        self.health.started = True
+        atexit.register(self.close)
+
+    def _shut(self) -> None:
+        atexit.unregister(self.close)
+        self.health.started = False
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        if self._watcher is not None:
+            self._http.off_loop(self._watcher.watch)
+        self._supervisor.close()
+        self._opened = False
+        _Started.release(self)
+
+    @property
+    def _watcher(self) -> AsyncioCollector | None:
+        collector = self._supervisor.collectors.get(AsyncioCollector.name)
+        return collector if isinstance(collector, AsyncioCollector) else None
+
+    def _serve(self) -> Server:
         settings = self.settings
         path = settings.web_config_file
-        web_config = WebConfigFile(path) if path else None
+        web_config = WebConfigFile(path, source=settings.source("web_config_file")) if path else None
         server = Server(
             self.wsgi_app,
             settings.address,
@@ -152,13 +172,17 @@ class Exporter:
             source=settings.source,
         )
         server.start()
-        self._server = server
+        return server
+
+    def after_fork_in_child(self) -> None:
+        """Make a new lock: another thread may have held the old one when this process was forked."""
+        self._lock = threading.RLock()
 
 
 class _Started:
     """The started exporter of this process: the one global state there is."""
 
-    lock = threading.Lock()
+    lock = threading.RLock()
     exporter: Exporter | None = None
     pid = 0
 
@@ -183,7 +207,9 @@ class _Started:
 
     @classmethod
     def after_fork_in_child(cls) -> None:
-        cls.lock = threading.Lock()
+        cls.lock = threading.RLock()
+        if cls.exporter is not None:
+            cls.exporter.after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import prometheus_client as peer
@@ -272,6 +273,91 @@ def test_a_forked_child_may_start_an_exporter_of_its_own_and_does_not_disturb_it
         """
     )
     assert ("0 200\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_forked_while_other_threads_held_our_locks_ends_as_it_should():
+    done = python(
+        """
+        import contextlib, os, sys, threading, warnings
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # Python 3.12 on fork with threads
+        import runtime_exporter
+        from runtime_exporter import exporter
+        from runtime_exporter.http import default_metrics, metrics
+        handle = runtime_exporter.start(port=0, log_level="error")
+        locks = (handle._lock, handle._server._lock, exporter._Started.lock, default_metrics()._lock, metrics._Default.lock)
+        held, forked = threading.Event(), threading.Event()
+        def hold():
+            with contextlib.ExitStack() as stack:
+                for lock in locks:
+                    stack.enter_context(lock)
+                held.set()
+                forked.wait()
+        threading.Thread(target=hold).start()
+        held.wait()
+        pid = os.fork()
+        if pid == 0:
+            handle.close()
+            default_metrics().on_loop(print)
+            sys.exit(7)  # atexit runs here, as in a worker that a preforking server made
+        forked.set()
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """
+    )
+    assert ("7\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+def test_a_signal_handler_that_closes_what_is_being_started_leaves_it_closed():
+    done = python(
+        """
+        import os, signal, threading
+        from runtime_exporter import Exporter
+        from runtime_exporter.settings import Settings
+        exporter = Exporter(Settings(port=0, log_level="error"))
+        signal.signal(signal.SIGTERM, lambda *_: exporter.close())
+        install = exporter._supervisor.start
+        def interrupted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            install()
+        exporter._supervisor.start = interrupted
+        exporter.start()
+        print(repr(exporter.url), [thread.name for thread in threading.enumerate()])
+        """
+    )
+    assert ("'' ['MainThread']\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+def test_a_start_that_is_interrupted_takes_everything_back(registry):
+    interrupted = Exporter(Settings(port=0), registry=registry, http=HTTPMetrics())
+    threads, callbacks = set(threading.enumerate()), [*gc.callbacks]
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    interrupted._supervisor._background.start = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.start()
+
+    assert ("", callbacks) == (interrupted.url, gc.callbacks)
+    wait_for(lambda: set(threading.enumerate()) <= threads, what="the end of our threads")
+    with Exporter(Settings(port=0), registry=registry, http=HTTPMetrics()).start() as another:
+        assert 200 == get(another).status_code
+
+
+def test_exporters_that_were_closed_are_not_kept_by_the_metrics_that_outlive_them(registry):
+    http = HTTPMetrics()
+    closed = Exporter(Settings(port=0), registry=registry, http=http).start()
+    closed.close()
+    gone = weakref.ref(closed._supervisor.collectors["asyncio"])
+    del closed
+    gc.collect()
+    assert None is gone()
+
+
+def test_a_web_configuration_that_is_missing_is_named_with_where_its_path_came_from(monkeypatch, tmp_path):
+    monkeypatch.setenv("RUNTIME_EXPORTER_WEB_CONFIG_FILE", str(tmp_path / "missing.yml"))
+    with pytest.raises(ConfigError, match="environment RUNTIME_EXPORTER_WEB_CONFIG"):
+        runtime_exporter.start(port=0)
 
 
 def test_a_program_that_ends_without_close_ends_at_once_and_silently():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -63,6 +64,10 @@ class HTTPMetrics:
         self._loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._lock = threading.Lock()
 
+    def after_fork_in_child(self) -> None:
+        """Make a new lock: another thread may have held the old one when this process was forked."""
+        self._lock = threading.Lock()
+
     @property
     def families(self) -> Sequence[Metric]:
         """The metrics to expose; those of body sizes only where they are measured."""
@@ -118,6 +123,11 @@ class HTTPMetrics:
             seen = [*self._loops]
         for loop in seen:
             callback(loop)
+
+    def off_loop(self, callback: Callable[[asyncio.AbstractEventLoop], None]) -> None:
+        """Call `callback`, as it was given to `on_loop`, no more."""
+        with self._lock:
+            self._loop_callbacks = [kept for kept in self._loop_callbacks if kept != callback]
 
     def see_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Announce `loop`, which is running, unless it was announced before."""
@@ -226,6 +236,16 @@ class _Default:
 
     lock = threading.Lock()
     metrics: HTTPMetrics | None = None
+
+    @classmethod
+    def after_fork_in_child(cls) -> None:
+        cls.lock = threading.Lock()
+        if cls.metrics is not None:
+            cls.metrics.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Default.after_fork_in_child)
 
 
 def default_metrics(**options: Any) -> HTTPMetrics:

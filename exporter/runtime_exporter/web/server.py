@@ -62,7 +62,7 @@ class Server:
         self._waker: tuple[socket.socket, socket.socket] | None = None
         self._acceptor: threading.Thread | None = None
         self._connections: set[Connection] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant: close() may come from a signal handler while its thread closes
         self._closing = False
         self._url = ""
 
@@ -175,6 +175,7 @@ class Server:
 
     def close_in_child(self) -> None:
         """Let go of the sockets in a forked child, without a lock: its threads are the parent's and do not run here."""
+        self._lock = threading.RLock()  # one of them may have held the old one
         self._closing = True
         for end in (self._listener, *(self._waker or ())):
             if end is not None:
