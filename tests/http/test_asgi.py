@@ -277,6 +277,25 @@ def test_every_loop_is_announced_once(wrap, measured):
     assert len(loops) == 2
 
 
+class Cancelled(BaseException):
+    """As trio raises it."""
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "200"), (ValueError, "500"), (Cancelled, "499")])
+def test_requests_are_counted_also_where_the_server_runs_without_asyncio(wrap, measured, error, status):
+    async def app(_scope, _receive, send):
+        if error:
+            raise error
+        for message in (START, body()):
+            await send(message)
+
+    call = wrap(app)(scope(), Server().receive, Server().send)
+    with pytest.raises(error or StopIteration):
+        call.send(None)  # what trio does with a task that never waits
+    assert ({("GET", "unmatched", status): 1}, 0) == (measured.requests(), measured.active())
+    assert ([("unmatched", "ValueError")] if error is ValueError else []) == list(measured.exceptions())
+
+
 @pytest.mark.parametrize(
     "request_scope",
     [

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     RouteFunction = Callable[[Scope], str | None]
 
 # How servers and Starlette tell an application that its client went away; matched by name, to import neither.
-_DISCONNECTED: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "RequestAborted"})
+# "Cancelled" is trio's word for asyncio's CancelledError.
+_DISCONNECTED: Final = frozenset({"Cancelled", "ClientDisconnect", "ClientDisconnected", "RequestAborted"})
 
 
 class ASGIMiddleware:
@@ -77,9 +78,7 @@ class ASGIMiddleware:
         try:
             if not self._ready:
                 self._prepare()
-            loop = asyncio.get_running_loop()
-            if self._loop() is not loop:
-                self._see(loop)
+            self._see_loop()
             kind = scope["type"]
             if kind not in _EXCHANGES:
                 return None
@@ -101,10 +100,16 @@ class ASGIMiddleware:
         django.attach()
         self._ready = True
 
-    def _see(self, loop: asyncio.AbstractEventLoop) -> None:
-        assert self.metrics is not None  # noqa: S101 - _prepare() chose it
-        self._loop = weakref.ref(loop)
-        self.metrics.see_loop(loop)
+    def _see_loop(self) -> None:
+        """Announce the event loop of this request, if it is another one than that of the last; under trio there is none."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._loop() is not loop:
+            assert self.metrics is not None  # noqa: S101 - _prepare() chose it
+            self._loop = weakref.ref(loop)
+            self.metrics.see_loop(loop)
 
 
 def _no_loop() -> None:
