@@ -8,6 +8,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.signals import got_request_exception
 from werkzeug.test import Client
 
 import django_app
@@ -74,6 +75,14 @@ def test_a_client_that_leaves_while_a_body_is_read_is_a_499(measured):
     scope = {"type": "http", "method": "POST", "path": "/orders/1/", "headers": [], "query_string": b""}
     asyncio.run(app(scope, receive, send))
     assert ({("POST", "unmatched", "499"): 1}, 0) == (measured.requests(), measured.active())
+
+
+def test_what_others_send_as_a_request_raises_nothing_into_the_application(measured, caplog):
+    Client(django_app.application).get("/orders/1/")  # hooks are attached at the first request
+    got_request_exception.send(sender=None, request=object())
+    got_request_exception.send(sender=None)
+    assert {} == measured.exceptions()
+    caplog.expected_faults = 1
 
 
 def test_a_handler_that_nobody_measures_works(monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flask import Blueprint, Flask, abort, stream_with_context
+from flask import Blueprint, Flask, abort, got_request_exception, stream_with_context
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -76,6 +76,12 @@ def test_an_exception_that_the_application_handles_is_none(app, measured):
     app.add_url_rule("/broken", "broken", lambda: 1 // 0)
     assert get(app, "/broken") == 503
     assert ({("GET", "/broken", "503"): 1}, {}) == (measured.requests(), measured.exceptions())
+
+
+def test_an_exception_that_the_application_announces_outside_a_request_is_its_own_affair(app, measured):
+    get(app, "/")
+    got_request_exception.send(app, exception=KeyError("a job in the background"))
+    assert {} == measured.exceptions()
 
 
 def test_a_stream_is_counted_at_its_end_with_its_route(app, measured):

@@ -90,6 +90,9 @@ def _exchange(request: Any) -> Any:
 
 
 def _on_exception(request: Any = None, **_: object) -> None:
-    exchange = None if request is None else _exchange(request)
-    if exchange is not None:
-        exchange.excepted_by(sys.exc_info()[1])
+    try:
+        exchange = None if request is None else _exchange(request)
+        if exchange is not None:
+            exchange.excepted_by(sys.exc_info()[1])
+    except Exception as error:  # noqa: BLE001 - never into the host
+        report("hearing of Django's exception", error)

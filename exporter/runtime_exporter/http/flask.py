@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.http.exchange import KEY
+from runtime_exporter.http.guard import report
 from runtime_exporter.http.routes import innermost
 
 if TYPE_CHECKING:
@@ -42,8 +43,13 @@ def prefix(environ: Mapping[str, Any], prefixes: Sequence[str]) -> str:
 
 
 def _on_exception(_sender: object, exception: BaseException, **_: object) -> None:
-    environ = sys.modules["flask"].request.environ
-    exchange = environ.get(KEY)
-    if exchange is not None:
-        exchange.route = exchange.route or find(environ)
-        exchange.excepted_by(exception)
+    try:
+        request = sys.modules["flask"].request
+        if not request:  # sent by the application itself, outside a request
+            return
+        exchange = request.environ.get(KEY)
+        if exchange is not None:
+            exchange.route = exchange.route or find(request.environ)
+            exchange.excepted_by(exception)
+    except Exception as error:  # noqa: BLE001 - never into the host
+        report("hearing of Flask's exception", error)
