@@ -203,7 +203,8 @@
         keepFiringFor: '0s',
         // No scrape has succeeded for so long; a single failed one says nothing.
         window: '1m',
-        // A job with no target left is missed until it has been gone for so long.
+        // A job with no target left is missed until it has been gone for so long, if it was there most of the time: not a
+        // batch job, whose targets come and go. '0s': no job is missed.
         absentFor: '1h',
         // One target of a job that has others.
         instance: {

@@ -1,5 +1,6 @@
 // Is it there at all: targets, restarts, and the watchdog that tells that alerting itself works.
 local alert = import '../lib/alert.libsonnet';
+local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -17,19 +18,25 @@ local signalsOf = import '../signals.libsonnet';
         local spec = { name: 'RuntimeTargetDown', dashboard: 'overview' };
         // max_over_time: a failed scrape in between is no outage. A target that left service discovery has no `up` at all,
         // and absent() does not know which jobs there were: what was there within absentFor does.
+        local absentSeconds = duration.seconds(settings.absentFor);
         local vars = {
           by: labels.job,
           up: signals.up,
           window: settings.window,
-          absentFor: settings.absentFor,
+          step: config.evaluationInterval,
+          absentWindow: number(2 * absentSeconds) + 's',
+          // A job that was there always falls to this number absentFor after its end; one that comes and goes never reaches it.
+          minPresent: number(absentSeconds / duration.seconds(config.evaluationInterval)),
         };
         alert(settings, spec {
           level: 'job',
-          expr: |||
-            max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0
+          expr: 'max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0\n' % vars + if absentSeconds == 0 then '' else |||
             or
-            # nothing is scraped any more, and was
-            (group by (%(by)s) (present_over_time(%(up)s[%(absentFor)s])) unless group by (%(by)s) (%(up)s))
+            # nothing is scraped any more, and was most of the time
+            (
+              count_over_time((group by (%(by)s) (%(up)s))[%(absentWindow)s:%(step)s]) > %(minPresent)s
+              unless group by (%(by)s) (%(up)s)
+            )
           ||| % vars,
           summary: 'No instance of a service answers.',
           description: 'No instance of ' + labels.where.job + ' can be scraped: it is down, unreachable, or no longer discovered.',

@@ -311,3 +311,11 @@ def test_a_setting_that_makes_no_sense_is_refused_with_its_reason(overrides: dic
     with pytest.raises(ExporterError) as refused:
         groups(overrides)
     assert said in str(refused.value)
+
+
+def test_who_wants_it_is_told_of_no_job_that_is_gone() -> None:
+    found = rules("alert", {"alerts": {"targetDown": {"absentFor": "0s"}}})
+    [whole] = [
+        rule for rule in found if rule["alert"] == "RuntimeTargetDown" and rule["labels"]["severity"] == "critical"
+    ]
+    assert whole["expr"] == 'max by (namespace, job) (max_over_time(up{job=~".+"}[1m])) == 0'
