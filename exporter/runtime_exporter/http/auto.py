@@ -35,8 +35,8 @@ class _WSGI(WSGIMiddleware):
         self._serving = serving
 
     def _prepare(self) -> None:
+        self._serving()  # first: it makes the metrics of this process as its settings say
         super()._prepare()
-        self._serving()
 
 
 class _ASGI(ASGIMiddleware):
@@ -47,8 +47,8 @@ class _ASGI(ASGIMiddleware):
         self._serving = serving
 
     def _prepare(self) -> None:
+        self._serving()  # first: it makes the metrics of this process as its settings say
         super()._prepare()
-        self._serving()
 
 
 def _flask(application: Any, serving: Serving) -> None:
