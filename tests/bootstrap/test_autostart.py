@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from runtime_exporter import bootstrap
+from runtime_exporter.bootstrap import autostart as autostart_module
 from runtime_exporter.bootstrap.autostart import Autostart
 from runtime_exporter.errors import AlreadyStartedError, ConfigError
 from tools import wait_for
@@ -104,6 +107,24 @@ def test_a_forked_worker_of_a_supervisor_starts_when_it_serves(autostart, handle
     autostart.forked()
     autostart.serving()
     assert handle.starts == 1
+
+
+def test_a_forked_worker_waits_for_no_lock_that_a_thread_of_its_parent_held(autostart, handle):
+    with autostart._disarm._cond:
+        autostart.forked()
+        worker = threading.Thread(target=autostart.serving, daemon=True)
+        worker.start()
+        worker.join(10)
+        assert not worker.is_alive()
+    assert handle.starts == 1
+
+
+def test_a_program_that_closed_its_standard_error_gets_no_exception_for_a_complaint(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    sys.stderr.close()
+    autostart_module._complain("port 1 is in use")
+    monkeypatch.setattr(sys, "stderr", None)
+    autostart_module._complain("port 1 is in use")
 
 
 def test_a_program_that_started_by_itself_hears_no_complaint(autostart, handle, complaints):

@@ -7,6 +7,7 @@ other starts it when it is about to serve. Who started it takes the mark out of 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -77,6 +78,7 @@ class Autostart:
     def forked(self) -> None:
         """Begin anew in a child process: it has neither the exporter's threads nor the moment's."""
         self._lock = threading.RLock()
+        self._disarm = threading.Event()
         self._tried = False
         self._handle = None
         self._thread = None
@@ -112,7 +114,8 @@ def _start() -> Any:
 
 
 def _complain(message: str) -> None:
-    print(f"runtime-exporter: {message}", file=sys.stderr)  # noqa: T201 - the program's logging may not be set up
+    with contextlib.suppress(OSError, ValueError):  # a standard error that the program closed
+        print(f"runtime-exporter: {message}", file=sys.stderr)  # noqa: T201 - the program's logging may not be set up
 
 
 def _replace_environment(environ: dict[str, str]) -> None:
