@@ -2,7 +2,7 @@
 
 The logger is "runtime_exporter", and its records propagate as any library's do, so an application that configured logging finds
 them in its own log, in its own format. Only where nobody would write them (no handler on the way up to the root) does
-`configure` attach one that writes to standard error. The root logger and the application's handlers are never touched.
+`configure` attach one that writes to standard error, and that one falls silent once the application configures its own. The root logger and the application's handlers are never touched.
 """
 
 from __future__ import annotations
@@ -79,11 +79,20 @@ class _OwnHandler(logging.Handler):
     """Writes to whatever is standard error at that moment, as logging.lastResort does."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; what fails is for logging's own error handling."""
+        """Write one line, unless somebody else does by now; what fails is for logging's own error handling."""
+        if _heard_by_others():
+            return
         try:
             sys.stderr.write(self.format(record) + "\n")
         except Exception:  # noqa: BLE001 - a log line never raises into the application
             self.handleError(record)
+
+
+def _heard_by_others() -> bool:
+    """Return whether there is a handler of the application's for our records: it may configure logging after our start."""
+    parent = LOGGER.parent
+    foreign = any(not isinstance(handler, _OwnHandler) for handler in LOGGER.handlers)
+    return foreign or (LOGGER.propagate and parent is not None and parent.hasHandlers())
 
 
 def _text_formatter() -> logging.Formatter:

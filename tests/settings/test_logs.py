@@ -71,6 +71,18 @@ def test_an_application_that_configured_logging_finds_our_lines_in_its_own_log_o
     assert (1, [], level) == touched
 
 
+def test_an_application_that_configures_logging_after_our_start_finds_each_line_once():
+    own = io.StringIO()
+    with no_application_handlers() as stderr:
+        logs.configure()
+        logs.LOGGER.warning("before")
+        logging.getLogger().addHandler(logging.StreamHandler(own))
+        logs.LOGGER.warning("after")
+
+    assert "after\n" == own.getvalue()
+    assert ["before"] == [line.rpartition(" ")[2] for line in stderr.getvalue().splitlines()]
+
+
 def test_a_state_is_logged_when_it_changes_and_not_when_it_stays(caplog):
     states = logs.StateLog()
     with caplog.at_level(logging.INFO, "runtime_exporter"):
