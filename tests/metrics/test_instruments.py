@@ -119,6 +119,14 @@ def test_info_is_one_series_with_the_pairs_as_labels(library):
         info.labels("eu").info({"version": None})
 
 
+@pytest.mark.parametrize("name", ["bad-name", 'quoted"', "", "1st", "__reserved"])
+def test_info_refuses_a_name_that_would_cost_the_whole_scrape(name):
+    info = metrics.Info("build", "B", registry=None)
+    with pytest.raises(ValueError, match="label name"):
+        info.info({name: "x"})
+    assert samples(info) == {("build_info", ()): 1.0}
+
+
 @BOTH
 def test_an_enum_is_one_series_a_state(library):
     enum = library.Enum("door", "D", registry=None, states=["open", "shut"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY
 
+from runtime_exporter.metrics.family import valid_labelnames
 from runtime_exporter.metrics.metric import Metric, Point
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ class Info(Metric):
         self._pairs: dict[str, str] = {}
 
     def info(self, val: dict[str, str]) -> None:
-        """Set the pairs. Raises ValueError where a key is also a label name, or a value is None."""
+        """Set the pairs. Raises ValueError where a key is no label name, or one of the metric's, or a value is None."""
         self._floats[self._at]  # says that labels are missing
+        valid_labelnames(val, ())  # Prometheus refuses a whole scrape for one that is none
         overlap = set(self._family.labelnames).intersection(val)
         if overlap:
             raise ValueError(f"Overlapping labels for Info metric, metric: {self._family.labelnames} child: {val}")
