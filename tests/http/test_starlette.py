@@ -71,6 +71,17 @@ def test_equal_routes_in_two_mounts_are_told_apart(starlette, measured):
     assert {("GET", "/a/x", "200"): 1, ("GET", "/b/x", "200"): 1} == measured.requests()
 
 
+def test_routes_that_stand_alone_and_within_a_mount_are_told_apart(starlette, measured):
+    shared = [Route("/orders/{number:int}", page)]
+    app = starlette(*shared, Mount("/v1", routes=shared), Mount("/{shop}/v1", routes=shared))
+    assert [200] * 4 == statuses(app, "/orders/1", "/v1/orders/2", "/acme/v1/orders/3", "/v1/orders/4")
+    assert {
+        ("GET", "/orders/{number}", "200"): 1,
+        ("GET", "/v1/orders/{number}", "200"): 2,
+        ("GET", "/{shop}/v1/orders/{number}", "200"): 1,
+    } == measured.requests()
+
+
 def test_what_is_not_matched_within_a_mount_has_the_route_of_the_mount(starlette, measured):
     app = starlette(Mount("/shops/{shop}", routes=[Route("/x", page)]))
     assert [404, 404, 404] == statuses(app, "/shops/acme/secret", "/shops/evil/secret", "/secret")

@@ -92,8 +92,12 @@ def _route(route: Any, prefix: str, depth: int) -> Iterator[tuple[object, str]]:
 
 
 def _fitting(templates: tuple[str, ...], scope: Mapping[str, Any]) -> str | None:
-    """Return the first of `templates` that the path of `scope` fits: the router took the first, too."""
-    return next((template for template in templates if _pattern(template).search(scope["path"])), None)
+    """Return the one of `templates` that the path of `scope` fits: of several the longest, as "/a" also ends "/mount/a".
+
+    Of equally long ones the first: the router took the first, too.
+    """
+    fitting = [template for template in templates if _pattern(template).search(scope["path"])]
+    return max(fitting, key=lambda template: template.count("/"), default=None)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
