@@ -67,6 +67,10 @@
         seasonOffset: '23h',
         seasonWindow: '2h',
         seasonRatio: 1.05,
+        // Requests that grow meanwhile by more than this share of their mean, and by this many a second, explain the growth.
+        // A leak is then told once they grow no more.
+        maxLoadGrowthRatio: 0.3,
+        minLoadGrowth: 0.1,
       },
       memoryNearLimit: {
         enabled: true,
@@ -134,6 +138,8 @@
         seasonOffset: '23h',
         seasonWindow: '2h',
         seasonRatio: 1.05,
+        maxLoadGrowthRatio: 0.3,
+        minLoadGrowth: 0.1,
       },
       fdExhaustion: {
         enabled: true,

@@ -3,8 +3,9 @@
 // Measured on 26 h series: predict_linear and a bare deriv take steps, warm-ups and daily curves for leaks and miss slow
 // leaks. What tells them apart is how straight the growth is: the correlation of the floor with time is .96 to 1.00 for a
 // leak, at most .866 (sqrt(3) / 2) for a step, .92 for a warm-up, and .99 for the flank of a daily curve, which only the
-// comparison with yesterday finds out.
+// comparison with yesterday finds out, and with the requests where there is no yesterday, or it was a Sunday.
 local duration = import 'duration.libsonnet';
+local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
 local seconds = duration.seconds;
 
@@ -42,6 +43,10 @@ local seconds = duration.seconds;
       minRecentSlopeRatio: number(leak.minRecentSlopeRatio),
       minSamples: number(leak.minCoverage * window / seconds(config.evaluationInterval)),
       minUptime: number(window + seconds(floorWindow)),
+      by: labelsOf(config).instance,
+      requests: signals.recorded.instanceRequests,
+      maxLoadGrowthRatio: number(leak.maxLoadGrowthRatio),
+      minLoadGrowth: number(leak.minLoadGrowth),
       seasonRatio: number(leak.seasonRatio),
       seasonWindow: leak.seasonWindow,
       seasonOffset: leak.seasonOffset,
@@ -65,5 +70,8 @@ local seconds = duration.seconds;
         %(floor)s > %(seasonRatio)s * max_over_time(%(floor)s[%(seasonWindow)s] offset %(seasonOffset)s)
         or %(uptime)s < %(seasonUptime)s
       )
+      # and not because there is more to do, as in a morning
+      unless on (%(by)s) deriv(%(requests)s[%(window)s]) * %(windowSeconds)s
+        > clamp_min(%(maxLoadGrowthRatio)s * avg_over_time(%(requests)s[%(window)s]), %(minLoadGrowth)s)
     ||| % vars,
 }
