@@ -50,7 +50,10 @@ def loop(clock):
 
 @pytest.fixture
 def collector(clock):
-    return AsyncioCollector(clock=clock, modules={"asyncio": SimpleNamespace(all_tasks=lambda _: set())})
+    return AsyncioCollector(
+        clock=clock,
+        modules={"asyncio": SimpleNamespace(all_tasks=lambda _: set(), get_running_loop=asyncio.get_running_loop)},
+    )
 
 
 def lag(values, collector):
@@ -325,6 +328,17 @@ def test_a_real_loop_that_blocks_is_seen_while_it_blocks_and_its_tasks_are_count
     collector.close()
 
     assert 0.5 in LAG_BUCKETS_SECONDS
+
+
+def test_a_collector_that_is_started_from_a_coroutine_watches_its_loop(running_loop, values):
+    collector = AsyncioCollector()
+
+    async def program():
+        collector.start()
+
+    asyncio.run_coroutine_threadsafe(program(), running_loop).result(10)
+    until(lambda: collector.families[0].counts()[-1] > 0, collector.update)
+    collector.close()
 
 
 def test_the_beats_of_a_loop_keep_nothing_of_the_request_that_announced_it(running_loop):

@@ -67,8 +67,10 @@ class AsyncioCollector(Collector):
         self._closed = False
 
     def start(self) -> None:
-        """Accept loops, also after `close`."""
+        """Accept loops, also after `close`, and watch the one that runs here: a program may start us from its coroutine."""
         self._closed = False
+        with suppress(KeyError, RuntimeError):  # asyncio is not imported, or no loop runs in this thread
+            self.watch(self._modules["asyncio"].get_running_loop())
 
     def watch(self, loop: AbstractEventLoop) -> None:
         """Watch an event loop until it is closed. From any thread; cheap and without effect for one that is watched already."""
