@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -148,6 +149,13 @@ def test_a_body_that_is_dropped_without_being_closed_is_not_active_for_ever(stre
     for _ in app(environ(), Server().start_response):
         break
     assert (measured.active(), measured.requests()) == (0, {("GET", "unmatched", "200"): 1})
+
+
+def test_a_body_that_is_neither_read_nor_closed_is_not_active_for_ever(streaming, measured):
+    app, _ = streaming()
+    app(environ(), Server().start_response)
+    gc.collect()
+    assert ({("GET", "unmatched", "200"): 1}, 0) == (measured.requests(), measured.active())
 
 
 def test_a_body_that_is_never_read_but_closed_is_counted(streaming, measured):

@@ -54,7 +54,7 @@ class Exchange:
         self.route: str | None = None
         self.status: Any = None
         self.exemplar: dict[str, str] | None = None
-        self.finished = False
+        self.finished = True  # until it is begun there is nothing to finish
         self.excepted = False
         self.request_bytes = 0
         self.response_bytes = 0
@@ -62,6 +62,7 @@ class Exchange:
         self._find = find
         self.method, self._leave = metrics.begin(method)
         self._started = metrics.clock()
+        self.finished = False
 
     def finish(self) -> None:
         """Count the request with what is known of it. Later calls do nothing. Never raises."""

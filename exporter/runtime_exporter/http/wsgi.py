@@ -167,6 +167,11 @@ class WSGIExchange(Exchange):
         finally:
             self.finish()
 
+    def __del__(self) -> None:
+        # A body that was neither read nor closed, as by a middleware that answers something else, is not active for ever.
+        if not self.finished:
+            self.finish()
+
     def _watch_close(self, file: Any) -> Any:
         """Return `file`, whose `close()` ends the exchange from now on. Nobody sees its bytes: the declared length counts."""
         close = getattr(file, "close", None)
