@@ -225,6 +225,32 @@ def test_starting_and_closing_reach_every_collector_whatever_one_of_them_raises(
     assert (["start", "close"], ["start", "close"]) == (broken.log, fine.log)
 
 
+def test_closing_waits_for_a_scrape_that_reads_what_is_closed_but_not_for_ever():
+    slow = Hanging(interval=None)
+    supervisor = Supervisor([slow], patience=60)
+    scrape = threading.Thread(target=supervisor.collected_families)
+    scrape.start()
+    assert slow.entered.wait(10)
+    closing = threading.Thread(target=supervisor.close)
+    closing.start()
+    closing.join(0.2)
+    assert ([], True) == (slow.log, closing.is_alive())
+    slow.release.set()
+    closing.join(10)
+    scrape.join(10)
+    assert (["close"], False) == (slow.log, closing.is_alive())
+
+    stuck = Hanging(interval=None)
+    impatient = Supervisor([stuck], patience=0.01)
+    scrape = threading.Thread(target=impatient.collected_families)
+    scrape.start()
+    assert stuck.entered.wait(10)
+    impatient.close()
+    assert ["close"] == stuck.log
+    stuck.release.set()
+    scrape.join(10)
+
+
 def test_the_last_values_can_be_read_after_close(make):
     collector = Scripted()
     supervisor = make(collector)

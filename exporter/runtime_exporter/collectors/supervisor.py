@@ -94,8 +94,14 @@ class Supervisor:
     def close(self) -> None:
         """Stop the thread, give hooks back, close files. The last values stay, and `start` may be called again."""
         self._background.close()
-        for member in self._members:
-            member.close()
+        lock = self._lock
+        alone = lock.acquire(timeout=self._patience)  # a scrape reads the files that are closed here
+        try:
+            for member in self._members:
+                member.close()
+        finally:
+            if alone:
+                lock.release()
 
     def forked(self) -> None:
         """Make this usable in the child of a fork: another thread may have held the lock, and the thread is gone."""
