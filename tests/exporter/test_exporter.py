@@ -344,6 +344,23 @@ def test_a_start_that_is_interrupted_takes_everything_back(registry):
         assert 200 == get(another).status_code
 
 
+@pytest.mark.parametrize("thread", ["runtime-exporter-web", "runtime-exporter-collectors"])
+def test_a_start_for_which_the_system_has_no_thread_leaves_nothing_behind(registry, monkeypatch, thread):
+    start, port = threading.Thread.start, free_port()
+
+    def refuse(self):
+        if self.name == thread:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        Exporter(Settings(port=port), registry=registry, http=HTTPMetrics()).start()
+    monkeypatch.undo()
+    with Exporter(Settings(port=port), registry=registry, http=HTTPMetrics()).start() as another:
+        assert 200 == get(another).status_code
+
+
 def test_exporters_that_were_closed_are_not_kept_by_the_metrics_that_outlive_them(registry):
     http = HTTPMetrics()
     closed = Exporter(Settings(port=0), registry=registry, http=http).start()

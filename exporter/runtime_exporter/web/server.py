@@ -80,9 +80,15 @@ class Server:
         self._listener = listen(self._address, self._port, self._source)
         self._url = url_of(self._listener, tls=self.config().tls is not None)
         self._waker = socket.socketpair()
-        self._acceptor = threading.Thread(target=self._accept_all, name="runtime-exporter-web", daemon=True)
         _close_in_children(self)
-        self._acceptor.start()
+        acceptor = threading.Thread(target=self._accept_all, name="runtime-exporter-web", daemon=True)
+        try:
+            acceptor.start()
+        except RuntimeError:  # no thread can be started
+            for end in (self._listener, *self._waker):
+                end.close()
+            raise
+        self._acceptor = acceptor
 
     def close(self) -> None:
         """Stop: no new connection, two seconds for those that are being answered, then none is left. A second call does nothing."""

@@ -64,7 +64,11 @@ class Background:
         self._stop = threading.Event()
         self._due.clear()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # no thread can be started: there is none to wait for
+            self._thread = None
+            raise
 
     def close(self) -> None:
         """Stop the thread. One that hangs in a collector is left behind; it is a daemon and ends by itself."""
