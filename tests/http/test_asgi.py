@@ -296,6 +296,21 @@ def test_requests_are_counted_also_where_the_server_runs_without_asyncio(wrap, m
     assert ([("unmatched", "ValueError")] if error is ValueError else []) == list(measured.exceptions())
 
 
+@pytest.mark.parametrize(("kind", "counted"), [("http", {("GET", "unmatched", "499"): 1}), ("websocket", {})])
+def test_a_request_whose_loop_ended_before_it_is_no_exception_of_the_application(wrap, measured, kind, counted):
+    class Forever:
+        def __await__(self):
+            yield
+
+    async def app(_scope, _receive, _send):
+        await Forever()
+
+    call = wrap(app)(scope(kind=kind), Server().receive, Server().send)
+    call.send(None)
+    call.close()
+    assert (counted, {}, 0) == (measured.requests(), measured.exceptions(), measured.active())
+
+
 @pytest.mark.parametrize(
     "request_scope",
     [

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # "Cancelled" is trio's word for asyncio's CancelledError.
 _DISCONNECTED: Final = frozenset({"Cancelled", "ClientDisconnect", "ClientDisconnected", "RequestAborted"})
 
+# Whoever waited for the answer does no more: GeneratorExit is what a coroutine gets whose loop ended before it.
+_GIVEN_UP: Final = (asyncio.CancelledError, GeneratorExit)
+
 
 class ASGIMiddleware:
     """An ASGI application that calls `app` and counts what its requests cost.
@@ -163,7 +166,7 @@ class ASGIExchange(Exchange):
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, and end."""
         self.learn(_traceparent(self.where))
-        if isinstance(error, asyncio.CancelledError) or type(error).__name__ in _DISCONNECTED:
+        if isinstance(error, _GIVEN_UP) or type(error).__name__ in _DISCONNECTED:
             self._disconnected = True
         elif not (self._disconnected and isinstance(error, OSError)):
             self.status = SERVER_ERROR
@@ -212,7 +215,7 @@ class WebSocketExchange(ASGIExchange):
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, unless it only says that the client went away."""
-        if not isinstance(error, (asyncio.CancelledError, OSError)) and type(error).__name__ not in _WEBSOCKET_CLOSED:
+        if not isinstance(error, (*_GIVEN_UP, OSError)) and type(error).__name__ not in _WEBSOCKET_CLOSED:
             self.learn(_traceparent(self.where))
             self.excepted_by(error)
         self.finish()
