@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import math
 
@@ -400,3 +401,13 @@ def test_a_child_is_an_instance_of_its_metrics_class_and_says_its_name():
     assert str(counter) == "counter:c"
     assert "Counter(c)" in repr(counter)
     assert samples(counter.labels("x")) == {("c_total", (("a", "x"),)): 0.0}
+
+
+@BOTH
+def test_a_copy_of_a_metric_that_dies_takes_nothing_from_it(library):
+    count = library.Counter("c", "C", registry=None)
+    count.inc(7)
+    copy.copy(count).inc()
+    gc.collect()
+    library.Counter("other", "O", registry=None)
+    assert {("c_total", ()): 8.0} == {key: value for key, value in samples(count).items() if key[0] == "c_total"}

@@ -188,6 +188,10 @@ class Metric:
         if segment is not None:
             STORE.release(segment, self._at, self._cells())
 
+    def __copy__(self) -> Self:
+        # A second owner of the same cells would give them back while the first still counts in them.
+        return self
+
     def remove(self, *labelvalues: object) -> None:
         """Remove the series with these label values, if it is there."""
         names = self._family.labelnames
