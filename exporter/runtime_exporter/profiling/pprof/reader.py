@@ -1,0 +1,240 @@
+"""From the bytes of profile.proto's message to a Profile: every id and every index becomes what it stands for.
+
+Go writes the table of strings last, so the message is first sorted by field, and then read from the strings up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.pprof.wire import Tokens, Varints, fields, number_of, signed, tokens
+from runtime_exporter.profiling.profile import (
+    NO_TYPE,
+    Function,
+    Label,
+    Line,
+    Location,
+    Mapping,
+    Profile,
+    Sample,
+    ValueType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Entry = TypeVar("_Entry", Mapping, Function, Location)
+
+_FEWEST_ENTRIES: Final = 100_000
+_BYTES_PER_ENTRY: Final = 32  # real profiles have 25 to 60; two bytes could ask for a value of 100
+_DEEPEST: Final = 1 << 16  # frames of a stack; Go keeps 128, py-spy as many as there are
+_WIDEST: Final = 64  # sample types; Go has up to 4
+
+# Tags are written number << 3 | wire type: of 4 as a number 0x20, of 4 as bytes 0x22.
+_SAMPLE_TYPE, _SAMPLE, _MAPPING, _LOCATION, _FUNCTION, _STRING = 0x0A, 0x12, 0x1A, 0x22, 0x2A, 0x32
+_DROP_FRAMES, _KEEP_FRAMES, _TIME, _DURATION, _PERIOD_TYPE, _PERIOD = 0x38, 0x40, 0x48, 0x50, 0x5A, 0x60
+_COMMENT, _COMMENTS, _DEFAULT_SAMPLE_TYPE, _DOC_URL = 0x68, 0x6A, 0x70, 0x78
+# In a location, and in a sample, where a list may be packed in one field or be a field for each number.
+_ID, _MAPPING_ID, _ADDRESS, _LINE, _IS_FOLDED = 0x08, 0x10, 0x18, 0x22, 0x28
+_LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
+
+
+def entries_for(limit: int) -> int:
+    """Return how many entries (samples, labels, locations, lines, functions, strings) a profile of `limit` bytes may have."""
+    return _FEWEST_ENTRIES + limit // _BYTES_PER_ENTRY
+
+
+def read(message: bytes, *, entries: int) -> Profile:
+    """Return the profile in a bare message. Raises ProfileError for anything else, and for more than `entries` entries."""
+    return _Reader(entries).profile(message)
+
+
+class _Reader:
+    """The tables of one profile while it is read."""
+
+    def __init__(self, entries: int) -> None:
+        self._entries = entries
+        self._left = entries
+        self._varints = Varints()
+        self._strings: list[str] = []
+        self._labels: dict[bytes, Label] = {}
+
+    def profile(self, message: bytes) -> Profile:
+        parts, numbers, comments = self._sorted(message)
+        self._strings = [*map(_text, parts[_STRING])]
+        if self._string(0):
+            raise ProfileError("the profile is damaged: its first string is not the empty one")
+        sample_types = tuple(map(self._value_type, parts[_SAMPLE_TYPE]))
+        if len(sample_types) > _WIDEST:
+            raise ProfileError(f"the profile is damaged: it has {len(sample_types)} sample types")
+        mappings = _by_id("mapping", map(self._mapping, parts[_MAPPING]))
+        functions = _by_id("function", map(self._function, parts[_FUNCTION]))
+        locations = _by_id("location", (self._location(part, mappings, functions) for part in parts[_LOCATION]))
+        places = _Places(locations)
+        width = len(sample_types)
+        return Profile(
+            sample_types=sample_types,
+            samples=tuple([self._sample(part, places, width) for part in parts[_SAMPLE]]),
+            mappings=tuple(mappings.values()),
+            locations=tuple(locations.values()),
+            functions=tuple(functions.values()),
+            drop_frames=self._string(numbers[_DROP_FRAMES]),
+            keep_frames=self._string(numbers[_KEEP_FRAMES]),
+            time_nanos=signed(numbers[_TIME]),
+            duration_nanos=signed(numbers[_DURATION]),
+            period_type=self._value_type(parts[_PERIOD_TYPE][-1]) if parts[_PERIOD_TYPE] else NO_TYPE,
+            period=signed(numbers[_PERIOD]),
+            comments=tuple(map(self._string, comments)),
+            default_sample_type=self._string(numbers[_DEFAULT_SAMPLE_TYPE]),
+            doc_url=self._string(numbers[_DOC_URL]),
+        )
+
+    def _sorted(self, message: bytes) -> tuple[dict[int, list[bytes]], dict[int, int], list[int]]:
+        """Return the messages in a profile by tag, the numbers by tag, and the comments."""
+        parts: dict[int, list[bytes]] = {
+            tag: [] for tag in (_SAMPLE_TYPE, _SAMPLE, _MAPPING, _LOCATION, _FUNCTION, _STRING, _PERIOD_TYPE)
+        }
+        numbers = dict.fromkeys(
+            (_DROP_FRAMES, _KEEP_FRAMES, _TIME, _DURATION, _PERIOD, _DEFAULT_SAMPLE_TYPE, _DOC_URL), 0
+        )
+        comments: list[int] = []
+        for tag, number, content in fields(message):
+            if tag in parts:
+                parts[tag].append(content)
+                self._spend()
+            elif tag in numbers:
+                numbers[tag] = number
+            elif tag == _COMMENT:
+                comments.append(number)
+                self._spend()
+            elif tag == _COMMENTS:
+                packed = self._packed(content)
+                comments.extend(map(number_of, packed))
+        return parts, numbers, comments
+
+    def _spend(self, entries: int = 1) -> None:
+        """Count entries: since a few bytes can ask for a large value, a limit of bytes is no limit of memory."""
+        self._left -= entries
+        if self._left < 0:
+            raise ProfileError(f"the profile has more than {self._entries} entries, which nothing real of its size has")
+
+    def _packed(self, content: bytes) -> list[bytes]:
+        """Return the varints in a packed field, as bytes."""
+        if len(content) > _DEEPEST:
+            raise ProfileError(f"the profile is damaged: a list of {len(content)} bytes")
+        return tokens(content)
+
+    def _string(self, index: int) -> str:
+        if not index and not self._strings:
+            return ""
+        try:
+            return self._strings[index]
+        except IndexError:
+            raise ProfileError(
+                f"the profile is damaged: it has {len(self._strings)} strings, and something is called by number {signed(index)}"
+            ) from None
+
+    def _numbers(self, message: bytes, size: int) -> list[int]:
+        """Return the varints of a message that has nothing else, by the numbers of their fields below `size`."""
+        found = [0] * size
+        for tag, number, _ in fields(message):
+            if not tag & 7 and tag >> 3 < size:
+                found[tag >> 3] = number
+        return found
+
+    def _value_type(self, message: bytes) -> ValueType:
+        _, kind, unit = self._numbers(message, 3)
+        return ValueType(self._string(kind), self._string(unit))
+
+    def _mapping(self, message: bytes) -> Mapping:
+        _, id_, start, limit, offset, filename, build_id, *flags = self._numbers(message, 11)
+        return Mapping(id_, start, limit, offset, self._string(filename), self._string(build_id), *map(bool, flags))
+
+    def _function(self, message: bytes) -> Function:
+        _, id_, name, system_name, filename, start_line = self._numbers(message, 6)
+        return Function(id_, self._string(name), self._string(system_name), self._string(filename), signed(start_line))
+
+    def _location(self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]) -> Location:
+        id_ = mapping = address = folded = 0
+        lines: list[Line] = []
+        for tag, number, content in fields(message):
+            if tag == _ID:
+                id_ = number
+            elif tag == _MAPPING_ID:
+                mapping = number
+            elif tag == _ADDRESS:
+                address = number
+            elif tag == _LINE:
+                lines.append(self._line(content, functions))
+            elif tag == _IS_FOLDED:
+                folded = number
+        return Location(id_, mappings.get(mapping), address, tuple(lines), bool(folded))
+
+    def _line(self, message: bytes, functions: dict[int, Function]) -> Line:
+        self._spend()
+        _, function, line, column = self._numbers(message, 4)
+        if function not in functions:
+            raise ProfileError(f"the profile is damaged: a line is of function {function}, which is not there")
+        return Line(functions[function], signed(line), signed(column))
+
+    def _sample(self, message: bytes, places: _Places, width: int) -> Sample:
+        locations: list[Location] = []
+        values: list[int] = []
+        labels: list[Label] = []
+        for tag, number, content in fields(message):
+            if tag == _LOCATION_IDS:
+                locations.extend(map(places.__getitem__, self._packed(content)))
+            elif tag == _LOCATION_ID:
+                locations.append(places.known(number))
+            elif tag == _VALUES:
+                values.extend(map(signed, map(self._varints.__getitem__, self._packed(content))))
+            elif tag == _VALUE:
+                values.append(signed(number))
+            elif tag == _LABEL:
+                labels.append(self._label(content))
+        if len(values) != width:
+            raise ProfileError(f"the profile is damaged: a sample has {len(values)} values for {width} sample types")
+        return Sample(tuple(locations), tuple(values), tuple(labels))
+
+    def _label(self, message: bytes) -> Label:
+        self._spend()
+        label = self._labels.get(message)
+        if label is None:
+            _, key, text, number, unit = self._numbers(message, 5)
+            label = Label(self._string(key), self._string(text), signed(number), self._string(unit))
+            self._labels[message] = label
+        return label
+
+
+class _Places(dict[bytes, Location]):
+    """The locations by the varints of their ids, so that reading a stack is a look-up for each frame."""
+
+    def __init__(self, locations: dict[int, Location]) -> None:
+        varints = Tokens()
+        super().__init__((varints[id_], location) for id_, location in locations.items())
+        self._by_id = locations
+
+    def __missing__(self, token: bytes) -> Location:
+        return self.known(number_of(token))  # a varint may be longer than it needs to be
+
+    def known(self, id_: int) -> Location:
+        try:
+            return self._by_id[id_]
+        except KeyError:
+            raise ProfileError(f"the profile is damaged: a sample is of location {id_}, which is not there") from None
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _by_id(noun: str, entries: Iterable[_Entry]) -> dict[int, _Entry]:
+    found: dict[int, _Entry] = {}
+    for entry in entries:
+        if not entry.id:
+            raise ProfileError(f"the profile is damaged: a {noun} has the id 0")
+        if entry.id in found:
+            raise ProfileError(f"the profile is damaged: two {noun}s have the id {entry.id}")
+        found[entry.id] = entry
+    return found

@@ -1,0 +1,115 @@
+"""The encoding of protocol buffers as far as profiles need it: fields and varints, read and written."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from runtime_exporter.errors import ProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VARINT: Final = 0
+FIXED64: Final = 1
+BYTES: Final = 2
+FIXED32: Final = 5
+
+_REMEMBERED: Final = 1 << 14  # varints: numbers repeat, yet what a hostile file repeats must not fill the memory
+_LAST: Final = 0x7F  # the largest byte that ends a varint; more is seven bits and a sign to go on
+_TOO_LARGE: Final = 1 << 64
+_SIGN: Final = 1 << 63
+# A varint is up to nine continuation bytes and a last one. The other form is a broken one, whole, so that it is read only once.
+_TOKEN = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]|[\x80-\xff]+")
+
+
+def fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield of each field its tag (number << 3 | wire type), the number if it is a varint, the content if it has a length.
+
+    What has a fixed width occurs in no profile and is passed over. Raises ProfileError for a broken message.
+    """
+    position, end = 0, len(message)
+    try:
+        while position < end:
+            tag = message[position]
+            position += 1
+            if tag > _LAST:
+                tag, position = _varint(message, position - 1)
+            kind = tag & 7
+            if kind in {FIXED32, FIXED64}:
+                position += 4 if kind == FIXED32 else 8
+                continue
+            number = message[position]
+            position += 1
+            if number > _LAST:
+                number, position = _varint(message, position - 1)
+            if kind == VARINT:
+                yield tag, number, b""
+            elif kind == BYTES:
+                stop = position + number
+                yield tag, 0, message[position:stop]
+                position = stop
+            else:
+                raise ProfileError(f"the profile is damaged: a field of the unknown wire type {kind}")
+    except IndexError:
+        position = end + 1
+    if position > end:
+        raise ProfileError("the profile is damaged or cut off: a field is longer than what it is in")
+
+
+def _varint(message: bytes, start: int) -> tuple[int, int]:
+    """Return the number that begins at `start`, and where it ends."""
+    token = _TOKEN.match(message, start)
+    if token is None:
+        raise IndexError(start)
+    return number_of(token[0]), token.end()
+
+
+def number_of(token: bytes) -> int:
+    """Return the unsigned number of a whole varint. Raises ProfileError for a broken one."""
+    number = 0
+    for byte in reversed(token):
+        number = number << 7 | byte & _LAST
+    if token[-1] > _LAST or number >= _TOO_LARGE:
+        raise ProfileError("the profile is damaged: a number does not end, or has more than 64 bits")
+    return number
+
+
+def signed(number: int) -> int:
+    """Return what these 64 bits are as an int64: a negative one is a varint of ten bytes."""
+    return number if number < _SIGN else number - _TOO_LARGE
+
+
+class Varints(dict[bytes, int]):
+    """The numbers of varints by their bytes, read when they are asked for; the first ones are remembered."""
+
+    def __missing__(self, token: bytes) -> int:
+        number = number_of(token)
+        if len(self) < _REMEMBERED:
+            self[token] = number
+        return number
+
+
+tokens = _TOKEN.findall
+"""Return the bytes of each varint in packed ones; a broken one comes whole, for `number_of` to refuse."""
+
+
+class Tokens(dict[int, bytes]):
+    """The varints of numbers, made when they are asked for: a profile repeats its ids and its strings' indices."""
+
+    def __missing__(self, number: int) -> bytes:
+        token = self[number] = varint(number)
+        return token
+
+
+def varint(number: int) -> bytes:
+    """Return the varint of a number; a negative one is written as its 64 bits. Raises ProfileError beyond 64 bits."""
+    if not -_SIGN <= number < _TOO_LARGE:
+        raise ProfileError(f"a profile cannot hold {number}: it has more than 64 bits")
+    rest = number % _TOO_LARGE
+    token = bytearray()
+    while rest > _LAST:
+        token.append(rest & _LAST | 0x80)
+        rest >>= 7
+    token.append(rest)
+    return bytes(token)
