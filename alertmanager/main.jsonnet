@@ -17,9 +17,15 @@ local route(config, severity) = {
   repeat_interval: settings.repeatInterval,
 };
 
+// Alertmanager refuses a label that is named twice, and '...' (every label) with others beside it.
+local groupBy(config, own) =
+  local labels = [config.clusterLabel, config.namespaceLabel] + own;
+  if std.member(labels, '...') then ['...']
+  else [labels[i] for i in std.range(0, std.length(labels) - 1) if !std.member(labels[:i], labels[i])];
+
 // Infos come as one message per job, at their own pace.
 local digest(config) = route(config, 'info') {
-  group_by: [config.clusterLabel, config.namespaceLabel, 'job'],
+  group_by: groupBy(config, ['job']),
   group_interval: config.alertmanager.info.groupInterval,
 };
 
@@ -36,7 +42,7 @@ local heartbeat(config) = {
 local routes(config) = {
   // What has no known severity is nobody's to drop.
   receiver: 'warning',
-  group_by: [config.clusterLabel, config.namespaceLabel] + config.alertmanager.groupBy,
+  group_by: groupBy(config, config.alertmanager.groupBy),
   group_wait: config.alertmanager.groupWait,
   group_interval: config.alertmanager.groupInterval,
   repeat_interval: config.alertmanager.warning.repeatInterval,

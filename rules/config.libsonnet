@@ -22,7 +22,7 @@
     grafanaUrl: 'http://localhost:3000',
     prometheusUrl: 'http://localhost:9090',
     alertmanagerUrl: 'http://localhost:9093',
-    // The exporter serves the runbook pages itself; %s is the alert's name.
+    // The exporter serves the runbook pages itself; %s is the alert's name. '' leaves the links out.
     runbookURLPattern: 'http://localhost:9464/runbooks/%s',
 
     // The floor of the resident memory is its minimum over this window: longer than a cycle of garbage or cache.

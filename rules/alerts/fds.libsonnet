@@ -28,7 +28,7 @@ local signalsOf = import '../signals.libsonnet';
     groups+: group(config, 'fds', {
       fdExhaustion:
         local settings = config.alerts.fdExhaustion;
-        local prediction = settings.prediction;
+        local prediction = std.get(settings, 'prediction');
         alert(settings, spec {
           expr: '%s > %s' % [ratio, number(settings.ratio)],
           summary: 'A process has hardly any file descriptors left.',

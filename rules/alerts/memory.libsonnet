@@ -35,7 +35,7 @@ local signalsOf = import '../signals.libsonnet';
         }),
       memoryNearLimit:
         local settings = config.alerts.memoryNearLimit;
-        local prediction = settings.prediction;
+        local prediction = std.get(settings, 'prediction');
         local spec = { name: 'RuntimeMemoryNearLimit', level: 'instance', dashboard: 'runtime' };
         alert(settings, spec {
           expr: '%s > %s' % [recorded.memoryRatio, number(settings.ratio)],

@@ -48,7 +48,7 @@ local signalsOf = import '../signals.libsonnet';
             'Not in the list any more: look at the last change of service discovery, labels or prometheus.yml.',
           ],
         })
-        + alert(settings.instance, spec {
+        + alert(std.get(settings, 'instance'), spec {
           level: 'instance',
           expr: |||
             max_over_time(%(up)s[%(window)s]) == 0

@@ -1,4 +1,4 @@
-// One alerting rule from its settings. Returns a list, which is empty when the alert is switched off.
+// One alerting rule from its settings. Returns a list, which is empty when the alert is switched off or deleted (null).
 //
 // settings: {severity, for, keepFiringFor} of `_config.alerts`; a `for` of null or '0s' is left out, as is keepFiringFor.
 // spec: {name, level (none|job|instance|route), dashboard, expr, summary, description, actions, labels}
@@ -11,7 +11,7 @@ local given(settings, key) = local value = std.get(settings, key); value != null
 local withoutNewline(text) = if std.endsWith(text, '\n') then text[:std.length(text) - 1] else text;
 
 function(settings, spec)
-  if !std.get(settings, 'enabled', true) then []
+  if settings == null || !std.get(settings, 'enabled', true) then []
   else [{
     level:: spec.level,
     dashboard:: spec.dashboard,

@@ -15,7 +15,7 @@ local annotations(config, spec) = {
   [if std.get(spec, 'suggested_actions', []) != [] then 'suggested_actions']:
     std.join('\n', ['- ' + action for action in spec.suggested_actions]),
   [if std.objectHas(spec, 'runbook_url') then 'runbook_url']: spec.runbook_url,
-  dashboard_url: std.get(spec, 'dashboard_url', '%s/d/%s' % [config.grafanaUrl, config.dashboardUids.overview]),
+  dashboard_url: std.get(spec, 'dashboard_url', '%s/d/%s' % [std.rstripChars(config.grafanaUrl, '/'), config.dashboardUids.overview]),
 };
 
 local rules(config, name, spec) = [

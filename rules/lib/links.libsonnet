@@ -2,10 +2,13 @@
 local labels = import 'labels.libsonnet';
 
 function(config, groups)
-  local runbook(rule) = { runbook_url: config.runbookURLPattern % rule.alert };
+  // A URL may hold other percent signs; without a pattern there are no pages.
+  local runbook(rule) = {
+    [if config.runbookURLPattern != '' then 'runbook_url']: std.strReplace(config.runbookURLPattern, '%s', rule.alert),
+  };
   local dashboard(rule) = {
     dashboard_url: '%s/d/%s%s' % [
-      config.grafanaUrl,
+      std.rstripChars(config.grafanaUrl, '/'),
       config.dashboardUids[std.get(rule, 'dashboard', 'overview', inc_hidden=true)],
       labels(config).variables[std.get(rule, 'level', 'none', inc_hidden=true)],
     ],

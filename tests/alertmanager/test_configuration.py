@@ -54,6 +54,9 @@ def pairs(value: Any) -> Iterator[tuple[str, Any]]:
         pytest.param(EVERYTHING, id="everything"),
         pytest.param(NOTHING, id="nothing"),
         pytest.param({"clusterLabel": "k8s_cluster", "namespaceLabel": "ns"}, id="other labels"),
+        pytest.param({"alertmanager": {"groupBy": ["alertname", "cluster", "job"]}}, id="a label named twice"),
+        pytest.param({"clusterLabel": "namespace"}, id="one label for two"),
+        pytest.param({"alertmanager": {"groupBy": ["..."]}}, id="every alert alone"),
     ],
 )
 def test_amtool_accepts_the_configuration_and_every_template(tmp_path: Path, overrides: dict[str, Any]) -> None:

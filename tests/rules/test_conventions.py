@@ -319,3 +319,33 @@ def test_who_wants_it_is_told_of_no_job_that_is_gone() -> None:
         rule for rule in found if rule["alert"] == "RuntimeTargetDown" and rule["labels"]["severity"] == "critical"
     ]
     assert whole["expr"] == 'max by (namespace, job) (max_over_time(up{job=~".+"}[1m])) == 0'
+
+
+@pytest.mark.parametrize(
+    ("alert", "part"),
+    [("memoryNearLimit", "prediction"), ("fdExhaustion", "prediction"), ("targetDown", "instance")],
+)
+def test_null_removes_the_lesser_of_two_alerts_and_leaves_the_other(alert: str, part: str) -> None:
+    found = rules("alert", {"alerts": {alert: {part: None}}})
+    assert [rule["labels"]["severity"] for rule in found if rule["alert"] == KEYS[alert]] == ["critical"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("https://wiki.example/a%20b/%s", "https://wiki.example/a%20b/Watchdog"),
+        ("https://wiki.example/all", "https://wiki.example/all"),
+        ("", None),
+    ],
+    ids=["other percent signs", "one page for all", "none"],
+)
+def test_any_address_will_do_for_the_pages(pattern: str, expected: str | None) -> None:
+    [watchdog] = [rule for rule in rules("alert", {"runbookURLPattern": pattern}) if rule["alert"] == "Watchdog"]
+    assert watchdog["annotations"].get("runbook_url") == expected
+
+
+def test_a_slash_at_the_end_of_grafanas_address_is_not_doubled() -> None:
+    custom = {"Mine": {"expression": "up == 0", "summary": "Mine.", "description": "{{ $value }}"}}
+    found = rules("alert", {"grafanaUrl": "https://grafana.example/g/", "customAlerts": custom})
+    urls = [rule["annotations"]["dashboard_url"] for rule in found]
+    assert [url for url in urls if not url.startswith("https://grafana.example/g/d/")] == []
