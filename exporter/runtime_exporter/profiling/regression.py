@@ -1,0 +1,200 @@
+"""Whether a function's inclusive share rose: a two-proportion test that knows that windows vary, and what it could have seen.
+
+The model is Williams' extra-binomial variation (D. A. Williams, Applied Statistics 31 (1982) 144, model II): a window's
+true share varies round p with variance s2, and of its n samples k are then drawn, so
+
+    Var(k/n) = p(1-p)/n + s2        Var(K/N) = p(1-p)/N + s2 * A * sum(n^2)/N^2    with K = sum(k), N = sum(n).
+
+s2 is the moment estimate from the spread of the windows round their side's mean (DerSimonian and Laird, Controlled
+Clinical Trials 7 (1986) 177), never below 0. With windows of equal size it is the quasi-binomial test with dispersion
+phi = sum((k-np)^2/(np(1-p)))/(W-1), floor 1; with unequal ones phi would be too small as soon as the process becomes
+busier than its baseline (n grows and phi should grow with it), and that gives false alarms.
+A is the loss from windows that resemble their neighbours: the variance of the mean of W values with lag-1 correlation r
+over that of independent ones, (1+r)/(1-r) - 2r(1-r^W)/(W(1-r)^2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+from runtime_exporter.profiling.tally import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runtime_exporter.profiling.tally import Sums, Tally
+
+NORMAL = NormalDist()
+MAXIMUM_CORRELATION = 0.95
+"""Above this the estimate of the lag-1 correlation says no more than "windows are hardly independent"."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What makes a rise worth a word. `benchmarks/comparison.py` prints the false alarms and the power of these values."""
+
+    score: float = 3.0
+    """Least z of one comparison; persistence (votes of ballots) does the rest."""
+    discoveries: float = 0.05
+    """Benjamini-Hochberg's q across the functions of one comparison."""
+    share: float = 0.01
+    """A function is tested when it has this share on either side."""
+    points: float = 0.005
+    """Least rise of the share, absolute."""
+    ratio: float = 0.2
+    """Least rise of the share, relative to the share before."""
+    votes: int = 3
+    """A regression is confirmed by this many ..."""
+    ballots: int = 5
+    """... of this many last comparisons of windows that do not overlap."""
+    power: float = 0.8
+    """Chance with which one comparison sees a rise of the minimum detectable effect."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one function did between two tallies."""
+
+    function: str
+    before: float
+    """Inclusive share, 0 to 1."""
+    now: float
+    z: float
+    """Standard scores of the rise (equivalent normal score of the t statistic)."""
+    error: float
+    """Standard error of now - before."""
+    dispersion: float
+    """Variance over the binomial one; 1 when windows vary no more than samples do."""
+    delta_ratio: float
+    """(now - before) / before; a function that was not seen before counts as half a sample there."""
+    cost_ratio: float
+    """Cost per request (or second) now over before; infinite when it cost nothing before."""
+    detectable: float
+    """Least rise of the share that one comparison sees with Limits.power, absolute."""
+
+    @property
+    def delta(self) -> float:
+        """Rise of the share, absolute."""
+        return self.now - self.before
+
+    @property
+    def detectable_ratio(self) -> float:
+        """Least rise that one comparison sees with Limits.power, relative to the share before (or now, if that was 0)."""
+        return self.detectable / (self.before or self.now) if self.before or self.now else math.inf
+
+
+def changes(before: Tally, now: Tally, limits: Limits) -> dict[str, Change]:
+    """Return the change of every function of either side. Empty when one side has no samples."""
+    if not before.samples or not now.samples:
+        return {}
+    names = before.functions.keys() | now.functions.keys()
+    tested = sum(max(before.share(name), now.share(name)) >= limits.share for name in names)
+    critical = critical_score(limits, tested)
+    per_request = bool(before.requests and now.requests)
+    return {name: _change(name, before, now, limits, critical, per_request=per_request) for name in sorted(names)}
+
+
+def exceeding(found: Mapping[str, Change], limits: Limits) -> frozenset[str]:
+    """Return the functions whose rise is beyond chance (z and Benjamini-Hochberg) and large enough to matter."""
+    tested = [one for one in found.values() if max(one.before, one.now) >= limits.share]
+    chances = {one.function: chance(one.z) for one in tested}
+    discovered = benjamini_hochberg(chances, limits.discoveries)
+    return frozenset(
+        one.function
+        for one in tested
+        if one.function in discovered
+        and one.z >= limits.score
+        and one.delta >= limits.points
+        and one.delta_ratio >= limits.ratio
+    )
+
+
+def benjamini_hochberg(chances: Mapping[str, float], q: float) -> frozenset[str]:
+    """Return the names that are discoveries at false discovery rate `q` (Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995) 289)."""
+    ranked = sorted(chances.items(), key=lambda item: item[1])
+    last = max((rank for rank, (_, p) in enumerate(ranked, 1) if p <= q * rank / len(ranked)), default=0)
+    return frozenset(name for name, _ in ranked[:last])
+
+
+def chance(z: float) -> float:
+    """Return the chance of a score of `z` or more when nothing changed."""
+    return 0.5 * math.erfc(z / math.sqrt(2))  # 1 - cdf(z) would lose all digits beyond z = 8
+
+
+def critical_score(limits: Limits, tested: int) -> float:
+    """Return the z that one function out of `tested` needs when it is the only one that changed."""
+    return max(limits.score, NORMAL.inv_cdf(1 - limits.discoveries / max(tested, 1)))
+
+
+def normal_score(t: float, freedom: float) -> float:
+    """Return the normal score as unlikely as `t` with `freedom` degrees (Wallace, Annals of Math. Statistics 30 (1959) 1121)."""
+    return math.copysign(_bend(freedom) * math.sqrt(freedom * math.log1p(t * t / freedom)), t)
+
+
+def student_score(z: float, freedom: float) -> float:
+    """Return the t that `normal_score` turns into `z`; infinite where a float does not hold it."""
+    exponent = (z / _bend(freedom)) ** 2 / freedom
+    return math.copysign(math.sqrt(freedom * math.expm1(exponent)), z) if exponent < 700 else math.copysign(math.inf, z)  # noqa: PLR2004 - exp(709) is the largest
+
+
+def median_detectable_ratio(found: Iterable[Change], limits: Limits) -> float:
+    """Return the relative rise that half of the tested functions would have shown; infinite when none was testable."""
+    ratios = sorted(one.detectable_ratio for one in found if max(one.before, one.now) >= limits.share)
+    return ratios[len(ratios) // 2] if ratios else math.inf
+
+
+def inflation(correlation: float, windows: int) -> float:
+    """Return the variance of the mean of `windows` values of a first-order autoregression over that of independent ones."""
+    if windows < 2 or correlation <= 0:  # noqa: PLR2004 - one window has no neighbour
+        return 1.0
+    r, rest = correlation, 1 - correlation
+    return (1 + r) / rest - 2 * r * (1 - r**windows) / (windows * rest**2)
+
+
+def _bend(freedom: float) -> float:
+    return (8 * freedom + 1) / (8 * freedom + 3)
+
+
+def _change(name: str, before: Tally, now: Tally, limits: Limits, critical: float, *, per_request: bool) -> Change:
+    left, right = before.functions.get(name, NOTHING), now.functions.get(name, NOTHING)
+    old, new = left.samples / before.samples, right.samples / now.samples
+    pooled = (left.samples + right.samples) / (before.samples + now.samples)
+    binomial = max(0.0, pooled * (1 - pooled))
+    freedom = max(1, before.windows + now.windows - 2)
+    extra, correlation = _extra(((before, left), (now, right)), binomial, freedom)
+    floor = binomial * (1 / before.samples + 1 / now.samples)
+    variance = floor + extra * sum(
+        inflation(correlation, side.windows) * side.squares / side.samples**2 for side in (before, now)
+    )
+    error = math.sqrt(variance)
+    needed = (student_score(critical, freedom) + NORMAL.inv_cdf(limits.power)) * error
+    spent = before.cost(name, per_request=per_request)
+    return Change(
+        function=name,
+        before=old,
+        now=new,
+        z=normal_score((new - old) / error, freedom) if error > 0 else 0.0,
+        error=error,
+        dispersion=variance / floor if floor > 0 else 1.0,
+        delta_ratio=(new - old) / max(old, 0.5 / before.samples),
+        cost_ratio=now.cost(name, per_request=per_request) / spent if spent > 0 else math.inf,
+        detectable=max(needed, limits.points, limits.ratio * old),
+    )
+
+
+def _extra(sides: tuple[tuple[Tally, Sums], ...], binomial: float, freedom: int) -> tuple[float, float]:
+    """Estimate the variance of the true share between windows, and its correlation between adjacent windows."""
+    spread = covariance = adjacent = room = 0.0
+    for side, sums in sides:
+        share = sums.samples / side.samples
+        spread += max(0.0, sums.squares - share * sums.samples)
+        room += side.samples - side.squares / side.samples
+        covariance += sums.lagged - share * sums.crossed + share * share * side.adjacent
+        adjacent += side.adjacent
+    extra = max(0.0, spread - freedom * binomial) / room if room > 0 else 0.0
+    if extra <= 0 or adjacent <= 0:
+        return extra, 0.0
+    return extra, min(MAXIMUM_CORRELATION, max(0.0, covariance / adjacent / extra))
