@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.mixin import config, promql
 from runtime_exporter.mixin.custom_fields import FIELDS, PASSED_ON, bare_matchers
+from runtime_exporter.mixin.template import template_error
 from runtime_exporter.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _DEFAULT_WINDOW = "5m"
 
 # One of the two ways to say what is compared.
 _OF_METRIC = ("metric", "selector", "function", "window", "aggregation", "by", "operator", "threshold")
+
+# What Prometheus reads as a template.
+_TEMPLATES = ("summary", "description", "suggested_actions", "runbook_url", "dashboard_url", "labels")
 
 
 def complete(alerts: Mapping[str, Any]) -> dict[str, dict[str, Any] | None]:
@@ -62,6 +66,7 @@ def _alert(name: str, spec: Any) -> dict[str, Any]:
         raise config.refuse(path, spec, "is not a mapping")
     for field, value in spec.items():
         _check_field(path, field, value)
+    _check_templates(path, spec)
     expression = _expression(path, spec)
     _check_expression(path, expression, unconditional=bool(spec.get("unconditional")))
     rest = {field: spec[field] for field in PASSED_ON if spec.get(field) is not None}
@@ -141,6 +146,16 @@ def _check_expression(path: tuple[str, ...], expression: str, *, unconditional: 
     if not unconditional and not promql.compares(expression):
         problem = "compares with nothing, so it would fire for every value; add a comparison such as > 5, or unconditional: true"
         raise config.refuse(place, expression, problem)
+
+
+def _check_templates(path: tuple[str, ...], spec: Mapping[str, Any]) -> None:
+    for field in _TEMPLATES:
+        value = spec.get(field)
+        nested = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        for text in nested:
+            wrong = template_error(text) if isinstance(text, str) else None
+            if wrong:
+                raise config.refuse((*path, field), text, f"is not a template that Prometheus can read: {wrong}")
 
 
 def _description(spec: Mapping[str, Any], expression: str) -> str:
