@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime_exporter.collectors.sources.names import thread_group, type_name, without_numbers
+from runtime_exporter.collectors.sources.names import type_name
+from runtime_exporter.profiling.threadgroup import thread_group, without_numbers
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime_exporter.collectors.sources.thread_clocks import ENDED, ThreadClocks, native_threads, thread_cpu_seconds
+from runtime_exporter.collectors.sources.thread_clocks import ENDED, ThreadClocks, thread_cpu_seconds
+from runtime_exporter.profiling.threadclock import native_threads
 
 
 class Threads:

@@ -9,11 +9,12 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime_exporter.collectors.collector import Collector
-from runtime_exporter.collectors.sources.names import DEFAULT_THREAD_NAME, thread_group, without_numbers
 from runtime_exporter.collectors.sources.task_files import TaskFiles, seconds_since_boot
-from runtime_exporter.collectors.sources.thread_clocks import ThreadClocks, native_threads
+from runtime_exporter.collectors.sources.thread_clocks import ThreadClocks
 from runtime_exporter.metrics import Counter, Gauge
 from runtime_exporter.metrics.bounded import BoundedLabel
+from runtime_exporter.profiling.threadclock import native_threads
+from runtime_exporter.profiling.threadgroup import DEFAULT_THREAD_NAME, thread_group, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

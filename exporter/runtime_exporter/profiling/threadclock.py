@@ -1,0 +1,85 @@
+"""What the kernel has measured: the CPU time of a thread of this process, or of another process, to the nanosecond."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+# CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED of the kernel's include/linux/posix-timers.h: how clock ids of threads are built, in
+# glibc by pthread_getcpuclockid. Unlike that call it is safe for a thread that has ended: the kernel answers EINVAL.
+_PER_THREAD_SCHED = 6
+# CPUCLOCK_SCHED alone: the clock of a whole process.
+_SCHED = 2
+
+
+def cpu_time_ns(native_id: int) -> int:
+    """Return the CPU nanoseconds of a thread of this process; raises `OSError` when there is none. Linux only, 0.8 us."""
+    return time.clock_gettime_ns(~native_id << 3 | _PER_THREAD_SCHED)
+
+
+def process_cpu_time_ns(pid: int) -> int:
+    """Return the CPU nanoseconds of a process and its ended threads, also of a zombie; raises `OSError` when there is none.
+
+    Linux only.
+    """
+    return time.clock_gettime_ns(~pid << 3 | _SCHED)
+
+
+def native_threads(proc: str = "/proc") -> list[int]:
+    """Return the native ids of all threads of this process; raises `OSError` where there is no such directory."""
+    return [int(name) for name in os.listdir(f"{proc}/self/task")]  # noqa: PTH208 - three times as fast
+
+
+class ThreadClock:
+    """What each thread has used since it was last asked for, and what is left of the process: exact, nothing twice.
+
+    All that is handed out since `restart()` adds up to the CPU time of the process since then.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[int], int] = cpu_time_ns,
+        process_clock: Callable[[], int] = time.process_time_ns,
+    ) -> None:
+        self._clock = clock
+        self._process_clock = process_clock
+        self._last: dict[int, int] = {}
+        self._process = 0
+        self._handed_out = 0
+
+    def restart(self, native_ids: Iterable[int]) -> None:
+        """Begin now: what the process and these threads have used so far is not handed out."""
+        self._last = {}
+        self._handed_out = 0
+        for native_id in native_ids:
+            with suppress(OSError):
+                self._last[native_id] = self._clock(native_id)
+        # After the threads: what one uses in between is the process's alone, and nobody's debt.
+        self._process = self._process_clock()
+
+    def used(self, native_id: int) -> int:
+        """Return the nanoseconds of a thread since it was last asked for (all of them, of a new one); raises `OSError` for none."""
+        now = self._clock(native_id)
+        before = self._last.get(native_id, 0)
+        self._last[native_id] = now
+        # Less than before: the number now belongs to another thread.
+        used = now - before if now >= before else now
+        self._handed_out += used
+        return used
+
+    def rest(self, alive: Iterable[int]) -> int:
+        """Return what the process used and no thread was asked for: threads that ended. Forgets those that are not `alive`.
+
+        Never negative: what clocks that are read one after the other disagree about is settled at the next call.
+        """
+        keep = set(alive)
+        self._last = {native_id: last for native_id, last in self._last.items() if native_id in keep}
+        rest = max(0, self._process_clock() - self._process - self._handed_out)
+        self._handed_out += rest
+        return rest
