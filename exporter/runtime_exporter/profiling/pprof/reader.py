@@ -5,10 +5,11 @@ Go writes the table of strings last, so the message is first sorted by field, an
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.pprof.wire import Tokens, Varints, fields, number_of, signed, tokens
+from runtime_exporter.profiling.pprof.wire import Numbers, Tokens, Varints, fields, in_order, number_of, signed, tokens
 from runtime_exporter.profiling.profile import (
     NO_TYPE,
     Function,
@@ -39,6 +40,10 @@ _COMMENT, _COMMENTS, _DEFAULT_SAMPLE_TYPE, _DOC_URL = 0x68, 0x6A, 0x70, 0x78
 _ID, _MAPPING_ID, _ADDRESS, _LINE, _IS_FOLDED = 0x08, 0x10, 0x18, 0x22, 0x28
 _LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
 
+# What most locations are, to be read in one go; and only if the line's length is what it should be.
+_LOCATION_HEAD = re.compile(in_order(3)).match
+_LOCATION_LINE = re.compile(rb"\x22([\x00-\x7f])" + in_order(3)).match
+
 
 def entries_for(limit: int) -> int:
     """Return how many entries (samples, labels, locations, lines, functions, strings) a profile of `limit` bytes may have."""
@@ -57,6 +62,9 @@ class _Reader:
         self._entries = entries
         self._left = entries
         self._varints = Varints()
+        self._read2, self._read3, self._read4, self._read5, self._read10 = (
+            Numbers(size, self._varints).read for size in (2, 3, 4, 5, 10)
+        )
         self._strings: list[str] = []
         self._labels: dict[bytes, Label] = {}
 
@@ -135,27 +143,36 @@ class _Reader:
                 f"the profile is damaged: it has {len(self._strings)} strings, and something is called by number {signed(index)}"
             ) from None
 
-    def _numbers(self, message: bytes, size: int) -> list[int]:
-        """Return the varints of a message that has nothing else, by the numbers of their fields below `size`."""
-        found = [0] * size
-        for tag, number, _ in fields(message):
-            if not tag & 7 and tag >> 3 < size:
-                found[tag >> 3] = number
-        return found
-
     def _value_type(self, message: bytes) -> ValueType:
-        _, kind, unit = self._numbers(message, 3)
+        kind, unit = self._read2(message)
         return ValueType(self._string(kind), self._string(unit))
 
     def _mapping(self, message: bytes) -> Mapping:
-        _, id_, start, limit, offset, filename, build_id, *flags = self._numbers(message, 11)
+        id_, start, limit, offset, filename, build_id, *flags = self._read10(message)
         return Mapping(id_, start, limit, offset, self._string(filename), self._string(build_id), *map(bool, flags))
 
     def _function(self, message: bytes) -> Function:
-        _, id_, name, system_name, filename, start_line = self._numbers(message, 6)
+        id_, name, system_name, filename, start_line = self._read5(message)
         return Function(id_, self._string(name), self._string(system_name), self._string(filename), signed(start_line))
 
     def _location(self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]) -> Location:
+        number = self._varints.__getitem__
+        head = _LOCATION_HEAD(message)
+        lines = []
+        position = head.end()
+        while position < len(message):
+            match = _LOCATION_LINE(message, position)
+            if match is None:
+                return self._any_location(message, mappings, functions)
+            length, *tokens_of_line = match.groups(b"\0")
+            position += 2 + length[0]
+            if position != match.end():
+                return self._any_location(message, mappings, functions)
+            lines.append(self._line(functions, *map(number, tokens_of_line)))
+        id_, mapping, address = map(number, head.groups(b"\0"))
+        return Location(id_, mappings.get(mapping), address, tuple(lines))
+
+    def _any_location(self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]) -> Location:
         id_ = mapping = address = folded = 0
         lines: list[Line] = []
         for tag, number, content in fields(message):
@@ -166,17 +183,19 @@ class _Reader:
             elif tag == _ADDRESS:
                 address = number
             elif tag == _LINE:
-                lines.append(self._line(content, functions))
+                lines.append(self._line(functions, *self._read3(content)))
             elif tag == _IS_FOLDED:
                 folded = number
         return Location(id_, mappings.get(mapping), address, tuple(lines), bool(folded))
 
-    def _line(self, message: bytes, functions: dict[int, Function]) -> Line:
+    def _line(self, functions: dict[int, Function], function: int, line: int, column: int) -> Line:
         self._spend()
-        _, function, line, column = self._numbers(message, 4)
-        if function not in functions:
-            raise ProfileError(f"the profile is damaged: a line is of function {function}, which is not there")
-        return Line(functions[function], signed(line), signed(column))
+        try:
+            return Line(functions[function], signed(line), signed(column))
+        except KeyError:
+            raise ProfileError(
+                f"the profile is damaged: a line is of function {function}, which is not there"
+            ) from None
 
     def _sample(self, message: bytes, places: _Places, width: int) -> Sample:
         locations: list[Location] = []
@@ -201,7 +220,7 @@ class _Reader:
         self._spend()
         label = self._labels.get(message)
         if label is None:
-            _, key, text, number, unit = self._numbers(message, 5)
+            key, text, number, unit = self._read4(message)
             label = Label(self._string(key), self._string(text), signed(number), self._string(unit))
             self._labels[message] = label
         return label

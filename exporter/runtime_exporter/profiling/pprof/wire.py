@@ -20,7 +20,8 @@ _LAST: Final = 0x7F  # the largest byte that ends a varint; more is seven bits a
 _TOO_LARGE: Final = 1 << 64
 _SIGN: Final = 1 << 63
 # A varint is up to nine continuation bytes and a last one. The other form is a broken one, whole, so that it is read only once.
-_TOKEN = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]|[\x80-\xff]+")
+_VARINT: Final = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+_TOKEN: Final = re.compile(_VARINT + rb"|[\x80-\xff]+")
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -36,19 +37,21 @@ def fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
             if tag > _LAST:
                 tag, position = _varint(message, position - 1)
             kind = tag & 7
-            if kind in {FIXED32, FIXED64}:
-                position += 4 if kind == FIXED32 else 8
-                continue
-            number = message[position]
-            position += 1
-            if number > _LAST:
-                number, position = _varint(message, position - 1)
-            if kind == VARINT:
-                yield tag, number, b""
-            elif kind == BYTES:
-                stop = position + number
-                yield tag, 0, message[position:stop]
-                position = stop
+            if kind in (VARINT, BYTES):
+                number = message[position]
+                position += 1
+                if number > _LAST:
+                    number, position = _varint(message, position - 1)
+                if kind == VARINT:
+                    yield tag, number, b""
+                else:
+                    start = position
+                    position += number
+                    yield tag, 0, message[start:position]
+            elif kind == FIXED64:
+                position += 8
+            elif kind == FIXED32:
+                position += 4
             else:
                 raise ProfileError(f"the profile is damaged: a field of the unknown wire type {kind}")
     except IndexError:
@@ -65,11 +68,40 @@ def _varint(message: bytes, start: int) -> tuple[int, int]:
     return number_of(token[0]), token.end()
 
 
+def in_order(size: int) -> bytes:
+    """Return the pattern of the fields 1 to `size` in this order, all varints and none twice: their tokens are its groups."""
+    return b"".join(b"(?:%b(%b))?" % (re.escape(bytes([number << 3])), _VARINT) for number in range(1, size + 1))
+
+
+class Numbers:
+    """A reader of messages that have varints only: the numbers of the fields 1 to `size`, 0 for one that is not there.
+
+    Everybody writes them in order; then they are read in one go. This is where the time of reading a profile is spent.
+    """
+
+    def __init__(self, size: int, varints: Varints) -> None:
+        self._size = size
+        self._varints = varints
+        self._match = re.compile(in_order(size)).fullmatch
+
+    def read(self, message: bytes) -> list[int]:
+        """Return the numbers, the one of field 1 first."""
+        match = self._match(message)
+        if match:
+            return [*map(self._varints.__getitem__, match.groups(b"\0"))]
+        found = [0] * self._size
+        for tag, number, _ in fields(message):
+            if not tag & 7 and 0 < tag >> 3 <= self._size:
+                found[(tag >> 3) - 1] = number
+        return found
+
+
 def number_of(token: bytes) -> int:
     """Return the unsigned number of a whole varint. Raises ProfileError for a broken one."""
-    number = 0
-    for byte in reversed(token):
-        number = number << 7 | byte & _LAST
+    number = shift = 0
+    for byte in token:
+        number |= (byte & _LAST) << shift
+        shift += 7
     if token[-1] > _LAST or number >= _TOO_LARGE:
         raise ProfileError("the profile is damaged: a number does not end, or has more than 64 bits")
     return number
