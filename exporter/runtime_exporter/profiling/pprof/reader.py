@@ -40,8 +40,8 @@ _COMMENT, _COMMENTS, _DEFAULT_SAMPLE_TYPE, _DOC_URL = 0x68, 0x6A, 0x70, 0x78
 _ID, _MAPPING_ID, _ADDRESS, _LINE, _IS_FOLDED = 0x08, 0x10, 0x18, 0x22, 0x28
 _LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
 
-# What most locations are, to be read in one go; and only if the line's length is what it should be.
-_LOCATION_HEAD = re.compile(in_order(3)).match
+# A location as everybody writes it; it is one only if the line's length is that of its numbers.
+_LOCATION_HEAD = re.compile(rb"(?=\x08)" + in_order(3)).match
 _LOCATION_LINE = re.compile(rb"\x22([\x00-\x7f])" + in_order(3)).match
 
 
@@ -158,6 +158,8 @@ class _Reader:
     def _location(self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]) -> Location:
         number = self._varints.__getitem__
         head = _LOCATION_HEAD(message)
+        if head is None:
+            return self._any_location(message, mappings, functions)
         lines = []
         position = head.end()
         while position < len(message):
