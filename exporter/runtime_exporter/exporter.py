@@ -19,6 +19,7 @@ from runtime_exporter.http import default_metrics
 from runtime_exporter.settings import Settings, load, select
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.health import Health
+from runtime_exporter.web.pprof_pages import Sources, pprof_routes
 from runtime_exporter.web.server import Server
 from runtime_exporter.web.version import version
 from runtime_exporter.web.webconfig import WebConfigFile
@@ -65,6 +66,8 @@ class Exporter:
             patience=settings.scrape_timeout,
             folded=(self._http.folded,),
         )
+        profiles = settings.debug_endpoints and settings.profile_endpoints
+        self._routes = pprof_routes(Sources(), longest=settings.profile_seconds_limit) if profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
         self._lock = threading.RLock()
@@ -80,7 +83,7 @@ class Exporter:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves, to be mounted in another one instead."""
-        return make_app(self.settings, expose=self.expose, health=self.health)
+        return make_app(self.settings, expose=self.expose, health=self.health, routes=self._routes)
 
     def families(self) -> Sequence[Metric]:
         """Return every family that may be exposed, apart from the application's own."""

@@ -68,6 +68,12 @@ class Settings:
         types.duration, 10.0, "Seconds in which a client has to send its request and to take the answer."
     )
     debug_endpoints: bool = _row(types.boolean, True, "Serve /debug/config (the effective settings, secrets masked).")
+    profile_endpoints: bool = _row(
+        types.boolean, True, "Serve profiles of this process at /debug/pprof/, as Go does; not without debug_endpoints."
+    )
+    profile_seconds_limit: float = _row(
+        types.duration, 120.0, "Longest profile that a request may ask for, in seconds; one is taken at a time."
+    )
     health_timeout: float = _row(
         types.duration, 2.0, "Seconds after which a health check without a timeout of its own is unhealthy."
     )

@@ -11,7 +11,7 @@ from runtime_exporter.web.encoding import accepts_gzip
 from runtime_exporter.web.health_page import healthy_page, make_health_page, make_ready_page
 from runtime_exporter.web.landing import make_landing_page
 from runtime_exporter.web.metrics_page import make_metrics_page
-from runtime_exporter.web.page import Reply, Route, ask_of, text
+from runtime_exporter.web.page import BINARY, Reply, Route, ask_of, text
 from runtime_exporter.web.runbooks import runbook_page
 
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ def application_of(routes: Sequence[Route]) -> WSGIApplication:
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         reply = _reply(routes, environ)
-        zipped = len(reply.body) >= _GZIP_BYTES and accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        zipped = (
+            len(reply.body) >= _GZIP_BYTES
+            and reply.content_type != BINARY  # a profile, which is gzipped in itself
+            and accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        )
         body = gzip.compress(reply.body, _GZIP_LEVEL, mtime=0) if zipped else reply.body
         headers = [
             ("Content-Type", reply.content_type),

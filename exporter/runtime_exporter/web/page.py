@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+BINARY = "application/octet-stream"
 _FIELDS = 1000
 
 

@@ -1,0 +1,175 @@
+"""/debug/pprof/: profiles of this process under the paths and in the words of Go's net/http/pprof, for the tools made for it.
+
+What cannot be told here is refused in one line with the reason: an empty profile would say that there is nothing to see.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling import pprof, stackdump
+from runtime_exporter.web.cmdline import masked
+from runtime_exporter.web.page import BINARY, TEXT, Ask, Reply, Route, html, text
+from runtime_exporter.web.style import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.profiling.stackdump import ThreadStack
+
+PATH = "/debug/pprof"
+DEFAULT_SECONDS = 30.0
+"""How long Go profiles the CPU where the request does not say."""
+
+# What Go serves and this runtime has no source for, and why.
+NO_SOURCE: Mapping[str, str] = {
+    "allocs": "Python keeps no record of allocations unless tracemalloc traces them",
+    "block": "nothing records here how long threads wait; /debug/pprof/goroutine shows where they are",
+    "heap": "Python keeps no record of allocation sites unless tracemalloc traces them",
+    "mutex": "nothing records contended locks here",
+    "profile": "no profiler runs in this process",
+    "threadcreate": "Python does not record where a thread was created; /debug/pprof/goroutine shows where each one is",
+    "trace": "there is no execution trace of Python; /debug/pprof/profile shows CPU time by stack",
+    "wall": "no profiler runs in this process",
+}
+
+_ABOUT: Mapping[str, str] = {
+    "allocs": "Past memory allocations.",
+    "block": "Stacks that waited for locks, sockets, queues.",
+    "cmdline": "The command line of this process, what looks secret masked.",
+    "goroutine": "Where every Python thread is now. debug=1: as text, debug=2: each thread with its name.",
+    "heap": "Live memory by where it was allocated.",
+    "mutex": "Stacks that held contended locks.",
+    "profile": "CPU time by stack, over seconds=30.",
+    "symbol": "Names of addresses: none, as profiles of Python come with their names.",
+    "wall": "Elapsed time by stack, waiting included, over seconds=30.",
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where profiles come from, by the last part of their path.
+
+    `windows` are taken over the seconds given, one at a time; `instants` say how things are. Both may raise ProfileError.
+    """
+
+    windows: Mapping[str, Callable[[float], Profile]] = field(default_factory=dict)
+    instants: Mapping[str, Callable[[], Profile]] = field(default_factory=dict)
+    threads: Callable[[], Sequence[ThreadStack]] = stackdump.dump
+
+
+def pprof_routes(sources: Sources, *, longest: float) -> tuple[Route, ...]:
+    """Return the pages below /debug/pprof; a profile of a window takes `longest` seconds at most.
+
+    GET only, but for `symbol`: to answer HEAD a profile would have to be taken.
+    """
+    symbol = Route(f"{PATH}/symbol", lambda _: text("num_symbols: 0\n"), methods=("GET", "HEAD", "POST"))
+    title = "Profiles, as Go serves them: for go tool pprof, Alloy and Parca"
+    return (symbol, Route(PATH, _Pages(sources, longest), methods=("GET",), subtree=True, title=title))
+
+
+class _Pages:
+    """Every page below /debug/pprof but `symbol`."""
+
+    def __init__(self, sources: Sources, longest: float) -> None:
+        self._sources = sources
+        self._longest = longest
+        self._taking = threading.Lock()
+
+    def __call__(self, ask: Ask) -> Reply:
+        name = ask.rest
+        if not name:
+            return self._index()
+        if name == "cmdline":
+            return text("\x00".join(masked(sys.orig_argv)))
+        if name not in {*self._sources.windows, *self._sources.instants, "goroutine"}:
+            return _missing(name)
+        try:
+            return self._window(name, ask) if name in self._sources.windows else self._instant(name, ask)
+        except ProfileError as error:
+            return refusal(500, f"Could not take the profile {name}: {error}")
+
+    def _window(self, name: str, ask: Ask) -> Reply:
+        wanted = ask.query.get("seconds", [""])[-1]
+        seconds = _seconds(wanted, min(DEFAULT_SECONDS, self._longest))
+        if seconds is None:
+            return refusal(400, 'invalid value for "seconds" - must be a number greater than 0')
+        if seconds > self._longest:
+            return refusal(
+                400, f'invalid value for "seconds" - at most {self._longest:g} (setting profile_seconds_limit)'
+            )
+        if not self._taking.acquire(blocking=False):
+            # Go's own words: scrapers know them.
+            return refusal(500, "Could not enable CPU profiling: cpu profiling already in use")
+        try:
+            return attachment(name, pprof.encode(self._sources.windows[name](seconds)))
+        finally:
+            self._taking.release()
+
+    def _instant(self, name: str, ask: Ask) -> Reply:
+        if ask.query.get("seconds"):
+            return refusal(400, '"seconds" parameter is not supported for this profile type')
+        debug = ask.query.get("debug", ["0"])[-1]
+        if name != "goroutine":
+            if debug not in ("", "0"):
+                return refusal(400, f"{name} has no text form: leave debug out and read it with go tool pprof")
+            return attachment(name, pprof.encode(self._sources.instants[name]()))
+        threads = self._sources.threads()
+        if debug in ("", "0"):
+            return attachment(name, pprof.encode(stackdump.profile_of(threads)))
+        return text(stackdump.grouped(threads) if debug == "1" else stackdump.listed(threads))
+
+    def _index(self) -> Reply:
+        served = {*self._sources.windows, *self._sources.instants, "goroutine", "cmdline", "symbol"}
+        items = "".join(_item(name, _ABOUT.get(name, ""), link=True) for name in sorted(served))
+        missing = "".join(_item(name, why, link=False) for name, why in NO_SOURCE.items() if name not in served)
+        body = (
+            f"<header><h1>{PATH}/</h1>"
+            '<p class="soft">Profiles in the format of pprof, under the paths of Go\'s net/http/pprof. A profile over a time is'
+            f" taken one at a time and for {self._longest:g} seconds at most.</p></header>\n"
+            f'<p>Types of profiles available:</p>\n<dl>\n{items}</dl>\n<p><a href="{PATH}/goroutine?debug=2">full stack dump'
+            f" of all threads</a></p>\n<h2>Not here</h2>\n<dl>\n{missing}</dl>\n"
+        )
+        return html(document(f"{PATH}/", body))
+
+
+def attachment(name: str, data: bytes) -> Reply:
+    """Return a file as Go serves its profiles: the name without an ending."""
+    return Reply(data, BINARY, headers=(("Content-Disposition", f'attachment; filename="{name}"'),))
+
+
+def refusal(status: int, reason: str) -> Reply:
+    """Return one line of text with the header by which `go tool pprof` knows that it may show it."""
+    return Reply(f"{reason}\n".encode(), TEXT, status, (("X-Go-Pprof", "1"),))
+
+
+def _missing(name: str) -> Reply:
+    if name in NO_SOURCE:
+        return refusal(501, f"No profile {name}: {NO_SOURCE[name]}")
+    return refusal(404, f"Unknown profile: {PATH}/ lists what there is")
+
+
+def _seconds(written: str, default: float) -> float | None:
+    """Return the seconds asked for, or None where that is no number greater than 0."""
+    if not written:
+        return default
+    try:
+        seconds = float(written)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None
+
+
+def _item(name: str, about: str, *, link: bool) -> str:
+    shown = escape(name)
+    if link:
+        href = f"{PATH}/{shown}" + ("?debug=1" if name == "goroutine" else "")
+        shown = f'<a href="{href}">{shown}</a>'
+    return f"<div><dt>{shown}</dt><dd>{escape(about)}</dd></div>\n"

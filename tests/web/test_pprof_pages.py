@@ -1,0 +1,224 @@
+"""/debug/pprof/, as go tool pprof, Alloy and Parca ask for it. The profiler itself is a stand-in here; tests/exporter has the real one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import requests
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling import pprof
+from runtime_exporter.profiling.profile import Frame, build, frames
+from runtime_exporter.web.app import application_of
+from runtime_exporter.web.cmdline import masked
+from runtime_exporter.web.pprof_pages import Sources, pprof_routes
+
+
+def of_cpu(seconds):
+    stack = (Frame("shop:work", "/srv/shop.py", 7), Frame("shop:main", "/srv/shop.py", 30))
+    ns = int(seconds * 1e9)
+    return build("cpu", [(stack, (3, ns), ())], time_nanos=1, duration_nanos=ns)
+
+
+def of_heap():
+    return build("heap", [((Frame("shop:keep"),), (0, 0, 2, 64), ())], time_nanos=1)
+
+
+@pytest.fixture
+def site(serve):
+    """Serve the pages; return a function that asks for one."""
+
+    def start(*, web_config=None, **sources):
+        routes = pprof_routes(Sources(**{"windows": {"profile": of_cpu}, **sources}), longest=60)
+        url = serve(application_of(routes), web_config=web_config).url
+        return lambda path, method="GET", **options: requests.request(
+            method, url + "/debug/pprof" + path, timeout=20, **options
+        )
+
+    return start
+
+
+def is_refusal(answer, status, *words):
+    """Return whether an answer is one line in the form that go tool pprof shows to its user."""
+    return (
+        status == answer.status_code
+        and "1" == answer.headers.get("X-Go-Pprof")
+        and "text/plain; charset=utf-8" == answer.headers["Content-Type"]
+        and "Content-Disposition" not in answer.headers
+        and 1 == len(answer.text.splitlines())
+        and all(word in answer.text for word in words)
+    )
+
+
+def test_a_profile_comes_as_go_sends_it(site):
+    answer = site()("/profile?seconds=2.5")
+
+    assert (200, "application/octet-stream", 'attachment; filename="profile"', "nosniff") == (
+        answer.status_code,
+        answer.headers["Content-Type"],
+        answer.headers["Content-Disposition"],
+        answer.headers["X-Content-Type-Options"],
+    )
+    assert "Content-Encoding" not in answer.headers  # it is gzipped in itself
+    assert 2_500_000_000 == pprof.decode(answer.content).duration_nanos
+
+
+@pytest.mark.parametrize("query", ["", "?seconds="])
+def test_a_profile_lasts_30_seconds_where_nothing_else_is_asked_for(site, query):
+    assert 30_000_000_000 == pprof.decode(site()("/profile" + query).content).duration_nanos
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon", "1e999"])
+def test_seconds_that_are_none_are_refused(site, seconds):
+    assert is_refusal(site()(f"/profile?seconds={seconds}"), 400, '"seconds"', "greater than 0")
+
+
+def test_more_seconds_than_the_setting_allows_are_refused_with_its_name(site):
+    ask = site()
+
+    assert 200 == ask("/profile?seconds=60").status_code
+    assert is_refusal(ask("/profile?seconds=60.5"), 400, "at most 60", "profile_seconds_limit")
+
+
+def test_a_second_window_is_refused_in_gos_words_while_one_is_taken_and_served_after_it(site):
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(seconds):
+        begun.set()
+        assert end.wait(10)
+        return of_cpu(seconds)
+
+    ask = site(windows={"profile": slow, "wall": of_cpu})
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(ask("/profile?seconds=1")))
+    first.start()
+    try:
+        assert begun.wait(10)
+        refused = [ask("/profile?seconds=1"), ask("/wall?seconds=1")]
+    finally:
+        end.set()
+        first.join(10)
+
+    assert [True, True] == [is_refusal(one, 500, "cpu profiling already in use") for one in refused]
+    assert [200, 200] == [answers[0].status_code, ask("/wall?seconds=1").status_code]
+
+
+def test_a_profiler_that_fails_is_a_refusal_and_the_next_request_is_served(site):
+    failures = [ProfileError("no permission to look")]
+
+    def failing(seconds):
+        if failures:
+            raise failures.pop()
+        return of_cpu(seconds)
+
+    ask = site(windows={"profile": failing})
+
+    assert is_refusal(ask("/profile?seconds=1"), 500, "no permission to look")
+    assert 200 == ask("/profile?seconds=1").status_code
+
+
+@pytest.mark.parametrize("name", ["heap", "allocs", "block", "mutex", "threadcreate", "trace"])
+def test_a_kind_without_a_source_is_refused_with_the_reason_and_never_empty(site, name):
+    ask = site()
+
+    assert is_refusal(ask(f"/{name}"), 501, f"No profile {name}: ")
+    assert f'<a href="/debug/pprof/{name}' not in ask("/").text
+
+
+def test_a_kind_with_a_source_is_served(site):
+    ask = site(instants={"heap": of_heap})
+    answer = ask("/heap")
+
+    assert (200, 'attachment; filename="heap"') == (answer.status_code, answer.headers["Content-Disposition"])
+    assert 64 == pprof.decode(answer.content).total(3)
+    assert '<a href="/debug/pprof/heap">' in ask("/").text
+    assert is_refusal(ask("/heap?debug=1"), 400, "no text form")
+
+
+def test_an_unknown_profile_is_404_in_gos_words(site):
+    assert is_refusal(site()("/nonsense"), 404, "Unknown profile")
+
+
+def test_threads_are_counted_by_stack_as_goroutines(site):
+    gate = threading.Event()
+
+    def waits_at_the_gate():
+        gate.wait(20)
+
+    waiting = [threading.Thread(target=waits_at_the_gate, name=f"gate-{n}", daemon=True) for n in range(3)]
+    for thread in waiting:
+        thread.start()
+    try:
+        ask = site()
+        profile = pprof.decode(ask("/goroutine").content)
+        grouped, listed = ask("/goroutine?debug=1"), ask("/goroutine?debug=2")
+    finally:
+        gate.set()
+        for thread in waiting:
+            thread.join(10)
+
+    assert [("goroutine", "count")] == [tuple(kind) for kind in profile.sample_types]
+    (sample,) = (
+        sample for sample in profile.samples if any("waits_at_the_gate" in frame.name for frame in frames(sample))
+    )
+    assert ((3,), "gate") == (sample.values, sample.labels[0].str)
+    assert "\n3 @\n#\t" in grouped.text
+    assert f"goroutine profile: total {profile.total(0)}" == grouped.text.splitlines()[0]
+    assert 3 == sum(f"goroutine {thread.native_id} [{thread.name}]:\n" in listed.text for thread in waiting)
+    assert {"text/plain; charset=utf-8"} == {grouped.headers["Content-Type"], listed.headers["Content-Type"]}
+
+
+def test_a_delta_of_what_has_none_is_refused_in_gos_words(site):
+    assert is_refusal(site()("/goroutine?seconds=5"), 400, '"seconds" parameter is not supported')
+
+
+def test_the_index_names_what_there_is_and_why_the_rest_is_not(site):
+    ask = site()
+    page = ask("/").text
+
+    assert page == ask("").text
+    assert ["profile", "goroutine?debug=1", "cmdline", "symbol"] == [
+        name
+        for name in ("profile", "wall", "goroutine?debug=1", "heap", "cmdline", "symbol")
+        if f'href="/debug/pprof/{name}"' in page
+    ]
+    assert "tracemalloc" in page
+
+
+def test_symbol_has_none_to_offer_however_pprof_asks(site):
+    ask = site()
+
+    assert {(200, "num_symbols: 0\n")} == {
+        (answer.status_code, answer.text) for answer in (ask("/symbol"), ask("/symbol", "POST", data="0x1+0x2"))
+    }
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "DELETE"])
+def test_a_profile_is_taken_for_get_alone(site, method):
+    answer = site(windows={"profile": lambda _: pytest.fail("it was taken")})("/profile?seconds=1", method)
+
+    assert (405, "GET") == (answer.status_code, answer.headers["Allow"])
+
+
+def test_the_command_line_comes_with_zeros_between_its_words(site):
+    answer = site()("/cmdline")
+
+    assert "text/plain; charset=utf-8" == answer.headers["Content-Type"]
+    assert "pytest" in answer.text.replace("\x00", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["python", "-m", "shop", "--port", "80"], ["python", "-m", "shop", "--port", "80"]),
+        (["shop", "--db-password", "hunter2", "x"], ["shop", "--db-password", "********", "x"]),
+        (["shop", "--api-key=abc"], ["shop", "--api-key=********"]),
+        (["env", "GITHUB_TOKEN=abc", "shop"], ["env", "GITHUB_TOKEN=********", "shop"]),
+        (["shop", "--token", "--verbose"], ["shop", "--token", "--verbose"]),
+        (["shop", "postgres://me:pw@db/x"], ["shop", "postgres://me:********@db/x"]),
+        (["shop", "keyboard", "--monkey=1"], ["shop", "keyboard", "--monkey=1"]),
+    ],
+)
+def test_what_sounds_secret_in_a_command_line_is_masked(arguments, shown):
+    assert tuple(shown) == masked(arguments)
