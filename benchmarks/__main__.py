@@ -7,9 +7,14 @@ import os
 import platform
 from datetime import datetime, timezone
 
-from benchmarks import exposition, requests, shop
+from benchmarks import comparison, exposition, requests, shop
 
-REPORTS = {"exposition": exposition.report, "requests": requests.report, "shop": shop.report}
+REPORTS = {
+    "comparison": comparison.report,
+    "exposition": exposition.report,
+    "requests": requests.report,
+    "shop": shop.report,
+}
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ class Comparison:
     divergence: float
     """Jensen-Shannon distance of the self shares, 0 to 1; not a number without samples."""
     changes: Mapping[str, Change]
-    """Every function of either side."""
+    """Every function of at least Limits.share on either side, and those of the findings."""
     history: History
     """For the next comparison."""
 
@@ -105,9 +105,10 @@ def compare(
     before = baseline.tally
     if before.kind != now.kind:
         raise ValueError(f"a {now.kind} profile is not comparable with a {before.kind} profile")
-    found = changes(before, now, limits)
+    history = history or History()
+    found = changes(before, now, limits, also=history.tracks)
     rising = exceeding(found, limits)
-    history = advance(history or History(), now, found, rising, limits, baseline=baseline.identity)
+    history = advance(history, now, found, rising, limits, baseline=baseline.identity)
     return Comparison(
         kind=now.kind,
         baseline=baseline.identity,

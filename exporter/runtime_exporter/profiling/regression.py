@@ -11,6 +11,10 @@ phi = sum((k-np)^2/(np(1-p)))/(W-1), floor 1; with unequal ones phi would be too
 busier than its baseline (n grows and phi should grow with it), and that gives false alarms.
 A is the loss from windows that resemble their neighbours: the variance of the mean of W values with lag-1 correlation r
 over that of independent ones, (1+r)/(1-r) - 2r(1-r^W)/(W(1-r)^2).
+
+The score compares cube roots, with the error carried over by the delta method: shares that vary in proportion to themselves
+are skewed, like gamma variables, and their cube roots are not (Wilson and Hilferty, PNAS 17 (1931) 684). Without it a burst
+counts for more than it should.
 """
 
 from __future__ import annotations
@@ -63,7 +67,7 @@ class Change:
     """Inclusive share, 0 to 1."""
     now: float
     z: float
-    """Standard scores of the rise (equivalent normal score of the t statistic)."""
+    """Standard score of the rise, on the scale of cube roots (equivalent normal score of the t statistic)."""
     error: float
     """Standard error of now - before."""
     dispersion: float
@@ -86,15 +90,24 @@ class Change:
         return self.detectable / (self.before or self.now) if self.before or self.now else math.inf
 
 
-def changes(before: Tally, now: Tally, limits: Limits) -> dict[str, Change]:
-    """Return the change of every function of either side. Empty when one side has no samples."""
+def changes(before: Tally, now: Tally, limits: Limits, also: Iterable[str] = ()) -> dict[str, Change]:
+    """Return the change of every function that is tested, and of those of `also`; empty when one side has no samples."""
     if not before.samples or not now.samples:
         return {}
-    names = before.functions.keys() | now.functions.keys()
-    tested = sum(max(before.share(name), now.share(name)) >= limits.share for name in names)
-    critical = critical_score(limits, tested)
+    tested = {
+        name
+        for side in (before, now)
+        for name, sums in side.functions.items()
+        if sums.samples >= limits.share * side.samples
+    }
+    freedom = max(1, before.windows + now.windows - 2)
+    # The rise is seen with the chance `power` when it is this many standard errors.
+    reach = student_score(critical_score(limits, len(tested)), freedom) + NORMAL.inv_cdf(limits.power)
     per_request = bool(before.requests and now.requests)
-    return {name: _change(name, before, now, limits, critical, per_request=per_request) for name in sorted(names)}
+    return {
+        name: _change(name, before, now, limits, freedom, reach, per_request=per_request)
+        for name in sorted(tested.union(also))
+    }
 
 
 def exceeding(found: Mapping[str, Change], limits: Limits) -> frozenset[str]:
@@ -158,31 +171,45 @@ def _bend(freedom: float) -> float:
     return (8 * freedom + 1) / (8 * freedom + 3)
 
 
-def _change(name: str, before: Tally, now: Tally, limits: Limits, critical: float, *, per_request: bool) -> Change:
+def _change(
+    name: str, before: Tally, now: Tally, limits: Limits, freedom: int, reach: float, *, per_request: bool
+) -> Change:
     left, right = before.functions.get(name, NOTHING), now.functions.get(name, NOTHING)
     old, new = left.samples / before.samples, right.samples / now.samples
     pooled = (left.samples + right.samples) / (before.samples + now.samples)
     binomial = max(0.0, pooled * (1 - pooled))
-    freedom = max(1, before.windows + now.windows - 2)
     extra, correlation = _extra(((before, left), (now, right)), binomial, freedom)
     floor = binomial * (1 / before.samples + 1 / now.samples)
     variance = floor + extra * sum(
         inflation(correlation, side.windows) * side.squares / side.samples**2 for side in (before, now)
     )
     error = math.sqrt(variance)
-    needed = (student_score(critical, freedom) + NORMAL.inv_cdf(limits.power)) * error
     spent = before.cost(name, per_request=per_request)
     return Change(
         function=name,
         before=old,
         now=new,
-        z=normal_score((new - old) / error, freedom) if error > 0 else 0.0,
+        z=normal_score(_rise(old, new, pooled) / error, freedom) if error > 0 else 0.0,
         error=error,
         dispersion=variance / floor if floor > 0 else 1.0,
         delta_ratio=(new - old) / max(old, 0.5 / before.samples),
         cost_ratio=now.cost(name, per_request=per_request) / spent if spent > 0 else math.inf,
-        detectable=max(needed, limits.points, limits.ratio * old),
+        detectable=max(_detectable(old, reach * error), limits.points, limits.ratio * old),
     )
+
+
+def _rise(old: float, new: float, pooled: float) -> float:
+    """Return the rise of the cube root, stretched so that it is new - old for small rises."""
+    return 3 * (_cube_root(new) - _cube_root(old)) * _cube_root(pooled) ** 2
+
+
+def _detectable(share: float, rise: float) -> float:
+    """Return new - old for which `_rise` is `rise`, when the pooled share is the old one."""
+    return share * ((1 + rise / (3 * share)) ** 3 - 1) if share > 0 else rise
+
+
+def _cube_root(share: float) -> float:
+    return math.pow(share, 1 / 3)  # math.cbrt is of 3.11
 
 
 def _extra(sides: tuple[tuple[Tally, Sums], ...], binomial: float, freedom: int) -> tuple[float, float]:
