@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -388,3 +389,26 @@ def test_settings_come_from_the_environment_when_no_argument_is_given():
         "import runtime_exporter; print(runtime_exporter.start().url)", env={"RUNTIME_EXPORTER_PORT": str(port)}
     )
     assert f"http://127.0.0.1:{port}\n" == done.stdout
+
+
+def test_a_signal_that_the_program_blocks_is_not_taken_by_our_threads():
+    done = python(
+        """
+        import os, signal, time, urllib.request, runtime_exporter
+        handle = runtime_exporter.start(port=0, log_level="error")
+        urllib.request.urlopen(handle.url + "/metrics", timeout=10).read()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+        print(signal.SIGTERM in signal.sigpending(), flush=True)
+        os._exit(0)
+        """
+    )
+    assert ("True\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+def test_a_health_check_may_start_processes_that_can_be_ended(exporter):
+    masks = []
+    exporter.health.add("mask", lambda: masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    get(exporter, "/health")
+    assert [set()] == masks

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from runtime_exporter.errors import ConfigError
+from runtime_exporter.sigmask import take_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,6 +170,7 @@ class _Check:
         self._run = None
 
     def _call(self, run: _Run) -> None:
+        take_signals()
         try:
             run.outcome = _outcome(self._function())
         except BaseException as error:  # noqa: BLE001 - a check that exits is unhealthy, too

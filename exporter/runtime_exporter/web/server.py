@@ -16,6 +16,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from runtime_exporter.logs import StateLog
+from runtime_exporter.sigmask import start_without_signals
 from runtime_exporter.web.connection import Connection
 from runtime_exporter.web.listener import listen, url_of
 from runtime_exporter.web.webconfig import PLAIN, WebConfig
@@ -83,7 +84,7 @@ class Server:
         _close_in_children(self)
         acceptor = threading.Thread(target=self._accept_all, name="runtime-exporter-web", daemon=True)
         try:
-            acceptor.start()
+            start_without_signals(acceptor)
         except RuntimeError:  # no thread can be started
             for end in (self._listener, *self._waker):
                 end.close()

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from runtime_exporter.sigmask import start_without_signals
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -65,7 +67,7 @@ class Background:
         self._due.clear()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            self._thread.start()
+            start_without_signals(self._thread)
         except RuntimeError:  # no thread can be started: there is none to wait for
             self._thread = None
             raise
