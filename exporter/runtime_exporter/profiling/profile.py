@@ -99,6 +99,9 @@ class Frame(NamedTuple):
 Stack = tuple[Frame, ...]
 """Frames, leaf first."""
 
+UNKNOWN = "<unknown>"
+"""What pprof calls a function that has no name."""
+
 NO_TYPE = ValueType("", "")
 SAMPLES = ValueType("samples", "count")
 CPU = ValueType("cpu", "nanoseconds")
@@ -206,11 +209,12 @@ def location_frames(location: Location) -> Stack:
     """Return the frames of one location: a frame a line, or one for a binary without symbols, spelled as pprof does."""
     if location.lines:
         return tuple(
-            Frame(function.name, function.filename, line, function.start_line) for function, line, _ in location.lines
+            Frame(function.name or function.system_name or UNKNOWN, function.filename, line, function.start_line)
+            for function, line, _ in location.lines
         )
     if location.mapping and location.mapping.filename:
         return (Frame(f"[{PurePath(location.mapping.filename).name}]", location.mapping.filename),)
-    return (Frame("<unknown>"),)
+    return (Frame(UNKNOWN),)
 
 
 def build(

@@ -76,6 +76,8 @@ class _Reader:
         sample_types = tuple(map(self._value_type, parts[_SAMPLE_TYPE]))
         if len(sample_types) > _WIDEST:
             raise ProfileError(f"the profile is damaged: it has {len(sample_types)} sample types")
+        if parts[_SAMPLE] and not sample_types:
+            raise ProfileError("the profile is damaged: it has samples, but no sample types")
         mappings = _by_id("mapping", map(self._mapping, parts[_MAPPING]))
         functions = _by_id("function", map(self._function, parts[_FUNCTION]))
         locations = _by_id("location", (self._location(part, mappings, functions) for part in parts[_LOCATION]))
