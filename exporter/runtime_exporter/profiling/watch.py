@@ -1,0 +1,141 @@
+"""Keeps for each kind of profile what a comparison with the past needs, and compares once a window."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from runtime_exporter.profiling.baseline import DAY, pick, pinned, previous_version, remember, rolling, same_hour
+from runtime_exporter.profiling.comparison import compare
+from runtime_exporter.profiling.naming import label
+from runtime_exporter.profiling.persistence import History
+from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.regression import Limits
+from runtime_exporter.profiling.tally import tally, window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from runtime_exporter.profiling.baseline import Baseline
+    from runtime_exporter.profiling.comparison import Comparison
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.profiling.table import Table
+    from runtime_exporter.profiling.tally import Tally, Window
+
+WINDOWS: Final = 5
+"""Windows that vote at once: with a minute each, the time in which a regression is told from a burst."""
+KINDS: Final = frozenset({"cpu", "wall"})
+"""What is compared: kinds of which the process always has some. The others are compared on demand."""
+
+
+class Judgement(NamedTuple):
+    """A comparison, and the seconds since the newest window of its baseline."""
+
+    comparison: Comparison
+    baseline_age: float
+
+
+class Watch:
+    """Compares the last few windows of each kind with what was before them. For one thread; `version` is the program's."""
+
+    def __init__(
+        self,
+        version: str = "",
+        *,
+        windows: int = WINDOWS,
+        kinds: frozenset[str] = KINDS,
+        limits: Limits | None = None,
+        keep: float = 8 * DAY,
+    ) -> None:
+        self._version = version
+        self._windows = windows
+        self._kinds = kinds
+        self._limits = limits or Limits()
+        self._keep = keep
+        self._kept: dict[str, _Kept] = {}
+
+    def recall(self, table: Table, version: str) -> None:
+        """Take in a window of an earlier process, as a store has kept it. Oldest first, before the first `compare`."""
+        if table.kind in self._kinds:
+            kept = self._of(table.kind)
+            kept.past = self._remember(kept.past, tally((window(table, version=version),)))
+
+    def pin(self, kind: str, tables: Iterable[Table]) -> None:
+        """Compare with these windows from now on, whatever else there is."""
+        self._of(kind).pinned = tally(window(table, version=self._version) for table in tables)
+
+    def compare(self, tables: Mapping[str, Table], profiles: Mapping[str, Profile]) -> Mapping[str, Judgement]:
+        """Take in one window of each kind and return what the comparisons say; without a baseline there is none."""
+        found = {}
+        for kind in self._kinds & tables.keys():
+            judgement = self._compare(self._of(kind), tables[kind], profiles.get(kind))
+            if judgement is not None:
+                found[kind] = judgement
+        return found
+
+    def _of(self, kind: str) -> _Kept:
+        return self._kept.setdefault(kind, _Kept())
+
+    def _compare(self, kept: _Kept, table: Table, profile: Profile | None) -> Judgement | None:
+        kept.present.append(window(table, version=self._version))
+        if len(kept.present) > self._windows:
+            kept.waiting.append(kept.present.popleft())
+        self._age(kept)
+        if len(kept.present) < self._windows:
+            return None
+        now = tally(kept.present)
+        picked = pick(self._baselines(kept, now), now.end)
+        if picked is None:
+            # Nothing is left that the regression could be told from: it is how things are now.
+            kept.history = History()
+            return None
+        stacks = _stacks(profile) if profile is not None else ()
+        comparison = compare(now, picked.baseline, kept.history, stacks=stacks, limits=self._limits)
+        kept.history = comparison.history
+        return Judgement(comparison, picked.age)
+
+    def _baselines(self, kept: _Kept, now: Tally) -> Sequence[Baseline | None]:
+        return (
+            pinned(kept.pinned) if kept.pinned is not None else None,
+            previous_version(kept.past, self._version),
+            same_hour(kept.past, now.end),
+            rolling(kept.past, now.begin, until=kept.history.since),
+        )
+
+    def _age(self, kept: _Kept) -> None:
+        """Let windows become the past, unless something has risen in them: a regression must not be its own baseline."""
+        phases = {track.phase for track in kept.history.tracks.values()} - {"gone"}
+        if not phases:
+            for one in kept.held:
+                kept.past = self._remember(kept.past, one)
+            kept.held = ()
+        while len(kept.waiting) > (self._windows * self._limits.ballots if phases else 0):
+            old = tally((kept.waiting.popleft(),))
+            if "confirmed" in phases:
+                kept.held = self._remember(kept.held, old)
+            else:
+                kept.past = self._remember(kept.past, old)
+
+    def _remember(self, past: tuple[Tally, ...], new: Tally) -> tuple[Tally, ...]:
+        return remember(past, new, keep=self._keep)
+
+
+@dataclass
+class _Kept:
+    """What is kept of one kind."""
+
+    past: tuple[Tally, ...] = ()
+    held: tuple[Tally, ...] = ()
+    """What comes after the begin of a confirmed regression, until it is over."""
+    waiting: deque[Window] = field(default_factory=deque)
+    """Windows after the present ones of which it is not known yet whether something rises in them."""
+    present: deque[Window] = field(default_factory=deque)
+    history: History = field(default_factory=History)
+    pinned: Tally | None = None
+
+
+def _stacks(profile: Profile) -> Iterator[tuple[Sequence[str], float]]:
+    index = profile.index()
+    for sample in profile.samples:
+        yield [label(frame) for frame in frames(sample)], float(sample.values[index])

@@ -1,0 +1,53 @@
+"""What a sampler saw, as profiles in pprof's terms: one of CPU time, one of wall time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from runtime_exporter.profiling.profile import Label, build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runtime_exporter.profiling.profile import Profile, Stack
+    from runtime_exporter.profiling.samplers.sampler import Window
+
+NANOSECONDS: Final = 10**9
+_Rows = list[tuple["Stack", tuple[int, ...], tuple[Label, ...]]]
+
+
+def profiles(
+    window: Window, measures: frozenset[str] = frozenset({"cpu", "wall"}), comments: Sequence[str] = ()
+) -> dict[str, Profile]:
+    """Return the profiles of a window by kind, of what the sampler measures. `comments` are written into each."""
+    period = round(NANOSECONDS / window.rate) if window.rate > 0 else 0
+    rows: dict[str, _Rows] = {}
+    if measures & {"cpu", "gil"}:
+        rows["cpu"] = list(_cpu(window, period))
+    if "wall" in measures:
+        rows["wall"] = list(_wall(window))
+    return {
+        kind: build(
+            kind,
+            stacks,
+            time_nanos=round(window.begin * NANOSECONDS),
+            duration_nanos=round(window.seconds * NANOSECONDS),
+            period=period,
+            comments=comments,
+        )
+        for kind, stacks in rows.items()
+    }
+
+
+def _cpu(window: Window, period: int) -> Iterator[tuple[Stack, tuple[int, ...], tuple[Label, ...]]]:
+    for (group, stack), usage in window.stacks.items():
+        if usage.cpu_ns > 0:
+            # A stack is seen waiting, too: of its samples only as many were on the CPU as its CPU time is worth.
+            worth = max(1, round(usage.cpu_ns / period)) if period else usage.samples
+            yield stack, (min(usage.samples, worth), usage.cpu_ns), (Label("thread_name", group),)
+
+
+def _wall(window: Window) -> Iterator[tuple[Stack, tuple[int, ...], tuple[Label, ...]]]:
+    for (group, stack), usage in window.stacks.items():
+        if usage.wall_ns > 0:
+            yield stack, (usage.samples, usage.wall_ns), (Label("thread_name", group),)
