@@ -1,0 +1,32 @@
+"""All rules, in the order of causes: what an earlier one explains, or names as the cause, a later one does not repeat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from runtime_exporter.profiling.advice import (
+    concurrency,
+    event_loop,
+    go_code,
+    go_gc,
+    go_runtime,
+    memory,
+    python_data,
+    python_gc,
+    python_overhead,
+)
+
+if TYPE_CHECKING:
+    from runtime_exporter.profiling.advice.values import Rule
+
+RULES: Final[tuple[Rule, ...]] = (
+    *go_gc.RULES,
+    *go_code.RULES,
+    *go_runtime.RULES,  # before the quota's: a GOMAXPROCS above the quota is why it throttles
+    *concurrency.RULES,  # before the event loop's: a throttled loop is late for nobody's fault
+    *event_loop.RULES,
+    *python_gc.RULES,
+    *python_overhead.RULES,
+    *python_data.RULES,
+    *memory.RULES,
+)

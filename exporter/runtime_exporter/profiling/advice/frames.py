@@ -1,0 +1,52 @@
+"""Which frames a rule is about: names of functions, exactly or by their beginning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from runtime_exporter.profiling.profile import Frame, Stack
+
+
+class Frames:
+    """A set of functions: `module:qualname` (Go: the plain name) exactly, or all that begin so when a `*` ends the pattern.
+
+    Interpreters before 3.11 know no qualified names, so the method `logging:Logger._log` is met as `logging:_log`, too.
+    """
+
+    def __init__(self, *patterns: str) -> None:
+        self.patterns = patterns
+        exact = [pattern for pattern in patterns if not pattern.endswith("*")]
+        self._prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+        self._exact = frozenset(exact) | {_unqualified(pattern) for pattern in exact}
+
+    def __call__(self, frame: Frame) -> bool:
+        """Return whether the frame is one of these functions."""
+        name = frame.name
+        return name in self._exact or name.startswith(self._prefixes)
+
+    def __or__(self, other: Frames) -> Frames:
+        """Return the functions of both."""
+        return Frames(*self.patterns, *other.patterns)
+
+    def within(self, stack: Stack) -> bool:
+        """Return whether one of these functions is anywhere in the stack."""
+        return any(map(self, stack))
+
+    def at_leaf(self, stack: Stack) -> bool:
+        """Return whether the stack ends in one of these functions."""
+        return bool(stack) and self(stack[0])
+
+
+def package(*names: str) -> Frames:
+    """Return everything in these Python packages and modules."""
+    return Frames(*(pattern for name in names for pattern in (f"{name}:*", f"{name}.*")))
+
+
+IMPORTING: Final = package("importlib") | Frames("_frozen_importlib:*", "_frozen_importlib_external:*")
+"""Also under the names that the frozen modules have until somebody imports importlib."""
+
+
+def _unqualified(name: str) -> str:
+    module, colon, qualname = name.partition(":")
+    return f"{module}:{qualname.rpartition('.')[2]}" if colon else name

@@ -1,0 +1,279 @@
+"""What Go's runtime shows: locks, leaked goroutines, the scheduler, timers, and how the binary was built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from runtime_exporter.profiling.advice.frames import Frames
+from runtime_exporter.profiling.advice.share import shares
+from runtime_exporter.profiling.advice.values import Finding, Rule, Threshold
+from runtime_exporter.profiling.advice.weights import site
+from runtime_exporter.profiling.naming import label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runtime_exporter.profiling.advice.values import Claimed, Evidence
+
+HOT_SITE: Final = Threshold(
+    "share of all mutex delay that one site has", 0.70, "ratio", "chosen: one lock, not locking as such"
+)
+DELAY: Final = Threshold(
+    "mutex delay at the site, as a share of all goroutines' time", 0.10, "ratio", "chosen: a tenth of what all of them live"
+)  # fmt: skip
+GROWTH: Final = Threshold("goroutines that a stack signature gained", 50, "count", "chosen: above what a burst leaves")
+WINDOWS: Final = Threshold(
+    "windows of that growth", 10, "count", "statistics: ten rises in a row come by chance once in 1000"
+)
+SCHEDULER: Final = Threshold(
+    "share of CPU time in the scheduler", 0.20, "ratio", "chosen: well above a server's usual 5 to 10 %"
+)
+TIMERS: Final = Threshold(
+    "share of the live heap that timers have", 0.05, "ratio", "chosen: timers are small, so that is many"
+)
+LEAST_TIMERS: Final = Threshold("live bytes of timers", 1e6, "bytes", "chosen: some 5000 timers")
+BLOCK_RATE: Final = Threshold(
+    "nanoseconds of runtime.SetBlockProfileRate", 1e6, "count", "4 % of CPU were seen at 10 µs; Datadog's default is 100 ms"
+)  # fmt: skip
+STEADY: Final = Threshold("distance of the CPU profile from its past", 0.1, "ratio", "chosen: Jensen-Shannon, 0 to 1")
+HOT: Final = Threshold(
+    "functions that have 80 % of the CPU", 64, "count", "chosen: PGO inlines hot calls, and needs some to be hot"
+)
+
+_SCHEDULING: Final = Frames("runtime.findRunnable", "runtime.findrunnable", "runtime.schedule", "runtime.futex*")
+_TIMERS: Final = Frames("time.NewTimer", "time.newTimer", "time.After", "time.AfterFunc", "time.NewTicker", "time.Tick")
+_QUOTA_AWARE: Final = (1, 25)
+_TIMERS_COLLECTED: Final = (1, 23)
+_MOST: Final = 0.8
+_PGO_GAIN: Final = 0.14
+"""The upper end of what Go's documentation of PGO tells of its benchmarks (2 to 14 %)."""
+
+
+def mutex_hot_spot(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
+    """Speak where most waiting for mutexes is for one holder."""
+    mutex, go = evidence.profiles.get("mutex"), evidence.facts.go
+    if mutex is None or mutex.total <= 0 or go is None or not go.goroutines or evidence.window <= 0:
+        return ()
+    sites = mutex.by(site, range(len(mutex.stacks)))
+    target, delay = sites[0]
+    share, part = delay / mutex.total, delay / (evidence.window * go.goroutines)
+    if share < HOT_SITE.value or part < DELAY.value:
+        return ()
+    return (
+        Finding(
+            claim=f"{share:.0%} of all waiting for mutexes is for {target}, {part:.0%} of the time of {go.goroutines} goroutines.",
+            target=target,
+            evidence={"share": share, "delay_seconds": delay, "delay_ratio": part, "threshold": DELAY.value, "sites": shares(sites[:3], mutex.total)},
+            gain=share,
+        ),
+    )  # fmt: skip
+
+
+def goroutine_leak(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
+    """Speak where the runtime proves a leak; else where a stack signature only grows."""
+    leaked = evidence.profiles.get("goroutineleak")
+    if leaked is not None and leaked.total > 0:
+        sites = leaked.by(site, range(len(leaked.stacks)))
+        return (
+            Finding(
+                claim=f"{leaked.total:.0f} goroutines can never run again, {sites[0][1]:.0f} of them in {sites[0][0]}.",
+                target=sites[0][0],
+                evidence={"leaked": leaked.total, "proof": "goroutineleak profile", "sites": shares(sites[:3], leaked.total)},
+                severity="critical",
+            ),
+        )  # fmt: skip
+    grown = [
+        each
+        for each in evidence.facts.growth
+        if each.what == "goroutines" and each.last - each.first >= GROWTH.value and each.windows >= WINDOWS.value
+    ]
+    return [
+        Finding(
+            claim=f"The goroutines of {each.name} grew from {each.first} to {each.last} over {each.windows} windows: a leak is suspected.",
+            target=each.name,
+            evidence={"first": each.first, "last": each.last, "windows": each.windows, "threshold": GROWTH.value},
+        )
+        for each in grown
+    ]
+
+
+def scheduler_cost(evidence: Evidence, claimed: Claimed) -> Iterable[Finding]:
+    """Speak where goroutines cost more to run than some of them do."""
+    cpu, go = evidence.profiles.get("cpu"), evidence.facts.go
+    if cpu is None:
+        return ()
+    places = cpu.places(_SCHEDULING.within, but=claimed.of("cpu"))
+    share = cpu.share(places)
+    if share < SCHEDULER.value:
+        return ()
+    quota = evidence.facts.quota.cores if evidence.facts.quota else None
+    procs = go.gomaxprocs if go else None
+    too_many = quota is not None and procs is not None and procs > max(1.0, quota)
+    aware = go is not None and go.version is not None and go.version >= _QUOTA_AWARE
+    what = f"Set GOMAXPROCS={max(1, round(quota))}" if too_many and quota else ""
+    why = "." if aware else ", or build with Go 1.25, which reads the quota."
+    return (
+        Finding(
+            claim=f"{share:.0%} of the CPU goes into finding and waking goroutines.",
+            evidence={
+                "share": share,
+                "threshold": SCHEDULER.value,
+                "gomaxprocs": "unknown" if procs is None else procs,
+                "quota_cores": "unknown" if quota is None else quota,
+            },
+            gain=share,
+            do=f"{what}{why}" if what else "",
+            claims={"cpu": places},
+            causes=frozenset({"cpu quota"}) if too_many else frozenset(),
+        ),
+    )
+
+
+def timers(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
+    """Speak where timers that nobody stopped hold a part of the live heap."""
+    heap, go = evidence.profiles.get("heap"), evidence.facts.go
+    if heap is None:
+        return ()
+    places = heap.places(_TIMERS.within)
+    value, share = heap.value(places), heap.share(places)
+    if share < TIMERS.value or value < LEAST_TIMERS.value:
+        return ()
+    target = heap.by(lambda stack: site(stack, _TIMERS), places)[0][0]
+    collected = go is not None and go.version is not None and go.version >= _TIMERS_COLLECTED
+    return (
+        Finding(
+            claim=f"Timers hold {share:.0%} of the live heap, most of them made in {target}.",
+            target=target,
+            evidence={"share": share, "threshold": TIMERS.value, "bytes": value},
+            gain=share,
+            do="From Go 1.23 on unreachable timers are collected: something keeps these." if collected else "",
+        ),
+    )
+
+
+def block_profiling(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
+    """Speak where the block profiler is set to record far too much."""
+    rate = evidence.facts.go.block_profile_rate if evidence.facts.go else None
+    if not rate or rate >= BLOCK_RATE.value:
+        return ()
+    return (
+        Finding(
+            claim=f"The block profiler records an event for every {rate:,} ns of blocking.",
+            evidence={"rate_nanoseconds": rate, "threshold": BLOCK_RATE.value},
+        ),
+    )
+
+
+def pgo(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
+    """Speak where a steady profile with few hot functions was not given to the compiler."""
+    cpu, go, divergence = evidence.profiles.get("cpu"), evidence.facts.go, evidence.facts.divergence
+    if cpu is None or cpu.total <= 0 or go is None or go.pgo is not False or divergence is None:
+        return ()
+    hot = _hot_functions(
+        cpu.by(lambda stack: label(stack[0]) if stack else "unknown", range(len(cpu.stacks))), cpu.total
+    )
+    if divergence > STEADY.value or hot >= HOT.value:
+        return ()
+    return (
+        Finding(
+            claim=f"{hot} functions have {_MOST:.0%} of the CPU, the profile is steady, and the binary was built without it.",
+            evidence={"hot_functions": hot, "divergence": divergence, "threshold": STEADY.value},
+            gain=_PGO_GAIN,
+        ),
+    )
+
+
+def _hot_functions(functions: list[tuple[str, float]], total: float) -> int:
+    seen = 0.0
+    for number, (_, value) in enumerate(functions, start=1):
+        seen += value
+        if seen >= _MOST * total:
+            return number
+    return len(functions)
+
+
+RULES: Final = (
+    Rule(
+        name="go-mutex-hot-spot",
+        language="go",
+        title="One mutex has most of the waiting",
+        judge=mutex_hot_spot,
+        thresholds=(HOT_SITE, DELAY),
+        kind="mutex",
+        speaks="One site has most of the mutex delay, and that is a large part of what all goroutines live.",
+        silent="The delay is small or spread, or runtime.SetMutexProfileFraction is off.",
+        do="The site is the holder that unlocked: hold it for less there, split the lock by key, use atomics or sync.RWMutex for what is mostly read.",
+        verify="The mutex profile's difference over a minute, and the latency.",
+        wrong="The lock guards what can only be done one at a time.",
+        severity="warning",
+        gain_of="mutex delay",
+    ),
+    Rule(
+        name="go-goroutine-leak",
+        language="go",
+        title="Goroutines leak",
+        judge=goroutine_leak,
+        thresholds=(GROWTH, WINDOWS),
+        speaks="The goroutineleak profile (Go 1.27, or the experiment of 1.26) is not empty: that is proof. Else a signature grew in window after window.",
+        silent="No leaked goroutine is found, and the numbers move both ways.",
+        do="Give every send, receive and wait a way out: a context that ends it, a buffered channel for a single answer, a close() by the sender.",
+        verify="The goroutineleak profile after the change, go_goroutines over a day.",
+        wrong="Growth without proof can be load: compare with the rate of requests.",
+        severity="warning",
+        gain_of="goroutines",
+    ),
+    Rule(
+        name="go-scheduler-cost",
+        language="go",
+        title="Scheduling costs a large part of the CPU",
+        judge=scheduler_cost,
+        thresholds=(SCHEDULER,),
+        kind="cpu",
+        speaks="runtime.schedule, findRunnable or futex have the share.",
+        silent="It is below: a server that waits for the network always has some.",
+        do="Give a goroutine more work at a time: batches instead of single items over a channel, fewer goroutines than items, fewer tiny sleeps and timers.",
+        verify="The share in the next profile, and requests per second at full load.",
+        wrong="The process is nearly idle: looking for work is then most of what it does.",
+    ),
+    Rule(
+        name="go-timers",
+        language="go",
+        title="Timers pile up",
+        judge=timers,
+        thresholds=(TIMERS, LEAST_TIMERS),
+        kind="heap",
+        speaks="Allocations of time.NewTimer, After or Tick hold a part of the live heap.",
+        silent="They are few, or freed.",
+        do="Do not call time.After in a loop: make one timer, Reset and Stop it, or use context.WithTimeout and call its cancel.",
+        verify="The heap profile after an hour.",
+        wrong="The program is a scheduler, and the timers are its data.",
+        gain_of="live heap",
+    ),
+    Rule(
+        name="go-block-profile-rate",
+        language="go",
+        title="The block profiler's rate is too fine",
+        judge=block_profiling,
+        thresholds=(BLOCK_RATE,),
+        speaks="The rate is known and below a millisecond.",
+        silent="The rate is unknown, 0 (off), or coarse. go-block-profiling has seen the cost itself.",
+        do="runtime.SetBlockProfileRate(100_000_000) records one event in 100 ms of blocking, as Datadog does; rate 1 records each.",
+        verify="CPU per request before and after.",
+        wrong="Hardly anything blocks in this program.",
+        severity="warning",
+        yields_to=frozenset({"go-block-profiling"}),
+    ),
+    Rule(
+        name="go-pgo",
+        language="go",
+        title="The compiler could use this profile",
+        judge=pgo,
+        thresholds=(STEADY, HOT),
+        kind="cpu",
+        speaks="The CPU profile is steady, few functions are hot, and the build settings have no -pgo.",
+        silent="It is built with one, the build settings or the profile's past are unknown, or the profile moves.",
+        do="Put a merged CPU profile of production beside main.go as default.pgo and build again.",
+        verify="Benchmarks, or CPU per request, of the two builds.",
+        wrong="The time is in system calls or assembly. Go's documentation tells 2 to 14 % for its benchmarks.",
+    ),
+)  # fmt: skip
