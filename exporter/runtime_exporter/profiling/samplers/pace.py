@@ -28,8 +28,15 @@ class Pace:
     rate to nothing. It may rise to `ceiling` and not above, which is the rate that was asked for.
     """
 
-    def __init__(self, *, rate: float = USUAL_HZ, budget: float = 0.01, chance: random.Random | None = None) -> None:
-        self.ceiling = min(HIGHEST_HZ, max(LOWEST_HZ, rate))
+    def __init__(
+        self,
+        *,
+        rate: float = USUAL_HZ,
+        budget: float = 0.01,
+        highest: float = HIGHEST_HZ,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.ceiling = min(highest, max(LOWEST_HZ, rate))
         self.budget = budget
         self._chance = chance or random.Random()  # noqa: S311 - gaps between samples, no secrets
         self.restart(0.0)

@@ -1,218 +1,53 @@
-"""The sampler that is a py-spy process (`pip install 'runtime-exporter[pyspy]'`): it needs no GIL, so it sees what runs."""
+"""py-spy as the helper: `pip install 'runtime-exporter[pyspy]'`, CPython 3.9 to 3.14."""
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.samplers.collapsed import Line, modules_by_file, parse
-from runtime_exporter.profiling.samplers.ledger import Ledger
-from runtime_exporter.profiling.samplers.pace import Pace
-from runtime_exporter.profiling.samplers.sampler import NOT_SAMPLED, Capabilities, Window
-from runtime_exporter.profiling.samplers.tally import Tally, split
+from runtime_exporter.profiling.samplers.outside import OutsideSampler
 from runtime_exporter.profiling.samplers.tracer import OUTPUT, Tracer
-from runtime_exporter.profiling.threadgroup import without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from runtime_exporter.profiling.profile import Stack
-    from runtime_exporter.profiling.samplers.ledger import Entry
-    from runtime_exporter.profiling.samplers.stacks import Key
+    from runtime_exporter.profiling.samplers.pace import Pace
 
-logger = logging.getLogger("runtime_exporter")
-
+NAME = "py-spy"
 MOST_THREADS_SEEN = 4
 """Beyond so many threads py-spy is told to look at the one with the GIL only: each other thread costs 0.25 ms a sample."""
 # py-spy ends by itself after so long, should nobody take the window.
 _LONGEST_SECONDS = 900
 
 
-def find() -> str | None:
-    """Return the path of py-spy: beside this interpreter, where pip puts it also when its environment is not active, or on PATH."""
+def sampler(*, pace: Pace | None = None) -> OutsideSampler:
+    """Return a sampler that runs py-spy on this process."""
+    return OutsideSampler(NAME, _command, most_threads=MOST_THREADS_SEEN, pace=pace)
+
+
+def _command(pid: int, rate: float, gil: bool) -> Sequence[str]:
+    return command(program(), pid, rate=rate, gil=gil)
+
+
+def program() -> str:
+    """Return the path of py-spy, beside this interpreter (where pip puts it) or on PATH; raises ProfileError when there is none."""
     beside = Path(sys.executable).parent / "py-spy"
-    return str(beside) if os.access(beside, os.X_OK) else shutil.which("py-spy")
-
-
-def self_test(program: str | None = None, *, tracer: Tracer | None = None) -> None:
-    """Let py-spy look at this process once; raises ProfileError with its reason when it cannot. About 0.1 s."""
-    path = program or find()
+    path = str(beside) if os.access(beside, os.X_OK) else shutil.which("py-spy")
     if path is None:
         raise ProfileError("py-spy is not installed: pip install 'runtime-exporter[pyspy]'")
+    return path
+
+
+def self_test(tracer: Tracer | None = None) -> None:
+    """Let py-spy look at this process once; raises ProfileError with its reason when it cannot. About 0.1 s."""
     tracer = tracer or Tracer()
-    tracer.start([path, "dump", "--pid", str(os.getpid()), "--nonblocking"])
+    tracer.start([program(), "dump", "--pid", str(os.getpid()), "--nonblocking"])
     if "Thread " not in tracer.collect():
         raise ProfileError("py-spy sees no thread of this process")
-
-
-class PySpySampler:
-    """Runs `py-spy record` from one `take()` to the next.
-
-    Its counts say how each thread's CPU time, which the kernel knows, was divided. It looks at every running thread, or, in a
-    program with many, at the holder of the GIL: then `capabilities.measures` is "gil", and C code that lets go of it is not seen.
-    """
-
-    name = "py-spy"
-
-    def __init__(
-        self,
-        program: str | None = None,
-        *,
-        pace: Pace | None = None,
-        tracer: Tracer | None = None,
-        ledger: Ledger | None = None,
-        gil_only: bool | None = None,
-        modules: Callable[[], Mapping[str, str]] = modules_by_file,
-        pid: Callable[[], int] = os.getpid,
-        clock: Callable[[], float] = time.monotonic,
-        unix_clock: Callable[[], float] = time.time,
-        own_cpu: Callable[[], int] = time.thread_time_ns,
-    ) -> None:
-        self._program = program
-        self._pace = pace or Pace()
-        self._tracer = tracer or Tracer()
-        self._ledger = ledger or Ledger()
-        self._gil_only = gil_only
-        self._modules = modules
-        self._pid = pid
-        self._clock = clock
-        self._unix_clock = unix_clock
-        self._own_cpu = own_cpu
-        self._reset()
-
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._begin: float | None = None
-        self._helper_ns = 0
-        self._complained = False
-        self._gil = bool(self._gil_only)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it measures now: "gil" in a program with many threads."""
-        return Capabilities(unbiased=True, threads=True, measures=frozenset({"gil" if self._gil else "cpu"}))
-
-    def start(self) -> None:
-        """Start py-spy; raises ProfileError when it is not installed."""
-        if self._begin is not None:
-            return
-        self._reset()
-        self._ledger.restart()
-        self._launch()
-        self._begin = self._unix_clock()
-        self._pace.restart(self._clock())
-
-    def close(self) -> None:
-        """End py-spy."""
-        with self._lock:
-            self._begin = None
-            self._tracer.close()
-
-    def forked(self) -> None:
-        """In the child: py-spy is the parent's."""
-        self._tracer.forked()
-        self._pace.reseed()
-        self._reset()
-
-    def take(self) -> Window:
-        """Return what py-spy saw since the last call, and let it go on. Waits for it, usually 0.05 s."""
-        own = self._own_cpu()
-        with self._lock:
-            if self._begin is None:
-                now = self._unix_clock()
-                return Window({}, now, now)
-            failed, lines = self._collect()
-            tally = Tally()
-            try:
-                self._distribute(lines, tally)
-            except Exception:  # noqa: BLE001 - whatever is wrong with a clock or /proc, the host goes on
-                failed += 1
-            begin, self._begin = self._begin, self._unix_clock()
-            helper, self._helper_ns = self._tracer.cpu_ns - self._helper_ns, self._tracer.cpu_ns
-            self._pace.account(helper / 1e9, self._clock())
-            if self._pace.paused_until <= self._clock():
-                failed += not self._relaunch()
-            return Window(
-                stacks=tally.named(_as_it_is),
-                begin=begin,
-                end=self._begin,
-                samples=sum(line.samples for line in lines),
-                rate=self._pace.rate,
-                dropped=failed,
-                own_cpu_ns=self._own_cpu() - own,
-                helper_cpu_ns=helper,
-                pauses=self._pace.take_pauses(),
-            )
-
-    def _collect(self) -> tuple[int, Sequence[Line]]:
-        if not self._tracer.running:
-            return 0, ()
-        self._tracer.interrupt()
-        try:
-            lines = tuple(parse(self._tracer.collect(), self._modules()))
-        except (ProfileError, OSError) as error:
-            self._complain(error)
-            return 1, ()
-        self._complained = False
-        return 0, lines
-
-    def _relaunch(self) -> bool:
-        try:
-            self._launch()
-        except (ProfileError, OSError) as error:
-            self._complain(error)
-            return False
-        return True
-
-    def _complain(self, error: Exception) -> None:
-        if not self._complained:
-            logger.warning("no profile: %s", error)
-        self._complained = True
-
-    def _launch(self) -> None:
-        path = self._program or find()
-        if path is None:
-            raise ProfileError("py-spy is not installed: pip install 'runtime-exporter[pyspy]'")
-        if self._gil_only is None:
-            others = sum(not member.own for member in self._ledger.roster.members.values())
-            self._gil = others > MOST_THREADS_SEEN
-        self._tracer.start(command(path, self._pid(), rate=self._pace.rate, gil=self._gil))
-
-    def _distribute(self, lines: Sequence[Line], tally: Tally) -> None:
-        """Divide each thread's CPU as its samples are; the CPU of ended threads goes to those that were sampled and are gone."""
-        rows: dict[int, list[Line]] = {}
-        for line in lines:
-            rows.setdefault(line.thread, []).append(line)
-        for entry in self._ledger.settle():
-            found = rows.pop(entry.native_id, None) or rows.pop(entry.ident, None)
-            if found and entry.stack is NOT_SAMPLED:
-                _add(tally, entry.group, found, entry.cpu_ns)
-            elif entry.native_id == 0 and rows:
-                self._distribute_ended(rows, entry, tally)
-            else:
-                tally.add(entry.group, entry.stack, 0, entry.cpu_ns, 0)
-
-    def _distribute_ended(self, rows: Mapping[int, Sequence[Line]], entry: Entry, tally: Tally) -> None:
-        shares = split(entry.cpu_ns, [sum(line.samples for line in found) for found in rows.values()])
-        for found, share in zip(rows.values(), shares, strict=True):
-            _add(tally, without_numbers(found[0].thread_name), found, share)
-
-
-def _as_it_is(stack: Key | Stack) -> Stack:
-    return cast("Stack", stack)
-
-
-def _add(tally: Tally, group: str, lines: Iterable[Line], cpu_ns: int) -> None:
-    lines = tuple(lines)
-    for line, share in zip(lines, split(cpu_ns, [line.samples for line in lines]), strict=True):
-        tally.add(group, line.stack, line.samples, share, 0)
 
 
 def command(

@@ -21,6 +21,7 @@ from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.sampler import NOT_SAMPLED, OWN_THREADS, Capabilities, Window
 from runtime_exporter.profiling.samplers.stacks import StackTable
 from runtime_exporter.profiling.samplers.tally import Tally
+from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -107,7 +108,7 @@ class ThreadSampler:
         self.prepare()
         self._halt.acquire()
         self._thread = threading.Thread(target=self._run, args=(self._halt,), name=THREAD_NAME, daemon=True)
-        self._thread.start()
+        start_without_signals(self._thread)
 
     def prepare(self) -> None:
         """Do all of `start()` but the thread: whoever calls `look()` is the sampler's pace."""

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.threadclock import process_cpu_time_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # prctl(2): lets one process that is not an ancestor trace us, where Yama restricts that to ancestors.
 _PR_SET_PTRACER = 0x59616D61
@@ -59,14 +59,15 @@ class Tracer:
             # Yama asks for the number of the process that may trace us, so it must not begin before we have said it.
             argv = ["/bin/sh", "-c", 'read -r begin && exec "$@"', "sh", *argv]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                argv,
-                stdin=subprocess.PIPE if held else subprocess.DEVNULL,
-                stdout=end if to_stdout else self._messages,
-                stderr=self._messages,
-                pass_fds=(end,),
-                start_new_session=True,
-            )
+            with _interruptible():
+                self._process = subprocess.Popen(  # noqa: S603 - our own command
+                    argv,
+                    stdin=subprocess.PIPE if held else subprocess.DEVNULL,
+                    stdout=end if to_stdout else self._messages,
+                    stderr=self._messages,
+                    pass_fds=(end,),
+                    start_new_session=True,
+                )
         except OSError as error:
             self._drop()
             raise ProfileError(f"{command[0]} cannot be started: {error}") from error
@@ -166,6 +167,16 @@ class Tracer:
             return self._yama.read_text().strip() == "1"
         except OSError:
             return False
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let what is started here take SIGINT: threads of ours do not, and a process begins with the mask of its starter."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _allow(pid: int) -> None:

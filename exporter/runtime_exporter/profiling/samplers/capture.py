@@ -1,0 +1,108 @@
+"""A profile of the next seconds, on request: one at a time, at a higher rate than what is always on."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling import windows
+from runtime_exporter.profiling.samplers import pyspy, remote
+from runtime_exporter.profiling.samplers.chosen import ChosenSampler
+from runtime_exporter.profiling.samplers.pace import Pace
+from runtime_exporter.profiling.samplers.signal import SignalSampler
+from runtime_exporter.profiling.samplers.thread import ThreadSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.profiling.samplers.sampler import Sampler, Window
+
+RATE_HZ = 100.0
+"""As Go's CPU profile."""
+LONGEST_SECONDS = 300.0
+_WITHOUT_LIMIT = float("inf")
+
+
+class _Gate:
+    """Open for one at a time, in each process anew: whoever was in it at a fork is not in the child."""
+
+    def __init__(self, pid: Callable[[], int] = os.getpid) -> None:
+        self._pid = pid
+        self._locks = {0: threading.Lock()}
+
+    def lock(self) -> threading.Lock:
+        """Return this process's lock."""
+        pid = self._pid()
+        if pid not in self._locks:
+            self._locks = {pid: threading.Lock()}
+        return self._locks[pid]
+
+
+_GATE = _Gate()
+# Of this process: two bursts would measure each other.
+
+
+def capture(
+    kind: str,
+    seconds: float,
+    *,
+    running: Sampler | None = None,
+    rate: float = RATE_HZ,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Profile:
+    """Return a profile of the next `seconds` of this process, "cpu" or "wall"; blocks as long.
+
+    `running` is the sampler that is always on: what it is told of the best backend is used, its own windows stay whole. Its
+    comments say the backend and, where it has one, the bias. Raises ProfileError while another is being taken, for
+    another kind and for seconds that are none.
+    """
+    if kind not in {"cpu", "wall"}:
+        raise ProfileError(f"a process cannot be sampled for {kind!r}: cpu or wall")
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ProfileError(f"a profile takes more than 0 and at most {LONGEST_SECONDS:g} seconds, not {seconds:g}")
+    lock = _GATE.lock()
+    if not lock.acquire(blocking=False):
+        raise ProfileError("another profile is being taken: try again when it is done")
+    try:
+        name, window = _window(kind, seconds, running, rate, sleep)
+    finally:
+        lock.release()
+    return windows.profiles(window, frozenset({kind}), _comments(name, window))[kind]
+
+
+def _window(
+    kind: str, seconds: float, running: Sampler | None, rate: float, sleep: Callable[[float], object]
+) -> tuple[str, Window]:
+    backend = running.backend if isinstance(running, ChosenSampler) else running
+    if kind == "cpu" and isinstance(backend, SignalSampler):
+        return backend.name, backend.burst(seconds, rate, wait=sleep)
+    name = backend.name if backend is not None and kind == "cpu" else ThreadSampler.name
+    sampler = _burst_sampler(name, rate)
+    sampler.start()
+    try:
+        sleep(seconds)
+        return name, sampler.take()
+    finally:
+        sampler.close()
+
+
+def _burst_sampler(name: str, rate: float) -> Sampler:
+    """Return a sampler of a burst: somebody asked for it, so it has no budget."""
+    pace = Pace(rate=rate, highest=rate, budget=_WITHOUT_LIMIT)
+    if name == remote.NAME:
+        return remote.sampler(pace=pace)
+    if name == pyspy.NAME:
+        return pyspy.sampler(pace=pace)
+    return ThreadSampler(pace=pace)
+
+
+def _comments(name: str, window: Window) -> tuple[str, ...]:
+    bias = f", bias ratio {window.bias_ratio:.3f}" if name == ThreadSampler.name else ", unbiased"
+    return (
+        f"backend {name}{bias}",
+        f"looks {window.samples}, truncated {window.truncated}, dropped {window.dropped}",
+    )

@@ -1,0 +1,106 @@
+"""Which sampler: the first of the order that works here, and of those before it the reason why they do not."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.nearest import did_you_mean
+from runtime_exporter.profiling.samplers import pyspy, remote
+from runtime_exporter.profiling.samplers.chosen import ChosenSampler
+from runtime_exporter.profiling.samplers.cputimer import best_timer
+from runtime_exporter.profiling.samplers.frames import gil_enabled
+from runtime_exporter.profiling.samplers.pace import USUAL_HZ, Pace
+from runtime_exporter.profiling.samplers.signal import SignalSampler
+from runtime_exporter.profiling.samplers.thread import ThreadSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runtime_exporter.profiling.samplers.sampler import Sampler
+
+ORDER = (remote.NAME, pyspy.NAME, SignalSampler.name, ThreadSampler.name)
+"""Best first: without bias for all threads, then for the main one, then with bias."""
+
+# A thread that only watches who waits needs no more; waits that matter are longer than this.
+_WAITING_HZ = 10.0
+
+
+def choose(
+    names: Sequence[str] = ORDER,
+    *,
+    rate: float = USUAL_HZ,
+    budget: float = 0.01,
+    wall: bool = True,
+    tests: Mapping[str, Callable[[], None]] | None = None,
+    chance: random.Random | None = None,
+) -> ChosenSampler:
+    """Return the first of `names` whose self-test passes, with a sampler of waiting threads beside it if `wall`.
+
+    `rate` is in Hz; `budget`, a share of one core, is for each process: this one, and the helper where there is one. To be
+    called on the main thread for "signal" to be among the possible. Raises ProfileError when none works, with every reason.
+    """
+    unknown = [name for name in names if name not in ORDER]
+    if unknown:
+        raise ProfileError(
+            f"there is no sampler {unknown[0]!r}{did_you_mean(unknown[0], ORDER)}: there are {', '.join(ORDER)}"
+        )
+    tests = tests or SELF_TESTS
+    passed_over: dict[str, str] = {}
+    for name in names:
+        try:
+            tests[name]()
+        except (ProfileError, OSError) as error:
+            passed_over[name] = str(error)
+            continue
+        return _made(name, passed_over, rate=rate, budget=budget, wall=wall, chance=chance)
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
+    raise ProfileError(f"no sampler works here: {reasons}")
+
+
+def test_signal() -> None:
+    """Raise ProfileError where the signal sampler cannot be started."""
+    if threading.current_thread() is not threading.main_thread():
+        raise ProfileError("signals can be handled on the main thread only, and this is another one")
+    if signal.getsignal(signal.SIGPROF) is not signal.SIG_DFL:
+        raise ProfileError("SIGPROF is handled by somebody else")
+    best_timer().close()
+
+
+def test_thread() -> None:
+    """Raise ProfileError where other threads' frames cannot be read."""
+    if not gil_enabled():
+        raise ProfileError("without a GIL other threads' frames are not safe to read")
+
+
+SELF_TESTS: Mapping[str, Callable[[], None]] = {
+    remote.NAME: remote.self_test,
+    pyspy.NAME: pyspy.self_test,
+    SignalSampler.name: test_signal,
+    ThreadSampler.name: test_thread,
+}
+"""Name -> a try at what its sampler will do, which raises ProfileError with the reason why it would not work."""
+
+
+def _made(
+    name: str, passed_over: Mapping[str, str], *, rate: float, budget: float, wall: bool, chance: random.Random | None
+) -> ChosenSampler:
+    """Return the sampler of that name. Two in this process share the budget."""
+    chance = chance or random.Random()  # noqa: S311 - moments of samples, no secrets
+    if name == ThreadSampler.name:
+        return ChosenSampler(ThreadSampler(pace=Pace(rate=rate, budget=budget, chance=chance)), None, passed_over)
+    watches = wall and gil_enabled()
+    backend: Sampler
+    if name == SignalSampler.name:
+        half = budget / 2 if watches else budget
+        backend = SignalSampler(pace=Pace(rate=rate, budget=half, chance=chance))
+        waiting_rate, waiting_budget = rate, half  # of other threads it is the only one to see the CPU, too
+    else:
+        make = pyspy.sampler if name == pyspy.NAME else remote.sampler
+        backend = make(pace=Pace(rate=rate, budget=budget, chance=chance))
+        waiting_rate, waiting_budget = min(rate, _WAITING_HZ), budget
+    waiting = ThreadSampler(pace=Pace(rate=waiting_rate, budget=waiting_budget, chance=chance)) if watches else None
+    return ChosenSampler(backend, waiting, passed_over)
