@@ -324,7 +324,8 @@ def test_real_threads_are_counted_and_their_cpu_is_that_of_the_process(values):
     after, process = values(collector), time.process_time()
 
     assert 3 == during["python_threads{group=burn,daemon=false}"]
-    assert before + 3 == after["python_threads_started_total"]
+    # Another test may have left a server behind whose threads count, too: fakes say it exactly, above.
+    assert before + 3 <= after["python_threads_started_total"]
     assert (
         after["process_thread_cpu_seconds_total{group=burn}"]
         >= during["process_thread_cpu_seconds_total{group=burn}"]
