@@ -2,7 +2,7 @@
 
 A process has 40 functions with shares of 1 to 30 %, and a window a minute of 1 200 samples (20 Hz on one busy core) in
 which each share is its true one times noise (gamma, mean 1, the stated coefficient of variation; or a log-normal
-first-order autoregression where it says "drifting"). Five windows are compared at a time, all day. Seeds are fixed.
+first-order autoregression where it says "drifting"). Five windows (or 15) are compared at a time, all day. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 FUNCTIONS = 40
 SAMPLES = 1200
 MINUTE = 60.0
+DAY = 24 * 60
 BLOCK = 5
-"""Windows of one comparison."""
-DAY = 24 * 60 // BLOCK
-"""Comparisons of a day."""
-HOUR = 60 // BLOCK
 
 Noise = tuple["Callable[[], float]", ...]
 
@@ -45,24 +42,30 @@ class World:
     """Of that share with the one a window before."""
     busier: float = 1.0
     """Samples per window now over those of the baseline."""
+    block: int = BLOCK
+    """Windows of one comparison."""
 
 
 def report(*, quick: bool) -> Iterator[str]:
     """Yield the false alarms, the power and the speed."""
     yield "false alarms: confirmed regressions per function-day in processes where nothing changed [upper end of 95 %]"
     for world in WORLDS:
-        yield _false_alarms(world, processes=4 if quick else 100)
-    yield f"power: part of real rises that are confirmed within an hour (minutes, median), against {BASELINES[0]} windows"
+        yield _false_alarms(world, processes=4 if quick else 50)
+    yield f"power: part of real rises that 12 comparisons confirm (minutes, median), against {BASELINES[0]} windows"
     for variation in (0.0, 0.2, 0.5):
-        yield from _power(World(f"noise {variation}", variation), trials=20 if quick else 200)
+        for block in (BLOCK, 15):
+            yield from _power(
+                World(f"noise {variation}, {block} windows", variation, block=block), 20 if quick else 200
+            )
     yield from _speed(5 if quick else 50)
 
 
-BASELINES = (30, 1440)
-"""Windows of the baselines: half an hour, a day."""
+BASELINES = (30, 180, 1440)
+"""Windows of the baselines: half an hour, three hours, a day."""
 
 WORLDS = (
     *(World(f"noise {variation}", variation) for variation in (0.0, 0.1, 0.2, 0.3, 0.5)),
+    World("noise 0.5, 15 windows at a time", 0.5, block=15),
     World("noise 0.3, drifting (0.8)", 0.3, correlation=0.8),
     World("noise 0.3, now 5 times as busy", 0.3, busier=5),
     World("noise 0.3, now a 5th as busy", 0.3, busier=0.2),
@@ -79,8 +82,8 @@ def _false_alarms(world: World, *, processes: int) -> str:
         baselines = {count: Baseline("pinned", tally(windows[-count:])) for count in BASELINES}
         histories = dict.fromkeys(BASELINES, History())
         alarmed: dict[int, set[str]] = {count: set() for count in BASELINES}
-        for block in range(DAY):
-            now = _block(source, shares, noise, max(BASELINES) + block * BLOCK, SAMPLES * world.busier)
+        for block in range(DAY // world.block):
+            now = _block(world, source, shares, noise, max(BASELINES) + block * world.block)
             for count, baseline in baselines.items():
                 comparison = compare(now, baseline, histories[count])
                 histories[count] = comparison.history
@@ -92,7 +95,7 @@ def _false_alarms(world: World, *, processes: int) -> str:
     return f"  {world.name:32} {cells}  ({days} function-days)"
 
 
-def _power(world: World, *, trials: int) -> Iterator[str]:
+def _power(world: World, trials: int) -> Iterator[str]:
     for share in (0.02, 0.1):
         cells = []
         for factor in (1.2, 1.5, 2.0):
@@ -111,12 +114,12 @@ def _minutes_until_confirmed(world: World, share: float, factor: float, trial: i
     before = tally([_window(source, shares, noise, minute, SAMPLES) for minute in range(BASELINES[0])])
     shares[0] *= factor
     history = History()
-    for block in range(HOUR):
-        now = _block(source, shares, noise, BASELINES[0] + block * BLOCK, SAMPLES)
+    for block in range(12):
+        now = _block(world, source, shares, noise, BASELINES[0] + block * world.block)
         comparison = compare(now, Baseline("pinned", before), history)
         history = comparison.history
         if any(one.function == _name(0) and one.state == "confirmed" for one in comparison.findings):
-            return (block + 1) * BLOCK
+            return (block + 1) * world.block
     return None
 
 
@@ -125,7 +128,7 @@ def _detectable(world: World, share: float, trial: int) -> float:
     shares = [share, *_shares(source)[1:]]
     noise = _noise(world, source, len(shares))
     before = tally([_window(source, shares, noise, minute, SAMPLES) for minute in range(BASELINES[0])])
-    now = _block(source, shares, noise, BASELINES[0], SAMPLES)
+    now = _block(world, source, shares, noise, BASELINES[0])
     return compare(now, Baseline("pinned", before)).changes[_name(0)].detectable_ratio
 
 
@@ -172,8 +175,9 @@ def _drift(world: World, source: random.Random) -> Callable[[], float]:
     return step
 
 
-def _block(source: random.Random, shares: Sequence[float], noise: Noise, minute: int, samples: float) -> Tally:
-    return tally([_window(source, shares, noise, minute + index, samples) for index in range(BLOCK)])
+def _block(world: World, source: random.Random, shares: Sequence[float], noise: Noise, minute: int) -> Tally:
+    samples = SAMPLES * world.busier
+    return tally([_window(source, shares, noise, minute + index, samples) for index in range(world.block)])
 
 
 def _window(source: random.Random, shares: Sequence[float], noise: Noise, minute: int, samples: float) -> Window:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from profile_windows import MINUTE, steady, window
+from profile_windows import MINUTE, steady
 from runtime_exporter.profiling.baseline import (
     DAY,
     FEWEST_WINDOWS,
@@ -19,13 +19,16 @@ from runtime_exporter.profiling.baseline import (
     rolling,
     same_hour,
 )
-from runtime_exporter.profiling.tally import tally
 
 NOW = 1000 * DAY + 10 * HOUR
 
 
 def hour(begin, share=0.1, version="1"):
     return steady({"f": share}, 60, begin=begin, version=version)
+
+
+def day(end, windows=240):
+    return steady({"f": 0.1}, windows, begin=end - windows * MINUTE)
 
 
 def test_the_past_is_kept_by_the_hour():
@@ -98,7 +101,7 @@ def test_without_versions_there_is_no_previous_one():
 
 
 def every_baseline(age=HOUR):
-    part = hour(NOW - age - HOUR)
+    part = day(NOW - age)
     return [Baseline(name, part) for name in reversed(PRECEDENCE)]
 
 
@@ -117,19 +120,24 @@ def test_the_age_is_that_of_the_newest_window():
 
 @pytest.mark.parametrize("name", [name for name in PRECEDENCE if name != "pinned"])
 def test_a_baseline_that_is_too_old_does_not_apply(name):
-    assert pick([Baseline(name, hour(NOW - OLDEST[name] - HOUR))], NOW) is not None
-    assert pick([Baseline(name, hour(NOW - OLDEST[name] - HOUR - 1))], NOW) is None
+    assert pick([Baseline(name, day(NOW - OLDEST[name]))], NOW) is not None
+    assert pick([Baseline(name, day(NOW - OLDEST[name] - 1))], NOW) is None
 
 
 def test_a_pinned_baseline_does_not_age():
     assert pick([pinned(hour(0), "release 7")], NOW).baseline.identity == "pinned release 7"
 
 
-def test_too_few_windows_are_no_baseline():
-    enough = tally([window({}, begin=index * MINUTE) for index in range(FEWEST_WINDOWS)])
-    few = tally([window({}, begin=index * MINUTE) for index in range(FEWEST_WINDOWS - 1)])
-    assert pick([pinned(enough)], NOW) is not None
-    assert pick([pinned(few)], NOW) is None
+@pytest.mark.parametrize("name", PRECEDENCE)
+def test_too_few_windows_are_no_baseline(name):
+    enough = FEWEST_WINDOWS[name]
+    assert pick([Baseline(name, day(NOW, enough))], NOW) is not None
+    assert pick([Baseline(name, day(NOW, enough - 1))], NOW) is None
+
+
+def test_the_caller_may_be_content_with_fewer_windows():
+    assert pick([Baseline("rolling", day(NOW, 5))], NOW, fewest=5) is not None
+    assert pick([Baseline("rolling", day(NOW, 4))], NOW, fewest=5) is None
 
 
 def test_without_a_past_nothing_applies():

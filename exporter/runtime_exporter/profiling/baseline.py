@@ -27,8 +27,9 @@ cause of a regression), then the same hour of other days, then whatever there is
 OLDEST: dict[Name, float] = {"pinned": float("inf"), "version": 7 * DAY, "hour": 2 * DAY, "rolling": 2 * DAY}
 """Age in seconds from which on a baseline does not apply any more: load and data are others by then."""
 
-FEWEST_WINDOWS = 10
-"""Fewer windows say too little about how much windows vary."""
+FEWEST_WINDOWS: dict[Name, int] = {"pinned": 20, "version": 60, "hour": 60, "rolling": 180}
+"""Windows that a baseline needs. Fewer say too little about how much windows vary: `benchmarks/comparison.py` prints how
+false alarms fall with them, above all where windows resemble their neighbours. What a user pinned is taken with few."""
 
 SAME_HOUR_DAYS = 7
 FEWEST_DAYS = 3
@@ -104,10 +105,14 @@ def same_hour(past: Iterable[Tally], now: float) -> Baseline | None:
     return Baseline("hour", add(chosen)) if len(days) >= FEWEST_DAYS else None
 
 
-def pick(baselines: Iterable[Baseline | None], now: float) -> Picked | None:
-    """Return the first baseline in the order of PRECEDENCE that has enough windows and is not too old; None without one."""
+def pick(baselines: Iterable[Baseline | None], now: float, *, fewest: int | None = None) -> Picked | None:
+    """Return the first baseline in the order of PRECEDENCE that has enough windows and is not too old; None without one.
+
+    `fewest` windows are enough for any of them, where the caller knows better than FEWEST_WINDOWS.
+    """
     for baseline in sorted((one for one in baselines if one is not None), key=lambda one: PRECEDENCE.index(one.name)):
         age = max(0.0, now - baseline.tally.end)
-        if baseline.tally.windows >= FEWEST_WINDOWS and age <= OLDEST[baseline.name]:
+        enough = FEWEST_WINDOWS[baseline.name] if fewest is None else fewest
+        if baseline.tally.windows >= enough and age <= OLDEST[baseline.name]:
             return Picked(baseline, age)
     return None

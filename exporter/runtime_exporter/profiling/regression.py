@@ -101,11 +101,10 @@ def changes(before: Tally, now: Tally, limits: Limits, also: Iterable[str] = ())
         if sums.samples >= limits.share * side.samples
     }
     freedom = max(1, before.windows + now.windows - 2)
-    # The rise is seen with the chance `power` when it is this many standard errors.
-    reach = student_score(critical_score(limits, len(tested)), freedom) + NORMAL.inv_cdf(limits.power)
+    needed = student_score(critical_score(limits, len(tested)), freedom)
     per_request = bool(before.requests and now.requests)
     return {
-        name: _change(name, before, now, limits, freedom, reach, per_request=per_request)
+        name: _change(name, before, now, limits, freedom, needed, per_request=per_request)
         for name in sorted(tested.union(also))
     }
 
@@ -172,7 +171,7 @@ def _bend(freedom: float) -> float:
 
 
 def _change(
-    name: str, before: Tally, now: Tally, limits: Limits, freedom: int, reach: float, *, per_request: bool
+    name: str, before: Tally, now: Tally, limits: Limits, freedom: int, needed: float, *, per_request: bool
 ) -> Change:
     left, right = before.functions.get(name, NOTHING), now.functions.get(name, NOTHING)
     old, new = left.samples / before.samples, right.samples / now.samples
@@ -194,7 +193,7 @@ def _change(
         dispersion=variance / floor if floor > 0 else 1.0,
         delta_ratio=(new - old) / max(old, 0.5 / before.samples),
         cost_ratio=now.cost(name, per_request=per_request) / spent if spent > 0 else math.inf,
-        detectable=max(_detectable(old, reach * error), limits.points, limits.ratio * old),
+        detectable=_detectable(old, error, needed, limits),
     )
 
 
@@ -203,9 +202,13 @@ def _rise(old: float, new: float, pooled: float) -> float:
     return 3 * (_cube_root(new) - _cube_root(old)) * _cube_root(pooled) ** 2
 
 
-def _detectable(share: float, rise: float) -> float:
-    """Return new - old for which `_rise` is `rise`, when the pooled share is the old one."""
-    return share * ((1 + rise / (3 * share)) ** 3 - 1) if share > 0 else rise
+def _detectable(share: float, error: float, needed: float, limits: Limits) -> float:
+    """Return the rise that exceeds the needed score, and the least effect, with the chance `power`."""
+    margin = NORMAL.inv_cdf(limits.power)
+    rise = (needed + margin) * error
+    if share > 0:  # `_rise` turned round, with the pooled share at the old one
+        rise = share * ((1 + rise / (3 * share)) ** 3 - 1)
+    return max(rise, max(limits.points, limits.ratio * share) + margin * error)
 
 
 def _cube_root(share: float) -> float:
