@@ -154,8 +154,12 @@ class ProfiledLock:
             self._time_hold()
 
     def _time_hold(self) -> None:
+        """Begin to time a hold. Never raises an `Exception`."""
         self._tick = HOLD_EVERY
-        self._since = self._site.ledger.clock() if self._site.ledger.active else 0
+        try:
+            self._since = self._site.ledger.clock() if self._site.ledger.active else 0
+        except Exception:  # noqa: BLE001 - a lock of the application must not fail for our sake
+            self._since = 0
 
     def _leaving(self) -> None:
         """Say, before the lock is free, where it is released, and how long it was held. Never raises an `Exception`."""
