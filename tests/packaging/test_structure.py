@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "mixin": set(),
     "demo": {"mixin"},
     "bootstrap": {"exporter", "http"},
-    "cli": {"exporter", "mixin", "demo", "bootstrap", "http", "collectors", "metrics"},
+    "cli": {"exporter", "mixin", "demo", "bootstrap", "http", "collectors", "metrics", "profiling"},
     "__init__": {"exporter", "http", "web"},
     "__main__": {"cli"},
 }

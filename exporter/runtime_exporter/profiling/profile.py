@@ -156,7 +156,7 @@ class Profile:
             return names.index(sample_type)
         if sample_type:
             raise ProfileError(
-                f"the profile has no sample type {sample_type!r}{did_you_mean(sample_type, names)}: it has {', '.join(names)}"
+                f"the profile has no sample type {sample_type!r} but {', '.join(names)}{did_you_mean(sample_type, names)}"
             )
         return names.index(self.default_sample_type) if self.default_sample_type in names else len(names) - 1
 

@@ -1,0 +1,87 @@
+"""What the verbs on profiles share: reading a file, choosing a sample type, and writing amounts."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import click
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.pprof import decode
+
+if TYPE_CHECKING:
+    from runtime_exporter.profiling.profile import Profile
+
+argument = click.argument("file", metavar="FILE")
+sample_type_option = click.option(
+    "--sample-type",
+    metavar="TYPE",
+    default="",
+    help="Which value to show, such as inuse_space; default: what pprof shows.",
+)
+
+_SCALES = {
+    "seconds": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "bytes": ((1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"), (1.0, "B")),
+}
+_SMALLEST_MANTISSA = 2.0  # 1500 ms say more than 1.50 s
+
+
+def read(file: str) -> Profile:
+    """Return the profile in a file, or of standard input for `-`. Raises ProfileError and OSError, with the file's name."""
+    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        return decode(data)
+    except ProfileError as error:
+        raise ProfileError(f"{called(file)}: {error}") from None
+
+
+def called(file: str) -> str:
+    """Return what a file is called in a message."""
+    return "standard input" if file == "-" else file
+
+
+def check_sample_type(profile: Profile, sample_type: str) -> None:
+    """Refuse a sample type that a profile does not have, as the wrong usage that it is."""
+    try:
+        profile.index(sample_type)
+    except ProfileError as error:
+        raise click.BadParameter(str(error), param_hint="--sample-type") from None
+
+
+def describe(profile: Profile, sample_type: str = "") -> str:
+    """Return in a line what was measured, when and for how long, as far as the profile says it."""
+    chosen = profile.sample_types[profile.index(sample_type)]
+    words = [f"{chosen.type} ({chosen.unit})"]
+    if profile.mappings and profile.mappings[0].filename:
+        words.append(f"of {PurePath(profile.mappings[0].filename).name}")
+    if profile.time_nanos > 0:
+        begin = datetime.fromtimestamp(profile.time_nanos // 10**9, tz=timezone.utc)
+        words.append(f"at {begin:%Y-%m-%d %H:%M:%S} UTC")
+    if profile.duration_nanos > 0:
+        words.append(f"{profile.duration_nanos / 1e9:.4g} s long")
+    return ", ".join(words)
+
+
+class Amounts:
+    """Writes amounts of one unit in the same scale, so that a column can be compared at a glance."""
+
+    def __init__(self, unit: str, largest: float) -> None:
+        scales = _SCALES.get(unit, ((1.0, ""),))
+        reached = (scale for scale in scales if abs(largest) >= _SMALLEST_MANTISSA * scale[0])
+        self._divisor, self._symbol = next(reached, scales[-1])
+        self._decimals = 0 if self._divisor == 1 and unit != "seconds" else 2
+
+    def __call__(self, value: float, sign: str = "") -> str:
+        """Return an amount with its unit; `sign` is + where a plus is to be seen, too."""
+        if not value:
+            return "0"
+        return f"{value / self._divisor:{sign}.{self._decimals}f}{self._symbol}"
+
+
+def percent(part: float, whole: float, sign: str = "") -> str:
+    """Return what share of `whole` a part is; of nothing, every part is nothing."""
+    return f"{part / whole * 100 if whole else 0.0:{sign}.2f}%"
