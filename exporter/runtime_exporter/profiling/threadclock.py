@@ -76,7 +76,7 @@ class ThreadClock:
     def rest(self, alive: Iterable[int]) -> int:
         """Return what the process used and no thread was asked for: threads that ended. Forgets those that are not `alive`.
 
-        Never negative: what clocks that are read one after the other disagree about is settled at the next call.
+        To be called when all that are alive have been asked for, or theirs is taken for that of ended ones. Never negative: what clocks that are read one after the other disagree about is settled at the next call.
         """
         keep = set(alive)
         self._last = {native_id: last for native_id, last in self._last.items() if native_id in keep}

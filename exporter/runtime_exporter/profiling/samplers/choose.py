@@ -61,7 +61,7 @@ def choose(
     raise ProfileError(f"no sampler works here: {reasons}")
 
 
-def test_signal() -> None:
+def check_signal() -> None:
     """Raise ProfileError where the signal sampler cannot be started."""
     if threading.current_thread() is not threading.main_thread():
         raise ProfileError("signals can be handled on the main thread only, and this is another one")
@@ -70,7 +70,7 @@ def test_signal() -> None:
     best_timer().close()
 
 
-def test_thread() -> None:
+def check_thread() -> None:
     """Raise ProfileError where other threads' frames cannot be read."""
     if not gil_enabled():
         raise ProfileError("without a GIL other threads' frames are not safe to read")
@@ -79,8 +79,8 @@ def test_thread() -> None:
 SELF_TESTS: Mapping[str, Callable[[], None]] = {
     remote.NAME: remote.self_test,
     pyspy.NAME: pyspy.self_test,
-    SignalSampler.name: test_signal,
-    ThreadSampler.name: test_thread,
+    SignalSampler.name: check_signal,
+    ThreadSampler.name: check_thread,
 }
 """Name -> a try at what its sampler will do, which raises ProfileError with the reason why it would not work."""
 

@@ -29,8 +29,7 @@ class _Code(NamedTuple):
     module: str
 
 
-_FORGOTTEN = _Code((lambda: None).__code__.replace(co_name="?", co_filename="", co_firstlineno=0), "?")
-# A signal handler can make a key while the table forgets.
+_FORGOTTEN = Frame("(forgotten)")
 
 
 class StackTable:
@@ -85,7 +84,10 @@ class StackTable:
     def _frame(self, number: int, lasti: int) -> Frame:
         frame = self._frames.get((number, lasti))
         if frame is None:
-            code, module = self._codes.get(number, _FORGOTTEN)
+            known = self._codes.get(number)
+            if known is None:  # a signal handler has made the key while the table forgot
+                return _FORGOTTEN
+            code, module = known
             frame = Frame(f"{module}:{_qualname(code)}", code.co_filename, _line(code, lasti), code.co_firstlineno)
             self._frames[number, lasti] = frame
         return frame
