@@ -7,11 +7,12 @@ import os
 import platform
 from datetime import datetime, timezone
 
-from benchmarks import comparison, exposition, requests, shop
+from benchmarks import comparison, exposition, locks, requests, shop
 
 REPORTS = {
     "comparison": comparison.report,
     "exposition": exposition.report,
+    "locks": locks.report,
     "requests": requests.report,
     "shop": shop.report,
 }
