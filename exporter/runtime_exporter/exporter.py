@@ -16,6 +16,8 @@ from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
+from runtime_exporter.profiling.ondemand import OnDemand
+from runtime_exporter.profiling.threads import inventory, thread_profile, thread_text
 from runtime_exporter.settings import Settings, load, select
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.health import Health
@@ -59,6 +61,7 @@ class Exporter:
             body_sizes=settings.http_body_sizes,
         )
         self._itself = ExporterCollector(version())
+        self._profiles = OnDemand()
         chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(
             [*chosen, self._itself],
@@ -66,8 +69,13 @@ class Exporter:
             patience=settings.scrape_timeout,
             folded=(self._http.folded,),
         )
+        sources = Sources(
+            windows={"profile": self._profiles.cpu, "wall": self._profiles.wall, "heap": self._profiles.heap},
+            instants={"goroutine": lambda: thread_profile(inventory(), kind="goroutine")},
+            texts={"goroutine": lambda: thread_text(inventory())},
+        )
         profiles = settings.debug_endpoints and settings.profile_endpoints
-        self._routes = pprof_routes(Sources(), longest=settings.profile_seconds_limit) if profiles else ()
+        self._routes = pprof_routes(sources, longest=settings.profile_seconds_limit) if profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
         self._lock = threading.RLock()
@@ -137,6 +145,7 @@ class Exporter:
         self.close()
 
     def _open(self) -> None:
+        self._profiles.open()
         self._server = self._serve()
         self._supervisor.start()
         if self._watcher is not None:
@@ -147,6 +156,7 @@ class Exporter:
     def _shut(self) -> None:
         atexit.unregister(self.close)
         self.health.started = False
+        self._profiles.close()  # what is being taken ends here, and is answered
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -178,8 +188,9 @@ class Exporter:
         return server
 
     def after_fork_in_child(self) -> None:
-        """Make a new lock: another thread may have held the old one when this process was forked."""
+        """Make new locks: another thread may have held the old ones when this process was forked."""
         self._lock = threading.RLock()
+        self._profiles.forked()
 
 
 class _Started:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import bcrypt
 import pytest
 import requests
 
+from busy_service import busy_service
+from go_tools import require_go
 from runtime_exporter import Exporter
 from runtime_exporter.http import HTTPMetrics
 from runtime_exporter.metrics import CollectorRegistry
 from runtime_exporter.profiling import pprof
+from runtime_exporter.profiling.profile import frames
 from runtime_exporter.settings import Settings
+from tools import wait_for
 
 PATHS = ["/debug/pprof/", "/debug/pprof/goroutine", "/debug/pprof/cmdline", "/debug/pprof/symbol"]
 
@@ -60,3 +67,68 @@ def test_profiles_are_behind_the_door_of_the_metrics(start, tmp_path):
 
     assert {401} == {get(exporter, path).status_code for path in [*PATHS, "/metrics"]}
     assert {200} == {get(exporter, path, auth=("ops", "correct horse")).status_code for path in PATHS}
+
+
+@pytest.fixture(scope="module")
+def service():
+    """A service that burns CPU in burns_cpu_here()."""
+    with busy_service(profile_seconds_limit=20) as running:
+        yield running
+
+
+def test_go_tool_pprof_names_the_busy_function_of_a_python_process(service):
+    top = require_go().run("tool", "pprof", "-top", f"{service.url}/debug/pprof/profile?seconds=3")[0].splitlines()
+
+    assert "Type: cpu" in top
+    (header,) = (number for number, line in enumerate(top) if line.split()[:2] == ["flat", "flat%"])
+    assert "__main__:burns_cpu_here" == top[header + 1].split()[-1], top
+
+
+def test_go_tool_pprof_reads_the_threads_of_a_python_process(service):
+    text = require_go().run("tool", "pprof", "-traces", f"{service.url}/debug/pprof/goroutine")[0]
+
+    assert "Type: goroutine" in text
+    assert "__main__:burns_cpu_here" in text
+    assert "MainThread" in text
+
+
+def test_wall_time_shows_threads_that_wait(service):
+    profile = pprof.decode(get(service, "/debug/pprof/wall?seconds=1").content)
+
+    assert "wall" == profile.sample_types[-1].type
+    names = {frame.name for sample in profile.samples for frame in frames(sample)}
+    assert "__main__:burns_cpu_here" in names
+
+
+def test_a_real_profiler_takes_one_profile_at_a_time(service):
+    with ThreadPoolExecutor(2) as pool:
+        answers = [*pool.map(lambda _: get(service, "/debug/pprof/profile?seconds=3"), range(2))]
+    taken, refused = sorted(answers, key=lambda answer: answer.status_code)
+
+    assert (200, 500) == (taken.status_code, refused.status_code)
+    assert "Could not enable CPU profiling: cpu profiling already in use\n" == refused.text
+    assert 200 == get(service, "/debug/pprof/profile?seconds=0.1").status_code
+
+
+def test_more_seconds_than_the_setting_allows_are_refused_by_the_service(service):
+    answer = get(service, "/debug/pprof/profile?seconds=21")
+
+    assert (400, "1") == (answer.status_code, answer.headers["X-Go-Pprof"])
+    assert "at most 20 (setting profile_seconds_limit)" in answer.text
+
+
+def test_a_profile_that_is_taken_while_the_exporter_closes_ends_with_it(start):
+    exporter = start()
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(get(exporter, "/debug/pprof/wall?seconds=100")))
+    asking.start()
+    wait_for(
+        lambda: any(thread.name == "runtime-exporter-sampler" for thread in threading.enumerate()),
+        what="the profile to begin",
+    )
+    exporter.close()
+    asking.join(20)
+
+    (answer,) = answers
+    assert pprof.decode(answer.content).duration_nanos < 90 * 10**9
+    assert [] == [thread.name for thread in threading.enumerate() if thread.name.startswith("runtime-exporter")]

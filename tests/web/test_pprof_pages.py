@@ -9,7 +9,7 @@ import requests
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import pprof
-from runtime_exporter.profiling.profile import Frame, build, frames
+from runtime_exporter.profiling.profile import Frame, Label, build
 from runtime_exporter.web.app import application_of
 from runtime_exporter.web.cmdline import masked
 from runtime_exporter.web.pprof_pages import Sources, pprof_routes
@@ -118,7 +118,7 @@ def test_a_profiler_that_fails_is_a_refusal_and_the_next_request_is_served(site)
     assert 200 == ask("/profile?seconds=1").status_code
 
 
-@pytest.mark.parametrize("name", ["heap", "allocs", "block", "mutex", "threadcreate", "trace"])
+@pytest.mark.parametrize("name", ["heap", "allocs", "block", "mutex", "threadcreate", "trace", "wall"])
 def test_a_kind_without_a_source_is_refused_with_the_reason_and_never_empty(site, name):
     ask = site()
 
@@ -127,54 +127,55 @@ def test_a_kind_without_a_source_is_refused_with_the_reason_and_never_empty(site
 
 
 def test_a_kind_with_a_source_is_served(site):
-    ask = site(instants={"heap": of_heap})
-    answer = ask("/heap")
+    ask = site(instants={"allocs": of_heap})
+    answer = ask("/allocs")
 
-    assert (200, 'attachment; filename="heap"') == (answer.status_code, answer.headers["Content-Disposition"])
+    assert (200, 'attachment; filename="allocs"') == (answer.status_code, answer.headers["Content-Disposition"])
     assert 64 == pprof.decode(answer.content).total(3)
-    assert '<a href="/debug/pprof/heap">' in ask("/").text
-    assert is_refusal(ask("/heap?debug=1"), 400, "no text form")
+    assert '<a href="/debug/pprof/allocs">' in ask("/").text
+    assert is_refusal(ask("/allocs?debug=2"), 400, "no such text")
+
+
+def test_what_slows_the_process_down_is_taken_only_for_who_says_for_how_long(site):
+    asked = []
+    ask = site(windows={"heap": lambda seconds: asked.append(seconds) or of_heap()})
+
+    assert is_refusal(ask("/heap"), 501, "heap?seconds=10")
+    assert [] == asked
+    assert 'attachment; filename="heap-delta"' == ask("/heap?seconds=2").headers["Content-Disposition"]
+    assert [2.0] == asked
 
 
 def test_an_unknown_profile_is_404_in_gos_words(site):
     assert is_refusal(site()("/nonsense"), 404, "Unknown profile")
 
 
-def test_threads_are_counted_by_stack_as_goroutines(site):
-    gate = threading.Event()
+def of_threads():
+    run, wait = Frame("pool:run", "/p.py", 9), Frame("queue:get", "/q.py", 5)
+    rows = [((run,), (1,), (Label("wait", "idle"),)), ((wait, run), (3,), ()), ((run,), (1,), ())]
+    return build("goroutine", rows, time_nanos=1)
 
-    def waits_at_the_gate():
-        gate.wait(20)
 
-    waiting = [threading.Thread(target=waits_at_the_gate, name=f"gate-{n}", daemon=True) for n in range(3)]
-    for thread in waiting:
-        thread.start()
-    try:
-        ask = site()
-        profile = pprof.decode(ask("/goroutine").content)
-        grouped, listed = ask("/goroutine?debug=1"), ask("/goroutine?debug=2")
-    finally:
-        gate.set()
-        for thread in waiting:
-            thread.join(10)
+def test_threads_come_as_a_profile_or_as_one_of_gos_texts(site):
+    ask = site(instants={"goroutine": of_threads}, texts={"goroutine": lambda: "each of them\n"})
+    answers = [ask(f"/goroutine{query}") for query in ("", "?debug=0", "?debug=1", "?debug=2")]
 
-    assert [("goroutine", "count")] == [tuple(kind) for kind in profile.sample_types]
-    (sample,) = (
-        sample for sample in profile.samples if any("waits_at_the_gate" in frame.name for frame in frames(sample))
-    )
-    assert ((3,), "gate") == (sample.values, sample.labels[0].str)
-    assert "\n3 @\n#\t" in grouped.text
-    assert f"goroutine profile: total {profile.total(0)}" == grouped.text.splitlines()[0]
-    assert 3 == sum(f"goroutine {thread.native_id} [{thread.name}]:\n" in listed.text for thread in waiting)
-    assert {"text/plain; charset=utf-8"} == {grouped.headers["Content-Type"], listed.headers["Content-Type"]}
+    assert [5, 5] == [pprof.decode(answer.content).total(0) for answer in answers[:2]]
+    assert [
+        "goroutine profile: total 5\n3 @\n#\tqueue:get\t/q.py:5\n#\tpool:run\t/p.py:9\n\n2 @\n#\tpool:run\t/p.py:9\n",
+        "each of them\n",
+    ] == [answer.text for answer in answers[2:]]
+    assert {"text/plain; charset=utf-8"} == {answer.headers["Content-Type"] for answer in answers[2:]}
 
 
 def test_a_delta_of_what_has_none_is_refused_in_gos_words(site):
-    assert is_refusal(site()("/goroutine?seconds=5"), 400, '"seconds" parameter is not supported')
+    assert is_refusal(
+        site(instants={"goroutine": of_threads})("/goroutine?seconds=5"), 400, '"seconds" parameter is not supported'
+    )
 
 
 def test_the_index_names_what_there_is_and_why_the_rest_is_not(site):
-    ask = site()
+    ask = site(instants={"goroutine": of_threads})
     page = ask("/").text
 
     assert page == ask("").text

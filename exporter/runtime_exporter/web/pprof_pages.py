@@ -8,21 +8,22 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling import pprof, stackdump
+from runtime_exporter.profiling import pprof
+from runtime_exporter.profiling.profile import frames
 from runtime_exporter.web.cmdline import masked
 from runtime_exporter.web.page import BINARY, TEXT, Ask, Reply, Route, html, text
 from runtime_exporter.web.style import document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from runtime_exporter.profiling.profile import Profile
-    from runtime_exporter.profiling.stackdump import ThreadStack
+    from runtime_exporter.profiling.profile import Profile, Stack
 
 PATH = "/debug/pprof"
 DEFAULT_SECONDS = 30.0
@@ -31,13 +32,18 @@ DEFAULT_SECONDS = 30.0
 # What Go serves and this runtime has no source for, and why.
 NO_SOURCE: Mapping[str, str] = {
     "allocs": "Python keeps no record of allocations unless tracemalloc traces them",
-    "block": "nothing records here how long threads wait; /debug/pprof/goroutine shows where they are",
+    "block": "nothing records here how long threads wait; /debug/pprof/wall shows where they do",
     "heap": "Python keeps no record of allocation sites unless tracemalloc traces them",
     "mutex": "nothing records contended locks here",
     "profile": "no profiler runs in this process",
     "threadcreate": "Python does not record where a thread was created; /debug/pprof/goroutine shows where each one is",
-    "trace": "there is no execution trace of Python; /debug/pprof/profile shows CPU time by stack",
+    "trace": "there is no execution trace of Python; /debug/pprof/wall shows time by stack",
     "wall": "no profiler runs in this process",
+}
+
+# What slows the whole process down while it is taken is not for a scraper that asks every few seconds without a thought.
+COSTLY: Mapping[str, str] = {
+    "heap": "heap?seconds=10 traces what is allocated meanwhile, and slows the process down 7 times and more as long"
 }
 
 _ABOUT: Mapping[str, str] = {
@@ -45,7 +51,7 @@ _ABOUT: Mapping[str, str] = {
     "block": "Stacks that waited for locks, sockets, queues.",
     "cmdline": "The command line of this process, what looks secret masked.",
     "goroutine": "Where every Python thread is now. debug=1: as text, debug=2: each thread with its name.",
-    "heap": "Live memory by where it was allocated.",
+    "heap": "Memory allocated within seconds=N and alive at the end, by stack. Slows the process 7 times and more as long.",
     "mutex": "Stacks that held contended locks.",
     "profile": "CPU time by stack, over seconds=30.",
     "symbol": "Names of addresses: none, as profiles of Python come with their names.",
@@ -57,12 +63,13 @@ _ABOUT: Mapping[str, str] = {
 class Sources:
     """Where profiles come from, by the last part of their path.
 
-    `windows` are taken over the seconds given, one at a time; `instants` say how things are. Both may raise ProfileError.
+    `windows` are taken over the seconds given, one at a time; `instants` say how things are, and `texts` the same for people
+    (debug=2). All may raise ProfileError.
     """
 
     windows: Mapping[str, Callable[[float], Profile]] = field(default_factory=dict)
     instants: Mapping[str, Callable[[], Profile]] = field(default_factory=dict)
-    threads: Callable[[], Sequence[ThreadStack]] = stackdump.dump
+    texts: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
 
 def pprof_routes(sources: Sources, *, longest: float) -> tuple[Route, ...]:
@@ -89,7 +96,7 @@ class _Pages:
             return self._index()
         if name == "cmdline":
             return text("\x00".join(masked(sys.orig_argv)))
-        if name not in {*self._sources.windows, *self._sources.instants, "goroutine"}:
+        if name not in {*self._sources.windows, *self._sources.instants}:
             return _missing(name)
         try:
             return self._window(name, ask) if name in self._sources.windows else self._instant(name, ask)
@@ -98,6 +105,8 @@ class _Pages:
 
     def _window(self, name: str, ask: Ask) -> Reply:
         wanted = ask.query.get("seconds", [""])[-1]
+        if name in COSTLY and not wanted:
+            return refusal(501, f"No profile {name} without seconds: {COSTLY[name]}")
         seconds = _seconds(wanted, min(DEFAULT_SECONDS, self._longest))
         if seconds is None:
             return refusal(400, 'invalid value for "seconds" - must be a number greater than 0')
@@ -109,7 +118,9 @@ class _Pages:
             # Go's own words: scrapers know them.
             return refusal(500, "Could not enable CPU profiling: cpu profiling already in use")
         try:
-            return attachment(name, pprof.encode(self._sources.windows[name](seconds)))
+            return attachment(
+                f"{name}-delta" if name in COSTLY else name, pprof.encode(self._sources.windows[name](seconds))
+            )
         finally:
             self._taking.release()
 
@@ -117,17 +128,16 @@ class _Pages:
         if ask.query.get("seconds"):
             return refusal(400, '"seconds" parameter is not supported for this profile type')
         debug = ask.query.get("debug", ["0"])[-1]
-        if name != "goroutine":
-            if debug not in ("", "0"):
-                return refusal(400, f"{name} has no text form: leave debug out and read it with go tool pprof")
-            return attachment(name, pprof.encode(self._sources.instants[name]()))
-        threads = self._sources.threads()
         if debug in ("", "0"):
-            return attachment(name, pprof.encode(stackdump.profile_of(threads)))
-        return text(stackdump.grouped(threads) if debug == "1" else stackdump.listed(threads))
+            return attachment(name, pprof.encode(self._sources.instants[name]()))
+        if debug == "1":
+            return text(counted(self._sources.instants[name](), name))
+        if name in self._sources.texts:
+            return text(self._sources.texts[name]())
+        return refusal(400, f"{name} has no such text: debug=1 is the one there is")
 
     def _index(self) -> Reply:
-        served = {*self._sources.windows, *self._sources.instants, "goroutine", "cmdline", "symbol"}
+        served = {*self._sources.windows, *self._sources.instants, "cmdline", "symbol"}
         items = "".join(_item(name, _ABOUT.get(name, ""), link=True) for name in sorted(served))
         missing = "".join(_item(name, why, link=False) for name, why in NO_SOURCE.items() if name not in served)
         body = (
@@ -138,6 +148,18 @@ class _Pages:
             f" of all threads</a></p>\n<h2>Not here</h2>\n<dl>\n{missing}</dl>\n"
         )
         return html(document(f"{PATH}/", body))
+
+
+def counted(profile: Profile, name: str) -> str:
+    """Return what Go prints of a profile of counts for debug=1: a paragraph a stack with how many there are of it, most first."""
+    counts: Counter[Stack] = Counter()
+    for sample in profile.samples:
+        counts[frames(sample)] += sample.values[0]
+    paragraphs = [
+        f"{number} @\n" + "".join(f"#\t{frame.name}\t{frame.file}:{frame.line}\n" for frame in stack)
+        for stack, number in counts.most_common()
+    ]
+    return f"{name} profile: total {sum(counts.values())}\n" + "\n".join(paragraphs)
 
 
 def attachment(name: str, data: bytes) -> Reply:
