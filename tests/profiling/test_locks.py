@@ -759,3 +759,18 @@ def test_a_library_of_green_threads_that_has_patched_nothing_is_no_hindrance():
 
 def test_a_lock_says_where_it_was_created(profiler):
     assert f"test_locks.py:{sys._getframe().f_lineno}" in repr(threading.Lock())
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_a_profiled_lock_has_every_attribute_of_a_plain_one(kind):
+    plain = getattr(threading, kind)()
+    with profiled():
+        assert set() == set(dir(plain)) - set(dir(getattr(threading, kind)()))
+
+
+def test_older_names_of_the_methods_work(profiler):
+    lock = threading.Lock()
+    assert lock.acquire_lock()
+    assert lock.locked_lock()
+    lock.release_lock()
+    assert not lock.locked()

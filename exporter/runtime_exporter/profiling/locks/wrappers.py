@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.profiling.locks.ledger import FOREVER, HOLD, NOWHERE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runtime_exporter.profiling.locks.ledger import Site, Ticket
 
 HOLD_EVERY: Final = 128
@@ -58,7 +60,7 @@ class ProfiledLock:
             return True
         return self._wait(FOREVER, get_ident())
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         if self._since or self._waiters:
             self._leaving()
         self._holder = 0
@@ -98,9 +100,6 @@ class ProfiledLock:
         """Return the thread that holds the lock (0: nobody, or unknown) and whether only that thread will release it."""
         holder = self._holder
         return (abs(holder), holder > 0) if holder > 0 or not self._handed else (0, False)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._lock, name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self._lock.__reduce_ex__(protocol)  # refuses, in the lock's own words
@@ -190,7 +189,7 @@ class ProfiledRLock(ProfiledLock):
             return True
         return self._wait(FOREVER, 0)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         if self._since or self._waiters:
             self._leaving()
         self._free()
@@ -215,6 +214,10 @@ class ProfiledRLock(ProfiledLock):
         if not self._tick:
             self._time_hold()
         return True
+
+    def locked(self) -> bool:
+        """Return whether the lock is held."""
+        return self._level()[1] > 0
 
     def owner(self) -> tuple[int, bool]:
         """Return the thread that owns the lock (0: nobody), and that only it can release it."""
@@ -249,3 +252,18 @@ class ProfiledRLock(ProfiledLock):
             self._wait(FOREVER, 0)
         for _ in range(state[0] - 1):
             self._lock.acquire()
+
+
+def _delegate(name: str) -> Callable[..., Any]:
+    def method(self: ProfiledLock, *args: Any) -> Any:
+        return getattr(self._lock, name)(*args)
+
+    method.__name__ = name
+    return method
+
+
+# What the locks of this Python can do besides. Not by __getattr__: a class that has one pays at each access to any attribute.
+for _class, _plain in ((ProfiledLock, type(allocate_lock())), (ProfiledRLock, type(RLock()))):
+    for _name in dir(_plain):
+        if not hasattr(_class, _name):
+            setattr(_class, _name, _delegate(_name))

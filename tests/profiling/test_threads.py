@@ -1,0 +1,202 @@
+"""Threads and tasks are listed by what they do and where they stand; groups that grow are suspects."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+
+import pytest
+
+from runtime_exporter.profiling import tasks, threads
+from runtime_exporter.profiling.profile import Frame, frames
+
+
+@pytest.fixture
+def workers():
+    go, started = threading.Event(), threading.Barrier(4)
+
+    def fetch_orders():
+        started.wait(10)
+        go.wait(20)
+
+    crowd = [threading.Thread(target=fetch_orders, daemon=True) for _ in range(3)]
+    for thread in crowd:
+        thread.start()
+    started.wait(10)
+    yield crowd
+    go.set()
+    for thread in crowd:
+        thread.join(10)
+
+
+def at_rest():
+    """The inventory once nobody moves any more."""
+    before, deadline = None, time.monotonic() + 10
+    while time.monotonic() < deadline:
+        now = [state for state in threads.inventory() if state.group == "fetch_orders"]
+        if now == before and all("wait" in state.stack[0].name for state in now):
+            return threads.inventory()
+        before = now
+        time.sleep(0.02)
+    raise AssertionError("the threads do not come to rest")
+
+
+def test_threads_with_one_job_are_one_group_with_one_signature(workers):
+    found = {key: count for key, count in threads.groups(at_rest()).items() if key[0] == "fetch_orders"}
+    assert {("fetch_orders", f"{__name__}:workers.<locals>.fetch_orders"): 3} == found
+
+
+def test_an_inventory_tells_who_each_thread_is(workers):
+    state = next(state for state in at_rest() if state.identifier == workers[0].ident)
+    assert (workers[0].name, workers[0].native_id, True) == (state.name, state.native_id, state.daemon)
+    assert "idle" == state.wait.kind
+
+
+def test_the_calling_thread_stands_in_the_function_that_asks():
+    (mine,) = [state for state in threads.inventory() if state.identifier == threading.get_ident()]
+    assert "test_the_calling_thread_stands_in_the_function_that_asks" == mine.stack[0].name.partition(":")[2]
+
+
+def test_a_thread_whose_frames_cannot_be_read_is_listed_without_a_stack(workers):
+    found = threads.inventory(frames=dict)
+    assert {thread.ident for thread in threading.enumerate()} == {state.identifier for state in found}
+    assert [()] * 3 == [state.stack for state in found if state.group == "fetch_orders"]
+    assert 'fetch_orders)" tid' in threads.thread_text(found)
+
+
+def test_a_profile_counts_threads_by_stack_and_group(workers):
+    profile = threads.thread_profile(at_rest())
+    profile.check()
+    (sample,) = [one for one in profile.samples if one.labels[0].str == "fetch_orders"]
+    assert ((3,), "idle") == (sample.values, sample.labels[1].str)
+    assert "threading:Thread._bootstrap" == frames(sample)[-1].name
+    assert "threads" == profile.sample_types[0].type
+    assert "goroutine" == threads.thread_profile(at_rest(), kind="goroutine").sample_types[0].type
+
+
+def test_the_text_has_a_head_and_two_lines_a_frame_for_each_thread(workers):
+    blocks = threads.thread_text(at_rest()).split("\n\n")
+    heads = [block.splitlines()[0] for block in blocks]
+    assert all(re.fullmatch(r'thread \d+ ".*" tid \d+ \[\w+(, daemon)?\]:', head) for head in heads)
+    assert 3 == sum("(fetch_orders)" in head and head.endswith("[idle, daemon]:") for head in heads)
+    lines = next(block for block in blocks if "(fetch_orders)" in block).splitlines()[1:]
+    assert all(line.endswith("()") for line in lines[::2])
+    assert all(re.fullmatch(r"\t.+:\d+", line) for line in lines[1::2])
+
+
+def test_the_part_of_a_group_that_waits_for_work_is_told(workers):
+    assert 1.0 == threads.idle_ratio(at_rest())["fetch_orders"]
+
+
+def state(number, group, *names):
+    stack = tuple(Frame(name, "shop.py", 1) for name in names)
+    return threads.ThreadState(number, number, f"{group}-{number}", group, True, stack)
+
+
+def test_a_signature_outlives_a_step_and_a_wait():
+    running = state(1, "w", "shop:parse", "shop:handle", "threading:Thread.run")
+    waiting = state(1, "w", "threading:Event.wait", "shop:parse", "shop:handle", "threading:Thread.run")
+    assert "shop:handle > shop:parse" == threads.signature(running.stack) == threads.signature(waiting.stack)
+
+
+def test_a_group_that_grows_with_one_signature_is_a_suspect_and_its_neighbours_are_not():
+    history = threads.ThreadHistory()
+    for look in range(20):
+        poll = [state(number, "poll", "shop:poll") for number in range(look)]
+        serve = [state(number, "serve", "shop:serve") for number in range(8)]
+        burst = [state(number, "burst", "shop:burst") for number in range(30 * (look % 2))]
+        history.look([*poll, *serve, *burst], look * 60.0)
+    (suspect,) = history.suspects(started=0.0)
+    assert ("poll in shop:poll", 19.0, "threads") == (suspect.site, suspect.last, suspect.unit)
+
+
+def test_signatures_that_are_remembered_are_bounded():
+    history = threads.ThreadHistory(most_signatures=3)
+    for number in range(50):
+        history.look([state(1, f"group {number}", "shop:serve")], float(number))
+    assert len(history._history._series) <= 3
+
+
+@pytest.fixture
+def loop():
+    async def wait_for_stock():
+        await asyncio.get_running_loop().create_future()
+
+    async def order():
+        await wait_for_stock()
+
+    async def serve():
+        crowd = [asyncio.create_task(order()) for _ in range(3)]
+        ready.set()
+        try:
+            await stop.wait()
+        finally:
+            for task in crowd:
+                task.cancel()
+            await asyncio.gather(*crowd, return_exceptions=True)
+
+    ready, stop = threading.Event(), asyncio.Event()
+    one = asyncio.new_event_loop()
+    thread = threading.Thread(target=one.run_until_complete, args=(serve(),))
+    thread.start()
+    ready.wait(10)
+    yield one
+    one.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    one.close()
+
+
+def orders_of(loop):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = [state for state in tasks.tasks([loop]) if state.coroutine.endswith("order")]
+        if len(found) == 3 and all(len(state.stack) == 2 for state in found):
+            return found
+        time.sleep(0.01)
+    raise AssertionError("the tasks do not come to rest")
+
+
+def test_tasks_are_told_by_their_coroutine_and_by_what_they_await(loop):
+    found = orders_of(loop)
+    names = {tuple(frame.name.rpartition(":")[2].rpartition(".")[2] for frame in state.stack) for state in found}
+    assert {("wait_for_stock", "order")} == names
+    assert {f"{__name__}:loop.<locals>.order": 3} == tasks.coroutines(found)
+
+
+def test_tasks_are_a_profile_and_a_text(loop):
+    found = orders_of(loop)
+    profile = tasks.task_profile(found)
+    profile.check()
+    assert [(3,)] == [sample.values for sample in profile.samples]
+    head, first = tasks.task_text(found).splitlines()[:2]
+    assert f"3 tasks {__name__}:loop.<locals>.order:" == head
+    assert first.endswith("wait_for_stock()")
+
+
+def test_a_coroutine_with_ever_more_tasks_is_a_suspect():
+    history = tasks.TaskHistory()
+    for look in range(20):
+        history.look([tasks.TaskState("shop:poll", ())] * look + [tasks.TaskState("shop:serve", ())] * 8, look * 60.0)
+    (suspect,) = history.suspects(started=0.0)
+    assert ("shop:poll", "tasks") == (suspect.site, suspect.unit)
+
+
+def test_generators_that_are_awaited_are_part_of_where_a_task_stands():
+    import types
+
+    @types.coroutine
+    def pause():
+        yield
+
+    async def step():
+        await pause()
+
+    coroutine = step()
+    coroutine.send(None)
+    try:
+        names = [frame.name.rpartition(".")[2] for frame in tasks.suspended(coroutine)]
+    finally:
+        coroutine.close()
+    assert ["pause", "step"] == names
