@@ -61,7 +61,11 @@ class Picked:
 
 
 def remember(past: Sequence[Tally], new: Tally, *, keep: float = (SAME_HOUR_DAYS + 1) * DAY) -> tuple[Tally, ...]:
-    """Return `past` with `new` at its end, joined to the last one of the same hour and version; older than `keep` is dropped."""
+    """Return `past` with `new` at its end, joined to the last one of the same hour and version; older than `keep` is dropped.
+
+    `new` should be of several windows in a row, such as those of one comparison: only they tell how much windows resemble
+    their neighbours, and a baseline without that takes drift for regressions (a tally of one window knows nothing of it).
+    """
     kept = [one for one in past if one.end >= new.end - keep]
     last = kept[-1] if kept else None
     if last is not None and last.version == new.version and last.begin // HOUR == new.begin // HOUR:
