@@ -15,7 +15,7 @@ from runtime_exporter.profiling.samplers.sampler import Capabilities, Usage, Win
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.watch import Watch
-from runtime_exporter.profiling.windows import profiles
+from runtime_exporter.profiling.windows import blocked, is_idle, profiles
 
 START = 1_700_000_000.0
 MS = 10**6
@@ -65,7 +65,8 @@ class FakeSampler:
 
 
 def run(turns=3, sampler=None, **arguments):
-    continuous = Continuous(sampler or FakeSampler(), **arguments)
+    continuous = Continuous(lambda: sampler or FakeSampler(), **arguments)
+    continuous.sampler = sampler or FakeSampler()
     for _ in range(turns):
         continuous.turn()
     return continuous
@@ -83,6 +84,19 @@ def test_a_window_becomes_a_profile_of_cpu_time_and_one_of_wall_time():
     cpu.check()
 
 
+def test_waiting_is_a_block_profile_without_those_who_wait_for_work():
+    waiting = {
+        ("MainThread", stack("app:main", "socket:socket.recv")): Usage(40, 1 * MS, 2_001 * MS),
+        ("pool", stack("threading:Thread.run", "concurrent.futures.thread:_worker", "queue:get")): Usage(
+            9, 0, 900 * MS
+        ),
+        ("MainThread", stack("app:main", "app:work")): Usage(9, 450 * MS, 450 * MS),
+    }
+    (sample,) = blocked(FakeSampler(waiting).take())["block"].samples
+    assert (40, 2_000 * MS) == sample.values
+    assert {"thread_name": "MainThread", "wait": "socket"} == {label.key: label.str for label in sample.labels}
+
+
 def test_a_sampler_that_measures_no_wall_time_makes_no_wall_profile():
     assert {"cpu"} == profiles(FakeSampler().take(), frozenset({"gil"})).keys()
 
@@ -96,7 +110,8 @@ def test_each_turn_adds_a_window_to_the_series():
 
 
 def test_idle_stacks_are_idle_in_the_wall_profile():
-    report = run(3, idle=lambda frames: frames[0].name == "queue:Queue.get").report
+    pool = stack("threading:Thread.run", "concurrent.futures.thread:_worker")
+    report = run(3, FakeSampler({("pool", pool): Usage(1200, 0, 60_000 * MS)}), idle=is_idle).report
     assert 3 * 60_000 * MS == report.tallies["wall"].self_.members["idle"]
 
 
@@ -178,7 +193,8 @@ def test_the_hooks_get_the_interval_and_the_comparisons():
 
 def test_what_it_costs_is_added_up_and_stretches_the_interval_before_the_budget_is_exceeded():
     ticks = iter(range(100))
-    continuous = Continuous(FakeSampler(), interval=60.0, budget=0.01, cpu=lambda: float(next(ticks)))
+    continuous = Continuous(FakeSampler, interval=60.0, budget=0.01, cpu=lambda: float(next(ticks)))
+    continuous.sampler = FakeSampler()
     assert 200.0 == continuous.turn()  # one second at half of 1 %
     assert 1.03 == pytest.approx(continuous.report.cpu_seconds)
     assert 0.001 == pytest.approx(continuous.report.helper_cpu_seconds)
@@ -188,7 +204,7 @@ def test_what_it_costs_is_added_up_and_stretches_the_interval_before_the_budget_
 
 def test_making_one_has_no_effects():
     sampler = FakeSampler()
-    continuous = Continuous(sampler)
+    continuous = Continuous(lambda: sampler)
     assert not continuous.running
     assert [] == sampler.calls
     assert {} == continuous.report.tallies
@@ -199,7 +215,7 @@ def test_a_sampler_that_cannot_work_here_is_an_error_of_the_start():
         def start(self):
             raise ProfileError("not here")
 
-    continuous = Continuous(Impossible())
+    continuous = Continuous(Impossible)
     with pytest.raises(ProfileError, match="not here"):
         continuous.start()
     assert not continuous.running
@@ -212,7 +228,7 @@ def profiling_threads():
 
 def test_closing_accounts_for_what_was_seen_last_and_leaves_no_thread():
     sampler = FakeSampler()
-    continuous = Continuous(sampler, interval=3600.0)
+    continuous = Continuous(lambda: sampler, interval=3600.0)
     continuous.start()
     continuous.start()
     assert 1 == len(profiling_threads())
@@ -241,7 +257,7 @@ def test_the_child_of_a_fork_begins_anew():
 
 
 def test_a_regression_against_the_quiet_past_is_confirmed():
-    watch = Watch(windows=5)
+    watch = Watch(windows=5, fewest=20)
     quiet = {("main", stack("app:main", f"app:f{n}")): Usage(120, 6_000 * MS, 6_000 * MS) for n in range(10)}
     slow = {**quiet, ("main", stack("app:main", "app:search")): Usage(600, 30_000 * MS, 30_000 * MS)}
     sampler = FakeSampler(quiet)
@@ -264,7 +280,7 @@ def busy(stop):
 
 
 def test_a_real_process_is_profiled_and_its_busy_function_is_found(tmp_path):
-    continuous = Continuous(ThreadSampler(), interval=1.2, store=Store(tmp_path), rules=Rules(top=5))
+    continuous = Continuous(ThreadSampler, interval=1.2, store=Store(tmp_path), rules=Rules(top=5))
     stop = threading.Event()
     worker = threading.Thread(target=busy, args=(stop,), name="worker")
     worker.start()

@@ -77,7 +77,7 @@ class Report:
 class Continuous:
     """Profiles this process all the time. The constructor has no effects; `start` starts the sampler and one thread.
 
-    store: where profiles are kept; None keeps none. sources: what gives further profiles of an interval. idle: tells stacks
+    sampler: makes the sampler, when it is started. store: where profiles are kept; None keeps none. sources: what gives further profiles of an interval. idle: tells stacks
     of threads that wait for work. compare: from the interval to comparisons by kind. advise: from the interval and those to
     recommendations. labels: what each kept profile carries, such as the version. budget: the part of one core for all of it.
     Whatever fails is logged once and costs only itself.
@@ -85,7 +85,7 @@ class Continuous:
 
     def __init__(
         self,
-        sampler: Sampler,
+        sampler: Callable[[], Sampler],
         *,
         interval: float = INTERVAL_SECONDS,
         rules: Rules | None = None,
@@ -100,7 +100,9 @@ class Continuous:
         cpu: Callable[[], float] = time.thread_time,
         log: StateLog | None = None,
     ) -> None:
-        self.sampler = sampler
+        self.sampler: Sampler | None = None
+        """What samples, from the first start on."""
+        self._make_sampler = sampler
         self.store = store
         self.interval = interval
         self._rules = rules
@@ -132,14 +134,15 @@ class Continuous:
         """Start to profile; without effect while it runs. Raises ProfileError where the sampler cannot work here."""
         if self._thread is not None:
             return
-        self.sampler.start()
+        sampler = self.sampler = self.sampler or self._make_sampler()
+        sampler.start()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
             self._thread.start()
         except RuntimeError:  # no thread can be started
             self._thread = None
-            self.sampler.close()
+            sampler.close()
             raise
 
     def close(self) -> None:
@@ -148,13 +151,15 @@ class Continuous:
         self._stop.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(_JOIN_SECONDS)
-        self.sampler.close()
+        if self.sampler is not None:
+            self.sampler.close()
 
     def forked(self) -> None:
         """In the child of a fork: there is no thread, and nothing was seen. It may be started again."""
         self._thread = None
         self._stop = threading.Event()
-        self.sampler.forked()
+        if self.sampler is not None:
+            self.sampler.forked()
         self._forget()
 
     def turn(self) -> float:
@@ -175,8 +180,7 @@ class Continuous:
     def _forget(self) -> None:
         self._summary = Summary(self._rules)
         self._recent: dict[str, deque[Table]] = {}
-        capabilities = self.sampler.capabilities
-        self._report = Report(self.sampler.name, capabilities.unbiased)
+        self._report = Report()
 
     def _run(self, stop: threading.Event) -> None:
         wait = self.interval
@@ -185,10 +189,13 @@ class Continuous:
         self._guarded("profiling", self._account)
 
     def _account(self) -> None:
-        window = self.sampler.take()
+        sampler = self.sampler
+        if sampler is None:
+            return
+        window = sampler.take()
         if window.seconds < _SHORTEST_SECONDS:
             return
-        interval = self._interval(window)
+        interval = self._interval(sampler, window)
         for table in interval.tables.values():
             self._summary.add(table)
         captures, captured = self._kept(interval)
@@ -196,8 +203,8 @@ class Continuous:
         recommendations = self._guarded("advice", self._advise, interval, comparisons) or ()
         self._report = replace(
             self._report,
-            backend=self.sampler.name,
-            unbiased=self.sampler.capabilities.unbiased,
+            backend=sampler.name,
+            unbiased=sampler.capabilities.unbiased,
             interval=interval,
             tallies=self._summary.totals(),
             comparisons=comparisons,
@@ -208,8 +215,8 @@ class Continuous:
             helper_cpu_seconds=self._report.helper_cpu_seconds + window.helper_cpu_ns / 1e9,
         )
 
-    def _interval(self, window: Window) -> Interval:
-        profiles = dict(windows.profiles(window, self.sampler.capabilities.measures, self._comments(window)))
+    def _interval(self, sampler: Sampler, window: Window) -> Interval:
+        profiles = dict(windows.profiles(window, sampler.capabilities.measures, self._comments(sampler, window)))
         for source in self._sources:
             profiles.update(self._guarded(f"profiles of {_name(source)}", source, window) or {})
         tables = {}
@@ -223,10 +230,10 @@ class Continuous:
     def _table(self, kind: str, profile: Profile) -> Table:
         return tabulate(profile, kind=kind, idle=self._idle if kind == "wall" else None)
 
-    def _comments(self, window: Window) -> tuple[str, ...]:
-        capabilities = self.sampler.capabilities
+    def _comments(self, sampler: Sampler, window: Window) -> tuple[str, ...]:
+        bias = "unbiased" if sampler.capabilities.unbiased else f"bias ratio {window.bias_ratio:.3f}"
         return (
-            f"backend {self.sampler.name}, {'unbiased' if capabilities.unbiased else f'bias ratio {window.bias_ratio:.3f}'}",
+            f"backend {sampler.name}, {bias}",
             f"looks {window.samples}, truncated {window.truncated}, dropped {window.dropped}",
             *(f"{key} {value}" for key, value in sorted(self._labels.items())),
         )

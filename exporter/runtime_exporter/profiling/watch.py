@@ -37,7 +37,11 @@ class Judgement(NamedTuple):
 
 
 class Watch:
-    """Compares the last few windows of each kind with what was before them. For one thread; `version` is the program's."""
+    """Compares the last few windows of each kind with what was before them. For one thread.
+
+    version: the program's. windows: how many vote at once. fewest: windows that a baseline must have, instead of the proven
+    numbers (baseline.FEWEST_WINDOWS). keep: seconds of past that are kept.
+    """
 
     def __init__(
         self,
@@ -46,12 +50,14 @@ class Watch:
         windows: int = WINDOWS,
         kinds: frozenset[str] = KINDS,
         limits: Limits | None = None,
+        fewest: int | None = None,
         keep: float = 8 * DAY,
     ) -> None:
         self._version = version
         self._windows = windows
         self._kinds = kinds
         self._limits = limits or Limits()
+        self._fewest = fewest
         self._keep = keep
         self._kept: dict[str, _Kept] = {}
 
@@ -85,7 +91,7 @@ class Watch:
         if len(kept.present) < self._windows:
             return None
         now = tally(kept.present)
-        picked = pick(self._baselines(kept, now), now.end)
+        picked = pick(self._baselines(kept, now), now.end, fewest=self._fewest)
         if picked is None:
             # Nothing is left that the regression could be told from: it is how things are now.
             kept.history = History()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
+from runtime_exporter.profiling import offcpu
 from runtime_exporter.profiling.profile import Label, build
 
 if TYPE_CHECKING:
@@ -27,16 +28,40 @@ def profiles(
     if "wall" in measures:
         rows["wall"] = list(_wall(window))
     return {
-        kind: build(
-            kind,
-            stacks,
-            time_nanos=round(window.begin * NANOSECONDS),
-            duration_nanos=round(window.seconds * NANOSECONDS),
-            period=period,
-            comments=comments,
-        )
-        for kind, stacks in rows.items()
+        kind: build(kind, stacks, period=period, comments=comments, **_times(window)) for kind, stacks in rows.items()
     }
+
+
+def blocked(window: Window) -> dict[str, Profile]:
+    """Return where threads waited for something, as Go's block profile: how often they were seen waiting, and for how long.
+
+    Threads that wait for work are left out: an idle pool blocks nobody. The label `wait` says what each waited for.
+    """
+    rows: _Rows = []
+    for (group, stack), usage in window.stacks.items():
+        waited = usage.wall_ns - usage.cpu_ns
+        wait = offcpu.classify(stack) if waited > 0 and usage.samples else None
+        if wait is not None and wait.kind not in (offcpu.IDLE, offcpu.OTHER):
+            rows.append((stack, (usage.samples, waited), (Label("thread_name", group), Label("wait", wait.kind))))
+    return {"block": build("block", rows, **_times(window))}
+
+
+def is_idle(stack: Stack) -> bool:
+    """Return whether a thread with this stack waits for work."""
+    wait = offcpu.classify(stack)
+    return wait is not None and wait.kind == offcpu.IDLE
+
+
+def _times(window: Window) -> _Times:
+    return {
+        "time_nanos": round(window.begin * NANOSECONDS),
+        "duration_nanos": round(window.seconds * NANOSECONDS),
+    }
+
+
+class _Times(TypedDict):
+    time_nanos: int
+    duration_nanos: int
 
 
 def _cpu(window: Window, period: int) -> Iterator[tuple[Stack, tuple[int, ...], tuple[Label, ...]]]:
