@@ -71,7 +71,7 @@ def test_a_suspect_says_what_it_is_on_what_evidence_and_never_that_it_is_a_leak(
         ("too few windows", series(growing(12), step=10 * MINUTE)),
         ("too short", series(growing(40), step=MINUTE)),
         ("flat", series([100 * MB] * 40)),
-        ("noise", series([100 * MB + random.Random(3).gauss(0, 20 * MB) for _ in range(1)] * 40)),
+        ("noise", series(growing(40, per_window=0, noise=20 * MB))),
         ("falls", series(growing(per_window=-2 * MB))),
         ("too little", series(growing(per_window=0.1 * MB))),
         ("went away", series([*growing(30), 102 * MB, 101 * MB, 101 * MB])),
