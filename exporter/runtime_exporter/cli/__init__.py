@@ -28,6 +28,7 @@ VERBS = {
     "generate": "Write rules, dashboards and the Alertmanager configuration.",
     "check": "Check generated files with promtool and amtool.",
     "list": "List settings, collectors or metrics.",
+    "profile": "Take a profile of a service or a process.",
     "top": "Show the functions of a profile that cost most.",
     "diff": "Show what changed between two profiles.",
     "demo": "Watch a faulty shop page someone, on real parts.",
