@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.profiling.profile import Stack
 
-_FRAME = re.compile(r"(?P<name>.*) \((?P<file>.*?)(?::(?P<line>\d+))?\)", re.DOTALL)
+_FRAME = re.compile(r"(?P<name>.*?) \((?P<file>.*?)(?::(?P<line>\d+))?\)", re.DOTALL)
 _THREAD = re.compile(r"thread \((?P<number>0x[0-9A-Fa-f]+|\d+)\)(?:: (?P<name>.*))?", re.DOTALL)
 _FROZEN = re.compile(r"<frozen (.+)>")
 
@@ -68,5 +68,6 @@ def _module(file: str, modules: Mapping[str, str]) -> str:
     frozen = _FROZEN.fullmatch(file)
     if frozen:
         return frozen[1]
-    stem = file.rpartition("/")[2].rpartition(".")[0]
-    return stem if stem != "__init__" else file.rpartition("/")[0].rpartition("/")[2] or stem
+    directory, _, base = file.rpartition("/")
+    stem = base.rpartition(".")[0] or base
+    return stem if stem != "__init__" else directory.rpartition("/")[2] or stem

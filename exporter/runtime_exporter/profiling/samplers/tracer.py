@@ -50,8 +50,12 @@ class Tracer:
 
     def start(self, command: Sequence[str]) -> None:
         """Start a helper; raises ProfileError when that fails."""
-        self._output, end = os.pipe()
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the helper is collected
+        try:
+            self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the helper is collected
+            self._output, end = os.pipe()
+        except OSError as error:
+            self._drop()
+            raise ProfileError(f"{command[0]} cannot be started: {error}") from error
         argv = [argument.replace(OUTPUT, f"/dev/fd/{end}") for argument in command]
         to_stdout = OUTPUT not in command
         held = self._restricted()
