@@ -9,8 +9,8 @@ from runtime_exporter.profiling.advice.share import Share
 from runtime_exporter.profiling.advice.values import Rule, Threshold
 from runtime_exporter.profiling.advice.wording import COMPARE, LARGE, SMALL
 
-_START: Final = Frames("runtime.doInit*", "main.init", "main.init.*")
-"""Initialisation of packages runs beneath runtime.doInit1."""
+_START: Final = Frames("runtime.doInit*")
+"""Initialisation of packages runs beneath runtime.doInit1; a closure called main.init.func1 is only defined there."""
 
 RULES: Final = (
     Rule(

@@ -45,6 +45,8 @@ def is_standard(frame: Frame) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_application(name: str, file: str) -> bool:
+    if name.startswith(("type:", "go:")):  # what Go's compiler makes: type:.eq.main.row
+        return False
     if ":" in name or file.endswith(".py"):
         return _is_python_application(name.partition(":")[0], file)
     return _is_go_application(name, file)

@@ -44,9 +44,7 @@ RULES: Final = (
                 "django.db.models.query:ModelIterable.__iter__",
                 "django.db.models.query:RelatedPopulator.populate",
                 "django.db.models.base:Model.from_db",
-                "sqlalchemy.orm.loading:instances*",
                 "sqlalchemy.orm.loading:_instance*",
-                "sqlalchemy.orm.loading:chunks",
                 "sqlalchemy.orm.loading:_populate_*",
             ),
             without=Frames(

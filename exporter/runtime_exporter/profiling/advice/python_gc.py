@@ -61,14 +61,15 @@ def freeze_ratio(gc: Collections) -> float:
 
 
 def proposed_threshold(gc: Collections, share: float) -> int:
-    """Return a first threshold at which young collections would take about 1 % of the time, at most 100 000.
+    """Return a first threshold at which collections would take about 1 % of the time at best, at most 100 000.
 
-    Young collections come once in `threshold` allocations net of frees and cost about what survives, so that their time falls
-    at least in proportion. The present threshold where that is above already.
+    A threshold k times as high makes collections of every generation k times rarer. The old ones, which cost most, walk no more
+    for it; a young one walks k times as much, less what dies meanwhile. Hence "at best". Never below the present threshold.
     """
     present = max(gc.thresholds[0], 1)
-    wanted = ceil(present * share / _AIM / 1000) * 1000
-    return max(present, min(wanted, _LARGEST_THRESHOLD))
+    if share <= _AIM:
+        return present
+    return max(present, min(ceil(present * share / _AIM / 1000) * 1000, _LARGEST_THRESHOLD))
 
 
 def _advice(gc: Collections, share: float) -> Iterable[str]:
@@ -83,8 +84,8 @@ def _advice(gc: Collections, share: float) -> Iterable[str]:
         rest = gc.thresholds[1:] if not gc.incremental else gc.thresholds[1:2]
         arguments = ", ".join(str(each) for each in (proposal, *rest))
         yield (
-            f"Try gc.set_threshold({arguments}) instead of {gc.thresholds}: {gc.collections[0]:,} young collections in the window "
-            f"become about {ceil(gc.collections[0] * gc.thresholds[0] / proposal):,}."
+            f"Try gc.set_threshold({arguments}) instead of {gc.thresholds}: {gc.collections[0]:,} young and {gc.collections[2]:,} full "
+            f"collections in the window come up to {proposal / max(1, gc.thresholds[0]):.0f} times more rarely."
         )
     if sum(gc.collected) == 0 and sum(gc.collections) > 0:
         yield "No collection of the window freed anything: the program makes no cycles, and gc.disable() after a gc.freeze() is an option to be watched."
@@ -116,7 +117,7 @@ RULES: Final = (
         silent="Both are below, or automatic collection is off.",
         do="Long-lived objects are what a full collection walks; short-lived containers are what starts young ones.",
         verify="rate(python_gc_duration_seconds_sum[5m]) before and after, and process_resident_memory_bytes over a day.",
-        wrong="Cycles that are freed later keep more memory meanwhile; watch it before the change stays. Interpreters with an incremental collector (3.14 came with one) have no long full pause and ignore the third threshold.",
+        wrong="A full collection also waits until a quarter as many objects have grown old as are old already, so that the threshold may not be what times it. Cycles that are freed later keep more memory meanwhile; watch it before the change stays. Interpreters with an incremental collector (3.14 came with one) have no long full pause and ignore the third threshold.",
         severity="warning",
         gain_of="wall time",
     ),

@@ -26,6 +26,8 @@ _VALUES: Final = {
 }
 _DIVISORS: Final = {"nanoseconds": 1e9, "microseconds": 1e6, "milliseconds": 1e3}
 _Z95: Final = 1.96
+# Frames that are a part of their caller; Python 3.12 has no frames for them but the last.
+_COMPREHENSIONS: Final = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def site(stack: Stack, matched: Callable[[Frame], bool] | None = None) -> str:
     """
     start = _outermost(stack, matched) if matched else 0
     for frame in stack[start:]:
-        if is_application(frame) and not (matched and matched(frame)):
+        if is_application(frame) and not frame.name.endswith(_COMPREHENSIONS) and not (matched and matched(frame)):
             return label(frame)
     if not stack:
         return "unknown"
