@@ -69,7 +69,9 @@ class Settings:
     )
     debug_endpoints: bool = _row(types.boolean, True, "Serve /debug/config (the effective settings, secrets masked).")
     profile_endpoints: bool = _row(
-        types.boolean, True, "Serve profiles of this process at /debug/pprof/, as Go does; not without debug_endpoints."
+        types.boolean,
+        True,
+        "Serve profiles of this process at /debug/pprof/, as Go does, and those that are kept at /api/v1/profiles; not without debug_endpoints.",
     )
     profile_seconds_limit: float = _row(
         types.duration, 120.0, "Longest profile that a request may ask for, in seconds; one is taken at a time."
@@ -102,6 +104,25 @@ class Settings:
         types.buckets, OTEL_BUCKETS_SECONDS, "Upper bounds of http_server_request_duration_seconds, in seconds."
     )
     http_body_sizes: bool = _row(types.boolean, False, "Measure the sizes of request and response bodies, too.")
+    profiling: bool = _row(
+        types.boolean, True, "Profile this process all the time, within the overhead budget; see the profile_ metrics."
+    )
+    profile_interval: float = _row(types.duration, 60.0, "Seconds that one profile covers.")
+    profile_top: int = _row(
+        types.positive_integer, 15, "Functions of each kind of profile that have series; the rest is other."
+    )
+    profile_pinned: tuple[str, ...] = _row(
+        types.patterns, (), "Regular expressions, commas between them: functions that always have a series."
+    )
+    profile_directory: str | None = _row(
+        types.optional_path, None, "Directory in which profiles are kept, as pprof files; without it none is."
+    )
+    profile_bytes_limit: int = _row(
+        types.positive_integer, 256 * 1024 * 1024, "Bytes that kept profiles may take; the oldest are removed first."
+    )
+    service_version: str = _row(
+        types.text, "", "Version of the application: a profile is compared with those of the version before."
+    )
     log_level: str = _row(
         types.one_of("debug", "info", "warning", "error", "critical"),
         "info",

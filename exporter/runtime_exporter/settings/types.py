@@ -127,6 +127,11 @@ def collector_names(value: object) -> tuple[str, ...]:
     raise ValueError("names of collectors with commas between them are needed, each perhaps with a '-' to leave it out")
 
 
+def patterns(value: object) -> tuple[str, ...]:
+    """Return regular expressions, as text."""
+    return tuple(_pattern(str(item).strip()) for item in _items(value))
+
+
 def one_of(*choices: str) -> Callable[[object], str]:
     """Return the type whose values are `choices`, in any case."""
 
@@ -137,6 +142,14 @@ def one_of(*choices: str) -> Callable[[object], str]:
         raise ValueError(f"one of {', '.join(choices)} is needed{did_you_mean(word, choices)}")
 
     return choice
+
+
+def _pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"regular expressions with commas between them are needed ({error})") from None
+    return pattern
 
 
 def _items(value: object) -> list[object]:
