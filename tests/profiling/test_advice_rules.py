@@ -22,6 +22,7 @@ from advice_evidence import (
     weights,
     without_functions_above,
 )
+from runtime_exporter.profiling import leaks
 from runtime_exporter.profiling.advice import RULES, Evidence, Facts, advise
 from runtime_exporter.profiling.advice.engine import suppressed
 from runtime_exporter.profiling.advice.facts import (
@@ -29,12 +30,10 @@ from runtime_exporter.profiling.advice.facts import (
     EventLoop,
     Gil,
     GoRuntime,
-    Growth,
     Instruments,
     Memory,
     Pool,
     Quota,
-    Suspect,
 )
 from runtime_exporter.profiling.advice.share import Share
 from runtime_exporter.profiling.advice.values import Claimed
@@ -78,13 +77,21 @@ def pool(busy, last):
     return facts(pools=(Pool(name="orders", workers=10, busy=busy, queue_first=0, queue_last=last),))
 
 
-def growth(what, last, language="python", windows=12):
-    return facts(language, growth=(Growth(what=what, name="worker", first=10, last=last, windows=windows),))
+def grown(unit, first, last, *, language="python", p=0.001, windows=20, site="shop.cart:Item", left=7200.0):
+    slope = (last - first) / 3600
+    found = leaks.Suspect(
+        kind="heap", site=site, unit=unit, first=first, last=last, begin=0, end=3600, windows=windows, p=p, slope=slope,
+        slope_low=slope / 2, slope_high=slope * 2, settled=True, seconds_to_limit=left,
+    )  # fmt: skip
+    return facts(language, suspects=(found,), memory=Memory(resident=500_000_000, allocator_free=0))
 
 
-def suspect(p_value=0.001, last=90e6):
-    found = Suspect(name="shop.cart:Item", first=40e6, last=last, slope=1e4, p_value=p_value, windows=20, to_limit=7200)
-    return facts(suspects=(found,), memory=Memory(resident=500_000_000, allocator_free=0, limit=600_000_000))
+def growth(unit, last, language="python", windows=12):
+    return grown(unit, 10, last, language=language, windows=windows, site="worker", left=float("inf"))
+
+
+def suspect(p=0.001, last=90e6):
+    return grown("bytes", 40e6, last, p=p)
 
 
 def memory(free):
@@ -218,8 +225,9 @@ CASES = {
         Case(lambda: facts(loop=EventLoop(lag=0, debug=True)), lambda: facts(loop=EventLoop(lag=0))),
     ],
     "leak-suspect": [
-        Case(suspect, lambda: suspect(p_value=0.05), "shop.cart:Item"),
+        Case(suspect, lambda: suspect(p=0.05), "shop.cart:Item"),
         Case(suspect, lambda: suspect(last=44e6), "shop.cart:Item"),
+        Case(lambda: grown("objects", 0, 9000), lambda: grown("objects", 0, 4000), "shop.cart:Item"),
     ],
     "memory-unused": [Case(lambda: memory(200_000_000), lambda: memory(100_000_000))],
     # Go: profiles of recorded/go/main.go
@@ -330,3 +338,27 @@ def test_a_share_is_told_from_its_threshold_on_and_not_below(name, case):
 @pytest.mark.parametrize("rule", [rule for rule in RULES if isinstance(rule.judge, Share)], ids=lambda rule: rule.name)
 def test_a_rule_is_suppressed_by_the_profile_that_it_reads(rule):
     assert rule.judge.kind == rule.kind
+
+
+def test_the_process_as_a_whole_is_no_suspect_beside_the_type_that_grows():
+    type_, whole = (grown("bytes", 40e6, 90e6, site=site).facts.suspects[0] for site in ("shop.cart:Item", ""))
+
+    assert ["shop.cart:Item"] == [each.target for each in spoken(facts(suspects=(whole, type_)), "leak-suspect")]
+    assert ["process"] == [each.target for each in spoken(facts(suspects=(whole,)), "leak-suspect")]
+
+
+def test_a_leak_that_reaches_the_limit_within_a_day_is_critical():
+    soon, late, never = (
+        spoken(grown("bytes", 40e6, 90e6, left=left), "leak-suspect")[0] for left in (7200, 200_000, float("inf"))
+    )
+
+    assert ["critical", "warning", "warning"] == [each.severity for each in (soon, late, never)]
+    assert "the limit is reached in 2.0 hours" in soon.claim
+    assert "the limit is reached in 2.3 days" in late.claim
+    assert "limit" not in never.claim
+
+
+def test_one_rule_names_three_groups_at_most():
+    many = tuple(growth("threads", 100).facts.suspects[0] for _ in range(9))
+
+    assert 3 == len(spoken(facts(suspects=many), "group-growth"))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.profiling import leaks
 from runtime_exporter.profiling.advice.share import shares
 from runtime_exporter.profiling.advice.values import PROCESS, Finding, Rule, Threshold
 from runtime_exporter.profiling.naming import label, waits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from runtime_exporter.profiling.advice.facts import Growth, Pool
+    from runtime_exporter.profiling.advice.facts import Pool
     from runtime_exporter.profiling.advice.values import Claimed, Evidence
     from runtime_exporter.profiling.profile import Stack
 
@@ -33,10 +34,17 @@ IDLE: Final = Threshold("share of a pool's workers that wait for work", 0.95, "r
 LARGE_POOL: Final = Threshold(
     "workers of a pool worth making smaller", 8, "count", "chosen: each costs a stack, fewer are noise"
 )
-GROWTH: Final = Threshold("members that a group gained", 10, "count", "chosen: above what a pool's filling brings")
-WINDOWS: Final = Threshold(
-    "windows of growth on end", 10, "count", "statistics: ten rises in a row come by chance once in 1000"
+GROWTH: Final = Threshold(
+    "members that a group gained", leaks.THREAD_GROUPS.floor, "count", "chosen: above what a pool's filling brings"
 )
+WINDOWS: Final = Threshold(
+    "windows of growth",
+    leaks.THREAD_GROUPS.windows,
+    "count",
+    "statistics: ten rises in a row come by chance once in 1000",
+)
+MOST: Final = 3
+"""Groups or pools that one rule names at a time: more have one cause, and each is a series."""
 
 
 def throttled(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
@@ -122,7 +130,7 @@ def pool_starved(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
         _pool(pool, f"All {pool.workers} workers of {pool.name} are busy, and its queue grew from {pool.queue_first} to {pool.queue_last}.")
         for pool in evidence.facts.pools
         if pool.workers > 0 and pool.busy >= BUSY.value * pool.workers and pool.queue_last > pool.queue_first
-    ]  # fmt: skip
+    ][:MOST]  # fmt: skip
 
 
 def pool_oversized(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
@@ -131,7 +139,7 @@ def pool_oversized(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
         _pool(pool, f"Of {pool.workers} workers of {pool.name} {pool.busy:.1f} are busy on average.")
         for pool in evidence.facts.pools
         if pool.workers >= LARGE_POOL.value and pool.busy < (1 - IDLE.value) * pool.workers and pool.queue_last == 0
-    ]
+    ][:MOST]
 
 
 def _pool(pool: Pool, claim: str) -> Finding:
@@ -144,19 +152,31 @@ def _pool(pool: Pool, claim: str) -> Finding:
 
 def group_growth(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
     """Speak of each group of threads or tasks that only grows."""
-    return [_growth(each) for each in evidence.facts.growth if each.what != "goroutines" and _grows(each)]
+    return [growth(each) for each in growing(evidence, {leaks.THREADS, leaks.TASKS}, GROWTH, WINDOWS)]
 
 
-def _grows(growth: Growth) -> bool:
-    return growth.last - growth.first >= GROWTH.value and growth.windows >= WINDOWS.value
+def growing(evidence: Evidence, units: Collection[str], gained: Threshold, windows: Threshold) -> list[leaks.Suspect]:
+    """Return the suspects of these units that gained so many over so many windows, the first of them steepest."""
+    found = [
+        each
+        for each in evidence.facts.suspects
+        if each.unit in units and each.last - each.first >= gained.value and each.windows >= windows.value
+    ]
+    return leaks.ranked(found, most=MOST)
 
 
-def _growth(growth: Growth) -> Finding:
+def growth(suspect: leaks.Suspect) -> Finding:
+    """Return what there is to say of a growing number of threads, tasks or goroutines."""
     return Finding(
-        claim=f"The {growth.what} of {growth.name} grew from {growth.first} to {growth.last} over {growth.windows} windows: a leak is suspected.",
-        target=growth.name or PROCESS,
-        evidence={"first": growth.first, "last": growth.last, "windows": growth.windows, "threshold": GROWTH.value},
-        causes=frozenset({f"{growth.what} {growth.name}"}),
+        claim=f"The {suspect.unit} of {suspect.site or PROCESS} grew from {suspect.first:.0f} to {suspect.last:.0f} over {suspect.windows} windows: a leak is suspected.",
+        target=suspect.site or PROCESS,
+        evidence={
+            "first": suspect.first,
+            "last": suspect.last,
+            "windows": suspect.windows,
+            "p_value": suspect.p,
+            "slope_per_second": suspect.slope,
+        },
     )
 
 

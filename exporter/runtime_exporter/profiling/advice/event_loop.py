@@ -37,9 +37,9 @@ def judge(evidence: Evidence, claimed: Claimed) -> Iterable[Finding]:
     loop, wall = evidence.facts.loop, evidence.profiles.get("wall")
     if loop is None or wall is None or loop.lag <= LAG.value:
         return ()
-    busy = wall.places(_on_loop, but=claimed.of("wall"))
-    blocking = wall.places(lambda stack: _on_loop(stack) and _wait(stack) not in {OTHER, IDLE})
-    culprits = busy & blocking or busy
+    busy = wall.containing(_CALLBACK) & wall.places(_on_loop, but=claimed.of("wall"))
+    blocking = frozenset(place for place in busy if _wait(wall.stacks[place]) not in {OTHER, IDLE})
+    culprits = blocking or busy
     total = wall.value(busy)
     if total <= 0:
         return ()

@@ -6,7 +6,10 @@ Times are in seconds, sizes in bytes; what is counted is counted over the eviden
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runtime_exporter.profiling.leaks import Suspect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,35 +76,6 @@ class Pool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Growth:
-    """A group of threads, asyncio tasks or goroutines that only grows."""
-
-    what: Literal["threads", "tasks", "goroutines"]
-    name: str
-    """Group, coroutine or stack signature."""
-    first: int
-    last: int
-    windows: int
-    """Consecutive windows over which the growth was monotone or its trend significant."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Suspect:
-    """A type, an allocation site or the process whose memory grows by a significant trend."""
-
-    name: str
-    first: float
-    last: float
-    slope: float
-    """Bytes per second (Theil-Sen)."""
-    p_value: float
-    """Of the trend (Mann-Kendall)."""
-    windows: int
-    to_limit: float | None = None
-    """Seconds until the memory limit at this slope."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Memory:
     """The process's memory, now."""
 
@@ -148,8 +122,8 @@ class Facts:
     gil: Gil | None = None
     quota: Quota | None = None
     pools: tuple[Pool, ...] = ()
-    growth: tuple[Growth, ...] = ()
     suspects: tuple[Suspect, ...] = ()
+    """What grows and grows, of whatever unit: bytes, objects, threads, tasks, goroutines (see `profiling.leaks`)."""
     memory: Memory | None = None
     instruments: Instruments | None = None
     go: GoRuntime | None = None

@@ -22,16 +22,15 @@ class Frames:
 
     def __call__(self, frame: Frame) -> bool:
         """Return whether the frame is one of these functions."""
-        name = frame.name
+        return self.has(frame.name)
+
+    def has(self, name: str) -> bool:
+        """Return whether a function of this name is one of them."""
         return name in self._exact or name.startswith(self._prefixes)
 
     def __or__(self, other: Frames) -> Frames:
         """Return the functions of both."""
         return Frames(*self.patterns, *other.patterns)
-
-    def within(self, stack: Stack) -> bool:
-        """Return whether one of these functions is anywhere in the stack."""
-        return any(map(self, stack))
 
     def at_leaf(self, stack: Stack) -> bool:
         """Return whether the stack ends in one of these functions."""

@@ -60,9 +60,7 @@ def _collecting(evidence: Evidence, claimed: Claimed) -> tuple[frozenset[int], f
     cpu = evidence.profiles.get("cpu")
     if cpu is None:
         return frozenset(), 0.0
-    places = cpu.places(
-        lambda stack: COLLECTOR.within(stack) and not _IDLE_MARKING.within(stack), but=claimed.of("cpu")
-    )
+    places = cpu.containing(COLLECTOR) - cpu.containing(_IDLE_MARKING) - claimed.of("cpu")
     return places, cpu.share(places)
 
 
@@ -148,7 +146,7 @@ def _sites(evidence: Evidence) -> str:
         return shares(heap.by(site, range(len(heap.stacks)))[:_SITES], heap.total)
     if cpu is None:
         return ""
-    places = cpu.places(_ALLOCATING.within)
+    places = cpu.containing(_ALLOCATING)
     return shares(cpu.by(lambda stack: site(stack, _ALLOCATING), places)[:_SITES], cpu.value(places) or 1.0)
 
 

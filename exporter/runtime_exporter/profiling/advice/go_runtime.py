@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.profiling.advice.concurrency import growing, growth
 from runtime_exporter.profiling.advice.frames import Frames
 from runtime_exporter.profiling.advice.share import shares
 from runtime_exporter.profiling.advice.values import Finding, Rule, Threshold
 from runtime_exporter.profiling.advice.weights import site
+from runtime_exporter.profiling.leaks import GOROUTINES
 from runtime_exporter.profiling.naming import label
 
 if TYPE_CHECKING:
@@ -21,9 +23,11 @@ HOT_SITE: Final = Threshold(
 DELAY: Final = Threshold(
     "mutex delay at the site, as a share of all goroutines' time", 0.10, "ratio", "chosen: a tenth of what all of them live"
 )  # fmt: skip
-GROWTH: Final = Threshold("goroutines that a stack signature gained", 50, "count", "chosen: above what a burst leaves")
+GROWTH: Final = Threshold(
+    "goroutines that a stack signature gained", GOROUTINES.floor, "count", "chosen: above what a burst leaves"
+)
 WINDOWS: Final = Threshold(
-    "windows of that growth", 10, "count", "statistics: ten rises in a row come by chance once in 1000"
+    "windows of that growth", GOROUTINES.windows, "count", "statistics: ten rises in a row come by chance once in 1000"
 )
 SCHEDULER: Final = Threshold(
     "share of CPU time in the scheduler", 0.20, "ratio", "chosen: well above a server's usual 5 to 10 %"
@@ -39,6 +43,9 @@ STEADY: Final = Threshold("distance of the CPU profile from its past", 0.1, "rat
 HOT: Final = Threshold(
     "functions that have 80 % of the CPU", 64, "count", "chosen: PGO inlines hot calls, and needs some to be hot"
 )
+
+GOROUTINES_UNIT: Final = "goroutines"
+"""Unit of a suspect that counts goroutines by stack."""
 
 _SCHEDULING: Final = Frames("runtime.findRunnable", "runtime.findrunnable", "runtime.schedule", "runtime.futex*")
 _TIMERS: Final = Frames("time.NewTimer", "time.newTimer", "time.After", "time.AfterFunc", "time.NewTicker", "time.Tick")
@@ -82,19 +89,7 @@ def goroutine_leak(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
                 severity="critical",
             ),
         )  # fmt: skip
-    grown = [
-        each
-        for each in evidence.facts.growth
-        if each.what == "goroutines" and each.last - each.first >= GROWTH.value and each.windows >= WINDOWS.value
-    ]
-    return [
-        Finding(
-            claim=f"The goroutines of {each.name} grew from {each.first} to {each.last} over {each.windows} windows: a leak is suspected.",
-            target=each.name,
-            evidence={"first": each.first, "last": each.last, "windows": each.windows, "threshold": GROWTH.value},
-        )
-        for each in grown
-    ]
+    return [growth(each) for each in growing(evidence, {GOROUTINES_UNIT}, GROWTH, WINDOWS)]
 
 
 def scheduler_cost(evidence: Evidence, claimed: Claimed) -> Iterable[Finding]:
@@ -102,7 +97,7 @@ def scheduler_cost(evidence: Evidence, claimed: Claimed) -> Iterable[Finding]:
     cpu, go = evidence.profiles.get("cpu"), evidence.facts.go
     if cpu is None:
         return ()
-    places = cpu.places(_SCHEDULING.within, but=claimed.of("cpu"))
+    places = cpu.containing(_SCHEDULING) - claimed.of("cpu")
     share = cpu.share(places)
     if share < SCHEDULER.value:
         return ()
@@ -134,7 +129,7 @@ def timers(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
     heap, go = evidence.profiles.get("heap"), evidence.facts.go
     if heap is None:
         return ()
-    places = heap.places(_TIMERS.within)
+    places = heap.containing(_TIMERS)
     value, share = heap.value(places), heap.share(places)
     if share < TIMERS.value or value < LEAST_TIMERS.value:
         return ()

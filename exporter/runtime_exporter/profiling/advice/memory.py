@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.profiling import leaks
 from runtime_exporter.profiling.advice.values import PROCESS, Finding, Rule, Threshold
+from runtime_exporter.profiling.leaks import BYTES, MEMORY, OBJECT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runtime_exporter.profiling.advice.facts import Suspect
     from runtime_exporter.profiling.advice.values import Claimed, Evidence, Severity
+    from runtime_exporter.profiling.leaks import Suspect
 
 TREND: Final = Threshold(
-    "p-value of the trend", 0.01, "ratio", "Mann-Kendall; a chance of one in a hundred for each type watched"
+    "p-value of the trend",
+    MEMORY.significance,
+    "ratio",
+    "Mann-Kendall; a chance of one in a hundred for each type watched",
 )
 WINDOWS: Final = Threshold(
-    "windows of the trend", 12, "count", "chosen: five minutes each, they span an hour after the warm-up"
+    "windows of the trend", MEMORY.windows, "count", "chosen: five minutes each, they span an hour after the warm-up"
 )
 SMALLEST: Final = Threshold(
     "growth over those windows",
-    5e6,
+    MEMORY.floor,
     "bytes",
     "chosen: below, nobody looks; Scalene, too, demands growth beside likelihood",
 )
 OF_RESIDENT: Final = Threshold(
-    "growth as a share of resident memory", 0.02, "ratio", "chosen: as above, in large processes"
+    "that growth as a share of resident memory", MEMORY.floor_ratio, "ratio", "chosen: as above, in large processes"
+)
+OBJECTS: Final = Threshold(
+    "growth of a type in objects", OBJECT_TYPES.floor, "count", "chosen: some 5 MB of small ones"
 )
 UNUSED: Final = Threshold(
     "share of resident memory that the allocators keep free", 0.30, "ratio", "chosen: some 10 to 20 % is usual"
@@ -37,40 +46,60 @@ _SUSPECTS: Final = 3
 
 
 def leak_suspect(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
-    """Speak of the steepest suspects whose trend holds and whose growth matters."""
+    """Speak of the steepest suspects whose trend holds and whose growth matters.
+
+    The process as a whole is told only where no type or site is known: its growth is theirs.
+    """
+    found = [each for each in evidence.facts.suspects if _matters(each, evidence)]
+    sites = [each for each in found if each.site]
+    return [_suspect(each) for each in sorted(sites or found[:1], key=_order)[:_SUSPECTS]]
+
+
+def _matters(suspect: Suspect, evidence: Evidence) -> bool:
+    if suspect.p >= TREND.value or suspect.windows < WINDOWS.value:
+        return False
     memory = evidence.facts.memory
-    floor = max(SMALLEST.value, OF_RESIDENT.value * memory.resident if memory else 0.0)
-    suspects = [
-        each
-        for each in evidence.facts.suspects
-        if each.p_value < TREND.value and each.windows >= WINDOWS.value and each.last - each.first >= floor
-    ]
-    steepest = sorted(suspects, key=lambda each: -each.slope)[:_SUSPECTS]
-    return [_suspect(each, memory.limit if memory else None) for each in steepest]
+    floors = {
+        BYTES: max(SMALLEST.value, OF_RESIDENT.value * memory.resident if memory else 0.0),
+        leaks.OBJECTS: OBJECTS.value,
+    }
+    return suspect.last - suspect.first >= floors.get(suspect.unit, inf)
 
 
-def _suspect(suspect: Suspect, limit: int | None) -> Finding:
-    left = suspect.to_limit
-    end = "" if left is None else f"; at this pace the limit is reached in {_duration(left)}"
+def _order(suspect: Suspect) -> tuple[bool, float]:
+    return (suspect.unit != BYTES, -suspect.slope)
+
+
+def _suspect(suspect: Suspect) -> Finding:
+    left = suspect.seconds_to_limit
+    end = f"; at this pace the limit is reached in {_duration(left)}" if isfinite(left) else ""
+    name = f"{suspect.kind} of {suspect.site}" if suspect.site else suspect.kind
     return Finding(
-        claim=f"{suspect.name} grew from {suspect.first / 1e6:.0f} to {suspect.last / 1e6:.0f} MB, {suspect.slope * _HOUR / 1e6:.1f} MB an hour{end}.",
-        target=suspect.name,
+        claim=f"Suspected leak: {name} grew from {_amount(suspect.first, suspect.unit)} to {_amount(suspect.last, suspect.unit)}, {_amount(suspect.slope * _HOUR, suspect.unit)} an hour{end}.",
+        target=suspect.site or PROCESS,
         evidence={
-            "first_bytes": suspect.first,
-            "last_bytes": suspect.last,
-            "slope_bytes_per_second": suspect.slope,
-            "p_value": suspect.p_value,
+            "unit": suspect.unit,
+            "first": suspect.first,
+            "last": suspect.last,
+            "slope_per_second": suspect.slope,
+            "slope_low": suspect.slope_low,
+            "slope_high": suspect.slope_high,
+            "p_value": suspect.p,
             "windows": suspect.windows,
-            "seconds_to_limit": "unknown" if left is None else left,
-            "limit_bytes": "unknown" if limit is None else limit,
+            "after_full_collections": "yes" if suspect.settled else "no",
+            "seconds_to_limit": left if isfinite(left) else "unknown",
         },
-        gain=min(1.0, (suspect.last - suspect.first) / suspect.last) if suspect.last > 0 else None,
+        gain=(suspect.last - suspect.first) / suspect.last if suspect.last > 0 else None,
         severity=_urgency(left),
     )
 
 
-def _urgency(left: float | None) -> Severity:
-    return "critical" if left is not None and left < _DAY else "warning"
+def _amount(value: float, unit: str) -> str:
+    return f"{value / 1e6:.1f} MB" if unit == BYTES else f"{value:,.0f} {unit}"
+
+
+def _urgency(left: float) -> Severity:
+    return "critical" if left < _DAY else "warning"
 
 
 def _duration(seconds: float) -> str:
@@ -129,7 +158,7 @@ RULES: Final = (
         language="any",
         title="Memory grows by a steady trend",
         judge=leak_suspect,
-        thresholds=(TREND, WINDOWS, SMALLEST, OF_RESIDENT),
+        thresholds=(TREND, WINDOWS, SMALLEST, OF_RESIDENT, OBJECTS),
         speaks="A type, a site or the process grows by a significant trend, and by enough to matter.",
         silent="The growth is noise, small, or went away after a full collection.",
         do="Take a heap profile now and in an hour and compare them. The usual places: a cache without a bound, a list of a module, handlers or callbacks that are registered again, exceptions kept with their frames.",

@@ -51,11 +51,17 @@ class Share:
         weights = evidence.profiles.get(self.kind)
         if weights is None or weights.total <= 0:
             return ()
-        places = weights.places(self._counts, but=claimed.of(self.kind))
-        awake = weights.places(lambda stack: not (self.idle and self.idle(stack)))
+        out = claimed.of(self.kind) | (weights.containing(self.without) if self.without else frozenset())
+        places = frozenset(
+            place for place in weights.containing(self.frames) - out if self._counts(weights.stacks[place])
+        )
+        if not places:
+            return ()
+        everything = range(len(weights.stacks))
+        awake = [place for place in everything if not (self.idle and self.idle(weights.stacks[place]))]
         total = weights.value(awake)
         share = weights.value(places) / total if total > 0 else 0.0
-        if not places or share < self.threshold.value:
+        if share < self.threshold.value:
             return ()
         return (self._finding(weights, places, share, weights.count(awake)),)
 
@@ -89,13 +95,11 @@ class Share:
         return next((label(frame) for frame in reversed(stack) if self.frames(frame)), label(stack[0]))
 
     def _counts(self, stack: Stack) -> bool:
-        if self.without and self.without.within(stack):
-            return False
         if self.by == "self":
             return self.frames.at_leaf(stack)
         if self.by == "own":
             return self.frames.at_leaf(_without_standard_library(stack))
-        return self.frames.within(stack) and not (self.called and not _called(stack, self.frames))
+        return not self.called or _called(stack, self.frames)
 
 
 def waits_for_work(stack: Stack) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import sqrt
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +13,9 @@ from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.profile import frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
+    from runtime_exporter.profiling.advice.frames import Frames
     from runtime_exporter.profiling.profile import Frame, Profile, Stack
 
 _VALUES: Final = {
@@ -48,6 +50,19 @@ class Weights:
     def places(self, keep: Callable[[Stack], bool], *, but: frozenset[int] = frozenset()) -> frozenset[int]:
         """Return the places of the stacks that are kept, those in `but` left out."""
         return frozenset(place for place, stack in enumerate(self.stacks) if place not in but and keep(stack))
+
+    @cached_property
+    def _places_of(self) -> dict[str, list[int]]:
+        """The places of the stacks in which each function is: rules ask for functions by name, dozens of times."""
+        found: dict[str, list[int]] = {}
+        for place, stack in enumerate(self.stacks):
+            for name in {frame.name for frame in stack}:
+                found.setdefault(name, []).append(place)
+        return found
+
+    def containing(self, frames: Frames) -> frozenset[int]:
+        """Return the places of the stacks in which one of these functions is."""
+        return frozenset(place for name, places in self._places_of.items() if frames.has(name) for place in places)
 
     def value(self, places: Iterable[int]) -> float:
         """Return what these stacks weigh together."""
@@ -119,8 +134,3 @@ def site(stack: Stack, matched: Callable[[Frame], bool] | None = None) -> str:
 
 def _outermost(stack: Stack, matched: Callable[[Frame], bool]) -> int:
     return max((place for place, frame in enumerate(stack) if matched(frame)), default=0)
-
-
-def above(stack: Stack, matched: Callable[[Frame], bool]) -> Iterator[Frame]:
-    """Return the callers of the outermost matching frame, nearest first."""
-    return iter(stack[_outermost(stack, matched) + 1 :])
