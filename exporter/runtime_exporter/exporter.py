@@ -17,8 +17,10 @@ from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
 from runtime_exporter.profiling.ondemand import OnDemand
+from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.threads import inventory, thread_profile, thread_text
 from runtime_exporter.settings import Settings, load, select
+from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.health import Health
 from runtime_exporter.web.pprof_pages import Sources, pprof_routes
@@ -61,7 +63,9 @@ class Exporter:
             body_sizes=settings.http_body_sizes,
         )
         self._itself = ExporterCollector(version())
-        self._profiles = OnDemand()
+        directory = settings.profile_directory
+        store = Store(directory, limit=settings.profile_bytes_limit) if directory else None
+        self._profiles = OnDemand(store=store)
         chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(
             [*chosen, self._itself],
@@ -75,7 +79,8 @@ class Exporter:
             texts={"goroutine": lambda: thread_text(inventory())},
         )
         profiles = settings.debug_endpoints and settings.profile_endpoints
-        self._routes = pprof_routes(sources, longest=settings.profile_seconds_limit) if profiles else ()
+        routes = (*pprof_routes(sources, longest=settings.profile_seconds_limit), *api_routes(store))
+        self._routes = routes if profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
         self._lock = threading.RLock()

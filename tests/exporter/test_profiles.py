@@ -54,7 +54,7 @@ def test_threads_of_this_process_are_served_and_linked(start):
 def test_profiles_can_be_closed_apart_from_the_metrics(start, closed):
     exporter = start(**closed)
 
-    assert {404} == {get(exporter, path).status_code for path in PATHS}
+    assert {404} == {get(exporter, path).status_code for path in [*PATHS, "/api/v1/profiles"]}
     assert "/debug/pprof" not in get(exporter, "/").text
     assert 200 == get(exporter, "/metrics").status_code
 
@@ -65,7 +65,7 @@ def test_profiles_are_behind_the_door_of_the_metrics(start, tmp_path):
     web.write_text(f"basic_auth_users:\n  ops: {hashed}\n")
     exporter = start(web_config_file=str(web))
 
-    assert {401} == {get(exporter, path).status_code for path in [*PATHS, "/metrics"]}
+    assert {401} == {get(exporter, path).status_code for path in [*PATHS, "/metrics", "/api/v1/profiles"]}
     assert {200} == {get(exporter, path, auth=("ops", "correct horse")).status_code for path in PATHS}
 
 
@@ -132,3 +132,13 @@ def test_a_profile_that_is_taken_while_the_exporter_closes_ends_with_it(start):
     (answer,) = answers
     assert pprof.decode(answer.content).duration_nanos < 90 * 10**9
     assert [] == [thread.name for thread in threading.enumerate() if thread.name.startswith("runtime-exporter")]
+
+
+def test_what_was_asked_for_is_kept_where_the_setting_says_and_listed(start, tmp_path):
+    exporter = start(profile_directory=str(tmp_path / "profiles"))
+    taken = get(exporter, "/debug/pprof/wall?seconds=0.2").content
+    (row,) = get(exporter, "/api/v1/profiles").json()["profiles"]
+
+    assert ("wall", True) == (row["kind"], row["on_demand"])
+    assert taken == get(exporter, row["url"]).content
+    assert [row["id"]] == [path.name for path in (tmp_path / "profiles").glob("*.pb.gz")]

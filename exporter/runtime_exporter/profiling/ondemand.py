@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.samplers.sampler import Sampler
+    from runtime_exporter.profiling.store import Store
 
 ORDER = (remote.NAME, pyspy.NAME, ThreadSampler.name)
 """Backends of CPU time, best first; a request is not answered on the main thread, where alone a signal could be handled."""
@@ -34,9 +35,12 @@ class OnDemand:
         *,
         order: Sequence[str] = ORDER,
         choose_sampler: Callable[..., Sampler] = choose,
+        store: Store | None = None,
     ) -> None:
+        """`store` is where profiles that were taken are kept; None keeps none."""
         self._order = order
         self._choose = choose_sampler
+        self._store = store
         self.open()
 
     def open(self) -> None:
@@ -57,12 +61,17 @@ class OnDemand:
     def cpu(self, seconds: float) -> Profile:
         """Return CPU time by stack, from the best backend that works here; the profile's comments name it and its bias."""
         chosen = self._choose(self._order, wall=False)  # anew each time, 0.1 s: what is allowed here may change
-        return capture("cpu", seconds, running=chosen, sleep=self._closing.wait)
+        return self._kept(capture("cpu", seconds, running=chosen, sleep=self._closing.wait), "cpu")
 
     def wall(self, seconds: float) -> Profile:
         """Return elapsed time of all threads by stack, waiting included."""
-        return capture("wall", seconds, sleep=self._closing.wait)
+        return self._kept(capture("wall", seconds, sleep=self._closing.wait), "wall")
 
     def heap(self, seconds: float) -> Profile:
         """Return what was allocated meanwhile and is alive, by tracemalloc: the process is many times slower as long."""
-        return self._heap.capture(seconds, frames=_HEAP_FRAMES)
+        return self._kept(self._heap.capture(seconds, frames=_HEAP_FRAMES), "heap")
+
+    def _kept(self, profile: Profile, kind: str) -> Profile:
+        if self._store is not None:
+            self._store.put(profile, kind, capture=True)
+        return profile

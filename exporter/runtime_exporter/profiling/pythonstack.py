@@ -18,7 +18,7 @@ Key = tuple[int, ...]
 
 def python_stack(frame: FrameType | None, deepest: int = DEEPEST) -> Stack:
     """Return the stack that ends in `frame`, leaf first, at most `deepest` frames of it."""
-    stack = []
+    stack: list[Frame] = []
     while frame is not None and len(stack) < deepest:
         stack.append(python_frame(frame))
         frame = frame.f_back
