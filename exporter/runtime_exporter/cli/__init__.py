@@ -31,6 +31,7 @@ VERBS = {
     "profile": "Take a profile of a service or a process.",
     "top": "Show the functions of a profile that cost most.",
     "diff": "Show what changed between two profiles.",
+    "flamegraph": "Draw a profile as one HTML file.",
     "demo": "Watch a faulty shop page someone, on real parts.",
 }
 
