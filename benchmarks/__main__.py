@@ -7,12 +7,13 @@ import os
 import platform
 from datetime import datetime, timezone
 
-from benchmarks import comparison, exposition, locks, requests, shop
+from benchmarks import comparison, exposition, locks, profiling, requests, shop
 
 REPORTS = {
     "comparison": comparison.report,
     "exposition": exposition.report,
     "locks": locks.report,
+    "profiling": profiling.report,
     "requests": requests.report,
     "shop": shop.report,
 }

@@ -1,0 +1,256 @@
+"""The program that benchmarks/profiling.py profiles: workloads of known truth, and a busy application, with one profiler or none.
+
+`python -m benchmarks.profiled accuracy PROFILER WORKLOAD SECONDS` and `… overhead PROFILER BLOCKS SECONDS STEADY_SECONDS` print one line of JSON.
+A process of its own for each: one profiler leaves nothing behind for the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runtime_exporter.profiling.samplers import pyspy
+from runtime_exporter.profiling.samplers.choose import choose
+from runtime_exporter.profiling.samplers.pace import Pace
+from runtime_exporter.profiling.samplers.signal import SignalSampler
+from runtime_exporter.profiling.samplers.thread import ThreadSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime_exporter.profiling.samplers.sampler import Sampler
+
+# --- accuracy: two functions whose CPU time is measured around each call ---------------------------------------------
+
+_ACCURACY_HZ = 100.0
+_TEXT = b"x" * 400_000
+_OBJECT = [{"id": number, "name": f"item {number}", "price": number / 7} for number in range(1500)]
+
+
+def python_code(loops: int) -> None:
+    total = 0
+    for number in range(loops):
+        total += number * number % 7
+
+
+def other_python_code(loops: int) -> None:
+    total = 1
+    for number in range(loops):
+        total = (total + number * 3) % 11
+
+
+def small_read(descriptor: int) -> None:
+    os.pread(descriptor, 16, 0)
+
+
+def hash_without_gil(data: bytes) -> None:
+    hashlib.sha256(data).digest()
+
+
+def encode_with_gil(data: Any) -> None:
+    json.dumps(data)
+
+
+def workload(name: str) -> tuple[tuple[Callable[..., None], Any], tuple[Callable[..., None], Any]]:
+    """Return the two functions of a workload, each with its argument."""
+    descriptor = os.open(__file__, os.O_RDONLY)
+    workloads: dict[str, tuple[tuple[Callable[..., None], Any], tuple[Callable[..., None], Any]]] = {
+        "python+pread": ((python_code, 12_000), (small_read, descriptor)),
+        "python+sha256": ((python_code, 12_000), (hash_without_gil, _TEXT)),
+        "python+json": ((python_code, 30_000), (encode_with_gil, _OBJECT)),
+        "python+python": ((python_code, 12_000), (other_python_code, 12_000)),
+    }
+    return workloads[name]
+
+
+WORKLOADS = ("python+pread", "python+sha256", "python+json", "python+python")
+
+
+def bare(name: str, rate: float) -> Sampler:
+    """Return one of our samplers by itself, at a fixed rate."""
+    pace = Pace(rate=rate, highest=rate, budget=math.inf)
+    if name == "thread":
+        return ThreadSampler(pace=pace)
+    return SignalSampler(pace=pace) if name == "signal" else pyspy.sampler(pace=pace)
+
+
+def accuracy(profiler: str, name: str, seconds: float) -> dict[str, Any]:
+    """Return the first function's true share of the CPU of both, the profiler's, and how sure the profiler was."""
+    functions = workload(name)
+    sampler = bare(profiler, _ACCURACY_HZ)
+    spent = [0, 0]
+    sampler.start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for place, (function, argument) in enumerate(functions):
+            begin = time.thread_time_ns()
+            function(argument)
+            spent[place] += time.thread_time_ns() - begin
+    window = sampler.take()
+    sampler.close()
+    names = [f":{function.__name__}" for function, _ in functions]
+    seen = [
+        sum(usage.cpu_ns for (_, stack), usage in window.stacks.items() if any(f.name.endswith(name) for f in stack))
+        for name in names
+    ]
+    return {
+        "truth": spent[0] / sum(spent),
+        "seen": seen[0] / sum(seen) if sum(seen) else math.nan,
+        "samples": window.samples,
+        "bias_ratio": window.bias_ratio,
+    }
+
+
+# --- overhead: a busy application, blocks of the same work with and without ------------------------------------------
+
+_PATTERN = re.compile(r"(\w+)@(\w+)\.(\w+)")
+_UNIT_MAILS = " ".join(f"user{number}@example{number % 5}.org" for number in range(40))
+
+
+def unit_of_work(depth: int = 12) -> int:
+    """Do what a request does: calls, JSON, a regular expression, a dictionary, a system call. About 0.5 ms."""
+    if depth:
+        return unit_of_work(depth - 1)
+    decoded = json.loads(json.dumps(_OBJECT[:60]))
+    by_name = {row["name"]: row["price"] for row in decoded}
+    found = _PATTERN.findall(_UNIT_MAILS)
+    Path(__file__).stat()
+    return len(by_name) + len(found)
+
+
+class Profiler(Protocol):
+    """What is switched on and off; `stop()` returns the CPU seconds that it took here by its own account, and in a helper."""
+
+    def start(self) -> object: ...
+    def stop(self) -> tuple[float, float]: ...
+
+
+class Nothing:
+    def start(self) -> None: ...
+    def stop(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
+
+class Ours:
+    """A sampler as a process has it: chosen by name, 20 Hz, with the default budget; a window is taken at each stop."""
+
+    def __init__(self, name: str) -> None:
+        self._sampler = choose((name,))
+
+    def start(self) -> None:
+        self._sampler.start()
+
+    def stop(self) -> tuple[float, float]:
+        window = self._sampler.take()
+        self._sampler.close()
+        return window.own_cpu_ns / 1e9, window.helper_cpu_ns / 1e9
+
+
+class DDTrace(Nothing):
+    """Its stack profiler alone; what it uploads goes to a closed port."""
+
+    def __init__(self) -> None:
+        for name in ("MEMORY", "LOCK", "PYTORCH", "EXCEPTION"):
+            os.environ[f"DD_PROFILING_{name}_ENABLED"] = "false"
+        os.environ |= {"DD_TRACE_AGENT_URL": "http://127.0.0.1:9", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"}
+        from ddtrace.profiling import Profiler as Theirs  # type: ignore[import-not-found,unused-ignore]
+
+        self._make = Theirs
+
+    def start(self) -> None:
+        self._profiler = self._make()
+        self._profiler.start()
+
+    def stop(self) -> tuple[float, float]:
+        self._profiler.stop(flush=False)
+        return 0.0, 0.0
+
+
+class Pyroscope(Nothing):
+    """Its default: py-spy's code as a thread of this process, 100 Hz."""
+
+    def __init__(self) -> None:
+        import pyroscope  # type: ignore[import-not-found,unused-ignore]
+
+        self._module = pyroscope
+
+    def start(self) -> None:
+        self._module.configure(application_name="benchmark", server_address="http://127.0.0.1:9")
+
+    def stop(self) -> tuple[float, float]:
+        self._module.shutdown()
+        return 0.0, 0.0
+
+
+PROFILERS: dict[str, Callable[[], Profiler]] = {
+    "none": Nothing,
+    "thread": lambda: Ours("thread"),
+    "signal": lambda: Ours("signal"),
+    "py-spy": lambda: Ours("py-spy"),
+    "ddtrace": DDTrace,
+    "pyroscope-io": Pyroscope,
+}
+
+
+def overhead(profiler: str, blocks: int, seconds: float, steady: float) -> dict[str, Any]:
+    """Run blocks without, with, with, without; return the CPU seconds of each, for the same work.
+
+    Blocks are short, so that the machine is the same in all four. What a profiler takes by its own account is measured
+    in one stretch of `steady` seconds at the end, and told as a part of a core.
+    """
+    idle = threading.Event()
+    for number in range(4):
+        threading.Thread(target=idle.wait, name=f"pool-{number}", daemon=True).start()
+    switched = PROFILERS[profiler]()
+    units = _units_in(seconds)
+    without: list[float] = []
+    with_it: list[float] = []
+    for _ in range(blocks):
+        without.append(_block(units))
+        switched.start()
+        with_it += [_block(units), _block(units)]
+        switched.stop()
+        without.append(_block(units))
+    switched.start()
+    begin = time.monotonic()
+    while time.monotonic() < begin + steady:
+        unit_of_work()
+    here, helper = switched.stop()
+    took = time.monotonic() - begin
+    return {"without": without, "with": with_it, "here": here / took, "helper": helper / took}
+
+
+def _block(units: int) -> float:
+    begin = time.process_time()
+    for _ in range(units):
+        unit_of_work()
+    return time.process_time() - begin
+
+
+def _units_in(seconds: float) -> int:
+    """Return how many units of work take so many seconds here."""
+    _block(200)
+    return max(1, round(500 * seconds / _block(500)))
+
+
+def main(arguments: list[str]) -> None:
+    what, *rest = arguments
+    if what == "accuracy":
+        found = accuracy(rest[0], rest[1], float(rest[2]))
+    else:
+        found = overhead(rest[0], int(rest[1]), float(rest[2]), float(rest[3]))
+    print(json.dumps(found), flush=True)
+    # Peers have threads that wait for their uploads: what was to be measured is measured.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
