@@ -26,6 +26,8 @@ CONTRACT = {
         process_cpu_periods process_page_faults process_context_switches process_io_read_bytes process_io_write_bytes
         process_thread_cpu_seconds host_cpu_seconds python_gc_objects_collected python_gc_objects_uncollectable
         python_gc_collections python_threads_started python_exceptions runtime_exporter_folded
+        profile_self_seconds profile_cum_seconds profile_total_seconds profile_samples profile_wait_seconds
+        profile_contentions profile_allocated_bytes profile_captures
     """,
     "gauge": """
         process_resident_memory_bytes process_virtual_memory_bytes process_start_time_seconds process_open_fds process_max_fds
@@ -36,6 +38,10 @@ CONTRACT = {
         python_gc_threshold python_gc_enabled python_gc_frozen_objects python_allocated_blocks python_object_types
         python_threads python_thread_oldest_age_seconds python_asyncio_tasks runtime_exporter_collector_duration_seconds
         runtime_exporter_collector_success runtime_exporter_overhead_ratio runtime_exporter_overhead_budget_ratio
+        runtime_exporter_profiler_backend_info runtime_exporter_profiler_bias_ratio
+        profile_inuse_bytes profile_function_info profile_regression_active profile_regression_score
+        profile_regression_delta_ratio profile_divergence profile_mde_ratio profile_baseline_age_seconds
+        profile_recommendation profile_last_capture_timestamp_seconds
     """,
     "histogram": "python_gc_duration_seconds python_asyncio_loop_lag_seconds python_gil_wait_seconds",
 }
@@ -43,7 +49,7 @@ CONTRACT = {
 
 @pytest.fixture
 def supervisor():
-    supervisor = Supervisor([factory(Settings()) for factory in ALL.values()])
+    supervisor = Supervisor([factory(Settings(profiling=True)) for factory in ALL.values()])
     yield supervisor
     supervisor.close()
 
@@ -74,7 +80,7 @@ def test_making_all_collectors_changes_nothing_in_the_process():
         return sys.excepthook, threading.excepthook, sys.unraisablehook, tuple(gc.callbacks), threading.active_count()
 
     before, descriptors = hooks(), descriptors_of_this_process()
-    Supervisor([factory(Settings()) for factory in ALL.values()])
+    Supervisor([factory(Settings(profiling=True)) for factory in ALL.values()])
 
     assert (before, descriptors) == (hooks(), descriptors_of_this_process())
 
@@ -142,7 +148,7 @@ FORK = """
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
-    supervisor = Supervisor([factory(Settings()) for factory in ALL.values()], reuse=0, patience=5.0)
+    supervisor = Supervisor([factory(Settings(profiling=True)) for factory in ALL.values()], reuse=0, patience=5.0)
     supervisor.start()
     wait_for("python_allocated_blocks")
     until = time.thread_time() + 0.3
@@ -215,7 +221,7 @@ def test_a_program_that_ends_without_closing_ends_in_peace():
         import time
         from runtime_exporter.collectors import ALL, Supervisor
         from runtime_exporter.settings import Settings
-        supervisor = Supervisor([factory(Settings()) for factory in ALL.values()])
+        supervisor = Supervisor([factory(Settings(profiling=True)) for factory in ALL.values()])
         supervisor.start()
         supervisor.collected_families()
         time.sleep(0.05)
@@ -230,7 +236,7 @@ def test_a_daemon_that_closes_every_descriptor_is_still_measured(tmp_path):
         import os, sys
         from runtime_exporter.collectors import ALL, Supervisor
         from runtime_exporter.settings import Settings
-        supervisor = Supervisor([factory(Settings()) for factory in ALL.values()], reuse=0)
+        supervisor = Supervisor([factory(Settings(profiling=True)) for factory in ALL.values()], reuse=0)
         supervisor.collected_families()
         os.closerange(3, 200)
         theirs = [os.open(sys.argv[1], os.O_RDWR | os.O_CREAT) for _ in range(10)]

@@ -1,5 +1,6 @@
 """The profiler that is always on, with a sampler that says what it is told to, and once with a real one."""
 
+import itertools
 import logging
 import threading
 import time
@@ -228,7 +229,8 @@ def profiling_threads():
 
 def test_closing_accounts_for_what_was_seen_last_and_leaves_no_thread():
     sampler = FakeSampler()
-    continuous = Continuous(lambda: sampler, interval=3600.0)
+    ticks = itertools.count(0, 2)
+    continuous = Continuous(lambda: sampler, interval=3600.0, clock=lambda: next(ticks))
     continuous.start()
     continuous.start()
     assert 1 == len(profiling_threads())
@@ -240,6 +242,32 @@ def test_closing_accounts_for_what_was_seen_last_and_leaves_no_thread():
     continuous.start()
     assert continuous.running
     continuous.close()
+
+
+def test_a_sampler_that_has_only_begun_is_not_asked():
+    sampler = FakeSampler()
+    continuous = Continuous(lambda: sampler, interval=3600.0, clock=lambda: 7.0)
+    continuous.start()
+    continuous.close()
+    assert ["start", "close"] == sampler.calls
+
+
+def test_what_an_earlier_process_left_is_read_first_in_steps_within_the_budget():
+    steps, waits = [], []
+
+    def recall():
+        for step in range(3):
+            steps.append(step)
+            yield
+
+    ticks = itertools.count(0.0, 0.5)
+    continuous = Continuous(FakeSampler, recall=recall, budget=0.01, cpu=lambda: next(ticks))
+    stop = threading.Event()
+    stop.wait = waits.append
+    continuous._remember(stop)
+    assert [0, 1, 2] == steps
+    assert [50.0] * 3 == waits
+    assert 2.0 == continuous.report.cpu_seconds
 
 
 def test_a_moment_is_no_interval():

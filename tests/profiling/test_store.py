@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -130,6 +131,34 @@ def test_the_cap_is_never_exceeded_and_the_oldest_go_first(store, clock):
         limited.put(profile(NOON + 60 * number), "cpu")
         assert limited.limit >= sum(path.stat().st_size for path in store.directory.iterdir())
     assert [NOON + 60 * n for n in (5, 6, 7)] == [one.begin for one in limited.entries()]
+
+
+def test_the_cap_is_one_for_all_who_share_the_directory(store, clock):
+    size = store.put(profile(), "cpu").size
+    ours, theirs = (Store(store.directory, limit=int(size * 3.5), clock=clock) for _ in range(2))
+    for number in range(1, 8):
+        (ours if number % 2 else theirs).put(profile(NOON + 60 * number), "cpu")
+        assert ours.limit >= sum(path.stat().st_size for path in store.directory.iterdir())
+
+
+def test_many_threads_may_keep_and_merge_at_once(store, clock):
+    clock.now = NOON + 3 * HOUR
+
+    def keep(number):
+        for minute in range(20):
+            store.put(profile(NOON + 60 * minute), "cpu", labels={"thread": str(number)})
+            store.maintain()
+
+    threads = [threading.Thread(target=keep, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "" == store.problem
+    for number in range(4):
+        found = store.entries("cpu", labels={"thread": str(number)})
+        assert {one.resolution for one in found} <= {"10m", "raw"}
+        assert found
 
 
 def test_a_profile_above_the_cap_is_not_kept_and_removes_nothing(store, clock):

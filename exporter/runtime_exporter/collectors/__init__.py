@@ -19,10 +19,12 @@ from runtime_exporter.collectors.malloc import MallocCollector
 from runtime_exporter.collectors.memory import MemoryCollector
 from runtime_exporter.collectors.objects import ObjectsCollector
 from runtime_exporter.collectors.process import ProcessCollector
+from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.collectors.pss import PssCollector
 from runtime_exporter.collectors.python import PythonCollector
 from runtime_exporter.collectors.supervisor import Supervisor
 from runtime_exporter.collectors.threads import ThreadsCollector
+from runtime_exporter.profiling.assembly import continuous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,5 +45,6 @@ ALL: Mapping[str, Callable[[Any], Collector]] = {
     "gil": lambda _: GilCollector(),
     "asyncio": lambda settings: AsyncioCollector(settings.label_limit),
     "exceptions": lambda settings: ExceptionsCollector(settings.label_limit),
+    "profiles": lambda settings: ProfilesCollector(continuous(settings) if settings.profiling else None),
 }
 """Factories by name: each takes the settings and returns a collector that has not touched the process yet."""

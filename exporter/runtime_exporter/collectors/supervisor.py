@@ -120,6 +120,8 @@ class Supervisor:
                 member.run()
             else:
                 member.check_freshness()
+            for part, seconds in member.collector.spent().items():
+                self._overhead.add(part, seconds)
         self._own.update(self._members, self._folded(), self._overhead.ratios())
         live = [family for member in self._members for family in member.families]
         self._live = (*live, *self._own.families)

@@ -25,6 +25,7 @@ _SECTIONS: Final = (
     ("process_", "Process"),
     ("host_", "Host"),
     ("python_", "Python"),
+    ("profile_", "Profiles"),
     ("runtime_exporter_", "The exporter itself"),
 )
 

@@ -19,9 +19,10 @@ from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.samplers.sampler import OWN_THREADS
 from runtime_exporter.profiling.summary import Summary
 from runtime_exporter.profiling.table import tabulate
+from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runtime_exporter.profiling.membership import Rules
     from runtime_exporter.profiling.profile import Profile, Stack
@@ -50,6 +51,8 @@ class Interval:
     tables: Mapping[str, Table]
     recent: Mapping[str, Sequence[Table]]
     """The tables of the last intervals by kind, this one's last."""
+    backend: str = ""
+    unbiased: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Continuous:
 
     sampler: makes the sampler, when it is started. store: where profiles are kept; None keeps none. sources: what gives further profiles of an interval. idle: tells stacks
     of threads that wait for work. compare: from the interval to comparisons by kind. advise: from the interval and those to
-    recommendations. labels: what each kept profile carries, such as the version. budget: the part of one core for all of it.
+    recommendations. recall: what is to be done first, in steps, such as to read what an earlier process left. labels: what each kept profile carries, such as the version. budget: the part of one core for all of it.
     Whatever fails is logged once and costs only itself.
     """
 
@@ -94,9 +97,11 @@ class Continuous:
         idle: Callable[[Stack], bool] | None = None,
         compare: Callable[[Interval], Mapping[str, Any]] | None = None,
         advise: Callable[[Interval, Mapping[str, Any]], Sequence[Any]] | None = None,
+        recall: Callable[[], Iterable[object]] | None = None,
         labels: Mapping[str, str] | None = None,
         budget: float = 0.01,
         recent: int = RECENT_TABLES,
+        clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
         log: StateLog | None = None,
     ) -> None:
@@ -110,10 +115,13 @@ class Continuous:
         self._idle = idle
         self._compare = compare
         self._advise = advise
+        self._recall = recall
         self._labels = dict(labels or {})
         self._budget = budget
         self._keep = recent
+        self._clock = clock
         self._cpu = cpu
+        self._taken = 0.0
         self._log = log or StateLog()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -136,10 +144,11 @@ class Continuous:
             return
         sampler = self.sampler = self.sampler or self._make_sampler()
         sampler.start()
+        self._taken = self._clock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            self._thread.start()
+            start_without_signals(self._thread)
         except RuntimeError:  # no thread can be started
             self._thread = None
             sampler.close()
@@ -160,6 +169,8 @@ class Continuous:
         self._stop = threading.Event()
         if self.sampler is not None:
             self.sampler.forked()
+        if self.store is not None:
+            self.store.forked()
         self._forget()
 
     def turn(self) -> float:
@@ -183,16 +194,29 @@ class Continuous:
         self._report = Report()
 
     def _run(self, stop: threading.Event) -> None:
+        self._guarded("reading earlier profiles", self._remember, stop)
         wait = self.interval
         while not stop.wait(wait):
             wait = self.turn()
-        self._guarded("profiling", self._account)
+        # A helper that was started a moment ago cannot even be asked to end in peace.
+        if self._clock() - self._taken >= _SHORTEST_SECONDS:
+            self._guarded("profiling", self._account)
+
+    def _remember(self, stop: threading.Event) -> None:
+        """Do the first steps, each followed by a wait that keeps them within the budget."""
+        spent = began = self._cpu()
+        for _ in self._recall() if self._recall is not None else ():
+            before, spent = spent, self._cpu()
+            if stop.wait((spent - before) / self._budget):
+                break
+        self._report = replace(self._report, cpu_seconds=self._report.cpu_seconds + self._cpu() - began)
 
     def _account(self) -> None:
         sampler = self.sampler
         if sampler is None:
             return
         window = sampler.take()
+        self._taken = self._clock()
         if window.seconds < _SHORTEST_SECONDS:
             return
         interval = self._interval(sampler, window)
@@ -225,7 +249,8 @@ class Continuous:
             if table is not None:
                 tables[kind] = table
                 self._recent.setdefault(kind, deque(maxlen=self._keep)).append(table)
-        return Interval(window, profiles, tables, {kind: tuple(tables) for kind, tables in self._recent.items()})
+        recent = {kind: tuple(known) for kind, known in self._recent.items()}
+        return Interval(window, profiles, tables, recent, sampler.name, sampler.capabilities.unbiased)
 
     def _table(self, kind: str, profile: Profile) -> Table:
         return tabulate(profile, kind=kind, idle=self._idle if kind == "wall" else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +39,9 @@ _LOCK = ".lock"
 class Store:
     """A directory of profiles. The constructor does not touch it.
 
-    `put` and `maintain` are for one thread and never raise: where the disk is full or the directory read-only the store is off, says so in
-    one log line, and tries again with the next profile. Reading may be done from any thread. Several processes may share a
-    directory: one at a time merges. `clock` gives seconds since the epoch.
+    `put` and `maintain` never raise: where the disk is full or the directory read-only the store is off, says so in one log
+    line, and tries again with the next profile. For any number of threads. Several processes may share a directory and its
+    cap: one at a time merges. `clock` gives seconds since the epoch.
     """
 
     def __init__(
@@ -59,6 +60,11 @@ class Store:
         self._listed = float("-inf")
         self._problems: dict[str, str] = {}
         self._unmergeable: set[str] = set()
+        self.forked()
+
+    def forked(self) -> None:
+        """In the child of a fork: another thread may have held the lock."""
+        self._lock = threading.RLock()
 
     @property
     def problem(self) -> str:
@@ -72,7 +78,7 @@ class Store:
         begin = profile.time_nanos / 1e9 or self._clock()
         end = begin + profile.duration_nanos / 1e9
         new = entry(kind, begin, end, CAPTURE if capture else RAW, os.getpid(), labels)
-        with self._guarded("write"):
+        with self._lock, self._guarded("write"):
             return self._write(new, pprof.encode(profile))
         return None
 
@@ -129,7 +135,7 @@ class Store:
         done = 0
         if "write" in self._problems:
             return done
-        with self._guarded("maintain"), _locked(self.directory) as mine:
+        with self._lock, self._guarded("maintain"), _locked(self.directory) as mine:
             if mine:
                 self._sweep()
                 for bucket in due(self._list(within=0.0).values(), self._clock()):
@@ -157,8 +163,8 @@ class Store:
         return kept
 
     def _make_room(self, size: int) -> None:
-        """Remove the oldest until `size` more bytes fit."""
-        entries = self._list()
+        """Remove the oldest until `size` more bytes fit, whoever wrote them."""
+        entries = self._list(within=0.0)
         total = sum(one.size for one in entries.values())
         removed = []
         for one in sorted(entries.values(), key=_age):

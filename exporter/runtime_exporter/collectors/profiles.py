@@ -1,0 +1,292 @@
+"""Profiles as series: what the profiler that is always on knows at the end of each of its intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.errors import NoData
+from runtime_exporter.metrics import Counter, Gauge
+from runtime_exporter.profiling.advice import bias_risk
+from runtime_exporter.profiling.naming import OTHER
+from runtime_exporter.profiling.table import WAITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from runtime_exporter.metrics import Metric
+    from runtime_exporter.profiling.continuous import Continuous, Report
+    from runtime_exporter.profiling.summary import Account, Tally
+
+    Values = Iterator[tuple[tuple[str, ...], float]]
+
+PART: Final = "profiling"
+"""Value of the label `part` for what profiling costs this process."""
+# A tally counts time in whole nanoseconds.
+_NANOSECONDS: Final = 1e9
+_TIMES: Final = ("cpu", "wall")
+
+
+class ProfilesCollector(Collector):
+    """At each scrape, from the last interval's report: nothing is computed here. None: profiling is switched off.
+
+    Series of a function that is no member any more are removed. Functions are at most the members of both lists of each kind
+    (see `profiling.membership`), findings and recommendations as many as their makers bound them to.
+    """
+
+    name = "profiles"
+    interval = None
+
+    def __init__(self, continuous: Continuous | None) -> None:
+        self.continuous = continuous
+        self._shown: Report | None = None
+        self._accounted = 0.0
+        self._rows = tuple(_ROWS)
+        self._metrics = [
+            kind(name, documentation, labels, registry=None) for kind, name, documentation, labels, _ in self._rows
+        ]
+        self._bias = Gauge(
+            "runtime_exporter_profiler_bias_ratio",
+            "Share of the CPU time of the last profile that may be attributed to the wrong function.",
+            registry=None,
+        )
+        self.families: tuple[Metric, ...] = (*self._metrics, self._bias)
+
+    def start(self) -> None:
+        """Start to profile. Raises ProfileError where that cannot work, for the supervisor to tell."""
+        if self.continuous is not None:
+            self.continuous.start()
+
+    def close(self) -> None:
+        """Stop to profile."""
+        if self.continuous is not None:
+            self.continuous.close()
+
+    def forked(self) -> None:
+        """Forget what the parent saw."""
+        self._shown, self._accounted = None, 0.0
+        if self.continuous is not None:
+            self.continuous.forked()
+
+    def update(self) -> None:
+        """Show the last report; an old one is shown already."""
+        if self.continuous is None:
+            raise NoData("profiling is switched off")
+        report = self.continuous.report
+        if report.interval is None:
+            raise NoData("the first interval of profiling is not over")
+        if report is self._shown:
+            return
+        for metric, (*_, values) in zip(self._metrics, self._rows, strict=True):
+            _show(metric, dict(values(report)))
+        self._bias.set(report.interval.window.bias_ratio)
+        self._shown = report
+
+    def spent(self) -> Mapping[str, float]:
+        """Return the CPU seconds that profiling has taken since this was asked last."""
+        total = self.continuous.report.cpu_seconds if self.continuous is not None else 0.0
+        since, self._accounted = total - self._accounted, total
+        return {PART: max(0.0, since)}
+
+
+def _show(metric: Any, values: Mapping[tuple[str, ...], float]) -> None:
+    """Give a family just these series."""
+    for labels in tuple(metric.family.children):
+        if labels not in values:
+            metric.remove(*labels)
+    for labels, value in values.items():
+        child = metric.labels(*labels)
+        (child.set_total if metric.family.type == "counter" else child.set)(value)
+
+
+def _tallies(report: Report, *kinds: str) -> Iterator[Tally]:
+    return (report.tallies[kind] for kind in kinds if kind in report.tallies)
+
+
+def _parts(account: Account, profile: str, scale: float = 1.0) -> Values:
+    """Yield the members' values and the rest's."""
+    for name, value in account.members.items():
+        yield (profile, name), value / scale
+    yield (profile, OTHER), account.other / scale
+
+
+def _self(report: Report) -> Values:
+    for tally in _tallies(report, *_TIMES):
+        yield from _parts(tally.self_, tally.kind, _NANOSECONDS)
+
+
+def _cum(report: Report) -> Values:
+    for tally in _tallies(report, *_TIMES):
+        for name, value in tally.cum.items():
+            yield (tally.kind, name), value / _NANOSECONDS
+
+
+def _total(report: Report) -> Values:
+    for tally in report.tallies.values():
+        if tally.unit == "seconds":
+            yield (tally.kind,), tally.self_.total / _NANOSECONDS
+
+
+def _samples(report: Report) -> Values:
+    for tally in _tallies(report, *_TIMES):
+        yield (tally.kind,), tally.counts.total
+
+
+def _wait(report: Report) -> Values:
+    for tally in _tallies(report, *sorted(WAITS)):
+        yield from _parts(tally.self_, tally.kind, _NANOSECONDS)
+
+
+def _contentions(report: Report) -> Values:
+    for tally in _tallies(report, *sorted(WAITS)):
+        yield from _parts(tally.counts, tally.kind)
+
+
+def _inuse(report: Report) -> Values:
+    for tally in _tallies(report, "heap"):
+        yield from _parts(tally.self_, "heap")
+
+
+def _allocated(report: Report) -> Values:
+    for tally in _tallies(report, "allocs"):
+        yield from _parts(tally.self_, "heap")
+
+
+def _functions(report: Report) -> Values:
+    known: dict[str, tuple[str, int]] = {}
+    for tally in report.tallies.values():
+        known.update(tally.info)
+    for name, (file, line) in known.items():
+        yield (name, file, str(line)), 1
+
+
+def _finding(value: Callable[[Any], float]) -> Callable[[Report], Values]:
+    def values(report: Report) -> Values:
+        for kind, judgement in report.comparisons.items():
+            for finding in judgement.comparison.findings:
+                yield (kind, finding.function, finding.baseline), value(finding)
+
+    return values
+
+
+def _comparison(value: Callable[[Any], float]) -> Callable[[Report], Values]:
+    def values(report: Report) -> Values:
+        for kind, judgement in report.comparisons.items():
+            number = value(judgement)
+            if math.isfinite(number):
+                yield (kind,), number
+
+    return values
+
+
+def _recommendations(report: Report) -> Values:
+    for recommendation in report.recommendations:
+        yield (recommendation.rule, recommendation.severity, recommendation.target), 1
+
+
+def _captures(report: Report) -> Values:
+    yield from report.captures.items()
+
+
+def _captured(report: Report) -> Values:
+    yield from report.captured.items()
+
+
+def _backend(report: Report) -> Values:
+    ratio = report.interval.window.bias_ratio if report.interval is not None else 0.0
+    yield (report.backend, bias_risk(unbiased=report.unbiased, bias_ratio=ratio)), 1
+
+
+_FUNCTION = ["profile", "function"]
+_SITE = ["profile", "site"]
+_FINDING = ["profile", "function", "baseline"]
+
+# Type, name, help, label names, and the series that a report has.
+_ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], ...]] = (
+    (Counter, "profile_self_seconds_total", "Time spent in the function itself.", _FUNCTION, _self),
+    (Counter, "profile_cum_seconds_total", "Time spent in the function and all that it called.", _FUNCTION, _cum),
+    (Counter, "profile_total_seconds_total", "Time that the profiles account for.", ["profile"], _total),
+    (Counter, "profile_samples_total", "Samples behind the profiles.", ["profile"], _samples),
+    (Counter, "profile_wait_seconds_total", "Time that threads waited at the site.", _SITE, _wait),
+    (Counter, "profile_contentions_total", "Waits that were seen at the site.", _SITE, _contentions),
+    (Gauge, "profile_inuse_bytes", "Memory in use that the function allocated.", _FUNCTION, _inuse),
+    (Counter, "profile_allocated_bytes_total", "Memory that the function has allocated.", _FUNCTION, _allocated),
+    (
+        Gauge,
+        "profile_function_info",
+        "Where a function of the profile series is defined.",
+        ["function", "file", "line"],
+        _functions,
+    ),
+    (
+        Gauge,
+        "profile_regression_active",
+        "1 while a function's share is confirmed to be larger than in the baseline, 0 while it is only suspected.",
+        _FINDING,
+        _finding(lambda finding: finding.state == "confirmed"),
+    ),
+    (
+        Gauge,
+        "profile_regression_score",
+        "Standard errors by which the function's share exceeds that in the baseline.",
+        _FINDING,
+        _finding(lambda finding: finding.z),
+    ),
+    (
+        Gauge,
+        "profile_regression_delta_ratio",
+        "Relative rise of the function's share over the baseline.",
+        _FINDING,
+        _finding(lambda finding: finding.delta_ratio),
+    ),
+    (
+        Gauge,
+        "profile_divergence",
+        "Jensen-Shannon distance of the profile's shape from the baseline, 0 to 1.",
+        ["profile"],
+        _comparison(lambda judgement: judgement.comparison.divergence),
+    ),
+    (
+        Gauge,
+        "profile_mde_ratio",
+        "Smallest relative rise that the comparison could have seen.",
+        ["profile"],
+        _comparison(lambda judgement: judgement.comparison.mde_ratio),
+    ),
+    (
+        Gauge,
+        "profile_baseline_age_seconds",
+        "Time since the newest profile of the baseline.",
+        ["profile"],
+        _comparison(lambda judgement: judgement.baseline_age),
+    ),
+    (
+        Gauge,
+        "profile_recommendation",
+        "1 while a recommendation holds; its evidence is in the API.",
+        ["rule", "severity", "target"],
+        _recommendations,
+    ),
+    (
+        Counter,
+        "profile_captures_total",
+        "Profiles that were taken, by what became of them.",
+        ["profile", "result"],
+        _captures,
+    ),
+    (
+        Gauge,
+        "profile_last_capture_timestamp_seconds",
+        "When the last profile was taken, in seconds since the epoch.",
+        ["profile", "result"],
+        _captured,
+    ),
+    (
+        Gauge,
+        "runtime_exporter_profiler_backend_info",
+        "What takes the samples, and the risk that it blames the wrong function for CPU time.",
+        ["backend", "bias"],
+        _backend,
+    ),
+)

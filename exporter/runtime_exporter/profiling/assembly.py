@@ -1,0 +1,88 @@
+"""The profiler that is always on, put together as the settings say."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.advice import Evidence, Facts, advise, bias_risk, weigh
+from runtime_exporter.profiling.advice.process import instruments
+from runtime_exporter.profiling.continuous import Continuous
+from runtime_exporter.profiling.membership import Rules
+from runtime_exporter.profiling.samplers.choose import choose
+from runtime_exporter.profiling.store import Store
+from runtime_exporter.profiling.stored import CAPTURE
+from runtime_exporter.profiling.table import tabulate
+from runtime_exporter.profiling.watch import KINDS, Watch
+from runtime_exporter.profiling.windows import blocked, is_idle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from runtime_exporter.profiling.advice import Recommendation
+    from runtime_exporter.profiling.continuous import Interval
+    from runtime_exporter.settings import Settings
+
+VERSION: Final = "version"
+"""The label of a kept profile that says which version of the program it is of."""
+RECALLED_PROFILES: Final = 150
+"""Kept profiles of each kind that are read at the start, the latest: two hours of windows and five of ten minutes each."""
+
+
+def continuous(settings: Settings) -> Continuous:
+    """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts."""
+    version = settings.service_version
+    store = (
+        Store(settings.profile_directory, limit=settings.profile_bytes_limit) if settings.profile_directory else None
+    )
+    watch = Watch(version)
+    # Sampling and what is made of the samples share the budget.
+    half = settings.overhead_budget / 2
+    return Continuous(
+        partial(choose, budget=half),
+        interval=settings.profile_interval,
+        rules=Rules(top=settings.profile_top, pinned=tuple(map(re.compile, settings.profile_pinned))),
+        store=store,
+        sources=(blocked,),
+        idle=is_idle,
+        compare=lambda interval: watch.compare(interval.tables, interval.profiles),
+        advise=partial(recommend, began=time.time()),
+        recall=partial(recalled, store, watch) if store is not None else None,
+        labels={VERSION: version} if version else {},
+        budget=settings.overhead_budget,
+    )
+
+
+def recommend(interval: Interval, _: Mapping[str, Any], *, began: float) -> Sequence[Recommendation]:
+    """Return what the rules have to say of one interval, from its profiles and from what can be asked of this process cheaply.
+
+    `began` is when the process did, in seconds since the epoch.
+    """
+    window = interval.window
+    return advise(
+        Evidence(
+            language="python",
+            window=window.seconds,
+            profiles={kind: weigh(profile, kind) for kind, profile in interval.profiles.items() if profile.samples},
+            facts=Facts(instruments=instruments()),
+            backend=interval.backend,
+            bias=bias_risk(unbiased=interval.unbiased, bias_ratio=window.bias_ratio),
+            age=window.end - began,
+        )
+    )
+
+
+def recalled(store: Store, watch: Watch) -> Iterator[None]:
+    """Let the comparison know what earlier processes left in the store, a profile a step, the oldest first."""
+    for kind in sorted(KINDS):
+        entries = [one for one in store.entries(kind) if one.resolution != CAPTURE][-RECALLED_PROFILES:]
+        for one in entries:
+            try:
+                table = tabulate(store.read(one.name), kind=kind, idle=is_idle if kind == "wall" else None)
+            except ProfileError:  # reported by the store, or merged meanwhile
+                continue
+            watch.recall(table, dict(one.labels).get(VERSION, ""))
+            yield

@@ -1,0 +1,230 @@
+"""The profiler's report as series."""
+
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from runtime_exporter.collectors import ALL, Supervisor
+from runtime_exporter.collectors.profiles import ProfilesCollector
+from runtime_exporter.errors import NoData, ProfileError
+from runtime_exporter.metrics.exposition import TEXT
+from runtime_exporter.profiling.advice import Recommendation
+from runtime_exporter.profiling.comparison import Comparison, Finding
+from runtime_exporter.profiling.continuous import Interval, Report
+from runtime_exporter.profiling.persistence import History
+from runtime_exporter.profiling.samplers.sampler import Window
+from runtime_exporter.profiling.summary import Account, Tally
+from runtime_exporter.profiling.watch import Judgement
+from runtime_exporter.settings import Settings
+
+WINDOW = Window({}, 0.0, 60.0, samples=1200, rate=20.0, bias_ratio=0.25)
+INTERVAL = Interval(WINDOW, {}, {}, {})
+CPU = Tally(
+    "cpu",
+    "seconds",
+    Account({"app:work": 45_000_000_000, "gc": 1_000_000_000}, 14_000_000_000, 2_000_000_000, 62_000_000_000),
+    Account({"app:work": 900, "gc": 20}, 280, 0, 1200),
+    {"app:main": 60_000_000_000},
+    {"app:work": ("app.py", 10), "app:main": ("app.py", 90)},
+    1,
+    60.0,
+)
+BLOCK = Tally(
+    "block",
+    "seconds",
+    Account({"app:take": 3_000_000_000}, 500_000_000, 0, 3_500_000_000),
+    Account({"app:take": 60}, 10, 0, 70),
+)
+HEAP = Tally("heap", "bytes", Account({"app:load": 800}, 200, 0, 1000))
+
+
+class FakeContinuous:
+    def __init__(self, report=None, error=None):
+        self.report = report or Report()
+        self.error = error
+        self.calls = []
+
+    def start(self):
+        self.calls.append("start")
+        if self.error is not None:
+            raise self.error
+
+    def close(self):
+        self.calls.append("close")
+
+    def forked(self):
+        self.calls.append("forked")
+
+
+def report(*tallies, **more):
+    return Report("thread", False, INTERVAL, {tally.kind: tally for tally in tallies}, **more)
+
+
+def series(collector):
+    collector.update()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in collector.families
+        for metric in family.collect()
+        for sample in metric.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def finding(state="confirmed", **more):
+    fields = {"z": 6.5, "share_before": 0.1, "share_now": 0.3, "delta_ratio": 2.0, "cost_ratio": 3.0}
+    fields |= {"detectable_ratio": 0.2, "since": 0.0} | more
+    return Finding("app:search", "cpu", "version 1.4", state, **fields)
+
+
+def judgement(*findings, mde=0.4):
+    return Judgement(Comparison("cpu", "version 1.4", findings, mde, 0.2, {}, History()), 120.0)
+
+
+def test_members_the_rest_and_the_total_are_seconds():
+    shown = series(ProfilesCollector(FakeContinuous(report(CPU))))
+    assert {
+        ("profile_self_seconds_total", "cpu", "app:work"): 45.0,
+        ("profile_self_seconds_total", "cpu", "gc"): 1.0,
+        ("profile_self_seconds_total", "cpu", "other"): 14.0,
+        ("profile_cum_seconds_total", "cpu", "app:main"): 60.0,
+        ("profile_total_seconds_total", "cpu"): 62.0,
+        ("profile_samples_total", "cpu"): 1200.0,
+        ("profile_function_info", "app:work", "app.py", "10"): 1.0,
+        ("profile_function_info", "app:main", "app.py", "90"): 1.0,
+        ("runtime_exporter_profiler_backend_info", "thread", "high"): 1.0,
+        ("runtime_exporter_profiler_bias_ratio",): 0.25,
+    } == shown
+
+
+def test_waits_are_told_by_site_and_memory_by_function():
+    shown = series(ProfilesCollector(FakeContinuous(report(BLOCK, HEAP))))
+    assert 3.0 == shown["profile_wait_seconds_total", "block", "app:take"]
+    assert 0.5 == shown["profile_wait_seconds_total", "block", "other"]
+    assert 60 == shown["profile_contentions_total", "block", "app:take"]
+    assert 3.5 == shown["profile_total_seconds_total", "block"]
+    assert 800 == shown["profile_inuse_bytes", "heap", "app:load"]
+    assert ("profile_self_seconds_total", "block", "app:take") not in shown
+
+
+def test_a_function_that_is_no_member_any_more_has_no_series_any_more():
+    continuous = FakeContinuous(report(CPU))
+    collector = ProfilesCollector(continuous)
+    assert ("profile_self_seconds_total", "cpu", "app:work") in series(collector)
+    continuous.report = report(Tally("cpu", "seconds", Account({"app:new": 1}, 5, 0, 6)))
+    shown = series(collector)
+    assert {"app:new", "other"} == {key[2] for key in shown if key[0] == "profile_self_seconds_total"}
+    assert [] == [key for key in shown if key[0] == "profile_function_info"]
+
+
+def test_findings_have_their_score_and_the_state_whether_they_are_confirmed():
+    found = judgement(finding(), replace(finding("transient", z=4.5), function="app:load"))
+    shown = series(ProfilesCollector(FakeContinuous(report(CPU, comparisons={"cpu": found}))))
+    assert 1 == shown["profile_regression_active", "cpu", "app:search", "version 1.4"]
+    assert 0 == shown["profile_regression_active", "cpu", "app:load", "version 1.4"]
+    assert 6.5 == shown["profile_regression_score", "cpu", "app:search", "version 1.4"]
+    assert 2.0 == shown["profile_regression_delta_ratio", "cpu", "app:search", "version 1.4"]
+    assert 0.4 == shown["profile_mde_ratio", "cpu"]
+    assert 0.2 == shown["profile_divergence", "cpu"]
+    assert 120.0 == shown["profile_baseline_age_seconds", "cpu"]
+
+
+def test_without_samples_there_is_no_smallest_change_to_tell():
+    shown = series(ProfilesCollector(FakeContinuous(report(comparisons={"cpu": judgement(mde=float("inf"))}))))
+    assert ("profile_mde_ratio", "cpu") not in shown
+
+
+def test_recommendations_and_captures_are_told():
+    advice = Recommendation(
+        rule="regex_compile", title="", severity="info", target="app:parse", claim="", evidence={},
+        gain_upper_bound=0.1, gain_of="CPU time", what_to_do="", how_to_verify="", wrong_when="",
+    )  # fmt: skip
+    captures = {("cpu", "kept"): 7}
+    shown = series(
+        ProfilesCollector(
+            FakeContinuous(
+                report(recommendations=(advice,), captures=captures, captured={("cpu", "kept"): 1_700_000_000.0})
+            )
+        )
+    )
+    assert 1 == shown["profile_recommendation", "regex_compile", "info", "app:parse"]
+    assert 7 == shown["profile_captures_total", "cpu", "kept"]
+    assert 1_700_000_000.0 == shown["profile_last_capture_timestamp_seconds", "cpu", "kept"]
+
+
+def test_what_profiling_costs_is_told_once():
+    continuous = FakeContinuous(Report(cpu_seconds=0.5))
+    collector = ProfilesCollector(continuous)
+    assert [{"profiling": 0.5}, {"profiling": 0.0}] == [collector.spent(), collector.spent()]
+    continuous.report = Report(cpu_seconds=0.75)
+    assert {"profiling": 0.25} == collector.spent()
+
+
+@pytest.mark.parametrize("continuous", [None, FakeContinuous()])
+def test_before_the_first_interval_and_when_switched_off_there_is_nothing_to_tell(continuous):
+    collector = ProfilesCollector(continuous)
+    with pytest.raises(NoData):
+        collector.update()
+    assert {"profiling": 0.0} == collector.spent()
+    collector.start()
+    collector.forked()
+    collector.close()
+
+
+def test_a_sampler_that_cannot_work_costs_only_this_collector(caplog):
+    supervisor = Supervisor([ProfilesCollector(FakeContinuous(error=ProfileError("no sampler works here")))])
+    supervisor.start()
+    try:
+        text = TEXT.render([supervisor]).decode()
+    finally:
+        supervisor.close()
+    assert "profile_self_seconds_total{" not in text
+    assert any("no sampler works here" in message for message in caplog.messages)
+
+
+def test_switched_off_it_starts_nothing():
+    collector = ALL["profiles"](Settings(profiling=False))
+    before = threading.active_count()
+    collector.start()
+    assert before == threading.active_count()
+
+
+def burn(stop):
+    while not stop.is_set():
+        sum(range(3000))
+
+
+def test_a_real_process_shows_its_busy_function_and_what_it_costs(tmp_path):
+    settings = Settings(profiling=True, profile_interval=1.1, profile_directory=str(tmp_path), service_version="1.4")
+    collector = ALL["profiles"](settings)
+    supervisor = Supervisor([collector], reuse=0)
+    stop = threading.Event()
+    worker = threading.Thread(target=burn, args=(stop,), name="burner")
+    worker.start()
+    supervisor.start()
+    try:
+        deadline, text = time.monotonic() + 90, ""
+        while ":burn" not in text and time.monotonic() < deadline:
+            time.sleep(0.1)
+            text = TEXT.render([supervisor]).decode()
+    finally:
+        supervisor.close()
+        stop.set()
+        worker.join()
+    assert 'function="test_profiles:burn"' in text or ':burn"' in text
+    assert 'runtime_exporter_overhead_ratio{part="profiling"}' in text
+    assert "runtime_exporter_profiler_backend_info{" in text
+    assert collector.continuous.store.entries("cpu", labels={"version": "1.4"})
+
+
+def test_an_old_report_is_not_shown_again():
+    seen = []
+    collector = ProfilesCollector(FakeContinuous(report(CPU)))
+    collector._metrics = [SimpleNamespace(family=SimpleNamespace(children={}, type="gauge"), labels=seen.append)]
+    collector._rows = ((None, "", "", [], lambda _: seen.append("asked") or ()),)
+    collector.update()
+    collector.update()
+    assert ["asked"] == seen
