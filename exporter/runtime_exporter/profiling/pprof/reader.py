@@ -9,16 +9,15 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.pprof.wire import Numbers, Tokens, Varints, fields, in_order, number_of, signed, tokens
+from runtime_exporter.profiling.pprof.samples import SampleReader
+from runtime_exporter.profiling.pprof.wire import Numbers, Varints, fields, in_order, number_of, packed, signed
 from runtime_exporter.profiling.profile import (
     NO_TYPE,
     Function,
-    Label,
     Line,
     Location,
     Mapping,
     Profile,
-    Sample,
     ValueType,
 )
 
@@ -29,16 +28,14 @@ _Entry = TypeVar("_Entry", Mapping, Function, Location)
 
 _FEWEST_ENTRIES: Final = 100_000
 _BYTES_PER_ENTRY: Final = 32  # real profiles have 25 to 60; two bytes could ask for a value of 100
-_DEEPEST: Final = 1 << 16  # frames of a stack; Go keeps 128, py-spy as many as there are
 _WIDEST: Final = 64  # sample types; Go has up to 4
 
 # Tags are written number << 3 | wire type: of 4 as a number 0x20, of 4 as bytes 0x22.
 _SAMPLE_TYPE, _SAMPLE, _MAPPING, _LOCATION, _FUNCTION, _STRING = 0x0A, 0x12, 0x1A, 0x22, 0x2A, 0x32
 _DROP_FRAMES, _KEEP_FRAMES, _TIME, _DURATION, _PERIOD_TYPE, _PERIOD = 0x38, 0x40, 0x48, 0x50, 0x5A, 0x60
 _COMMENT, _COMMENTS, _DEFAULT_SAMPLE_TYPE, _DOC_URL = 0x68, 0x6A, 0x70, 0x78
-# In a location, and in a sample, where a list may be packed in one field or be a field for each number.
+# In a location.
 _ID, _MAPPING_ID, _ADDRESS, _LINE, _IS_FOLDED = 0x08, 0x10, 0x18, 0x22, 0x28
-_LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
 
 # A location as everybody writes it; it is one only if the line's length is that of its numbers.
 _LOCATION_HEAD = re.compile(rb"(?=\x08)" + in_order(3)).match
@@ -62,11 +59,10 @@ class _Reader:
         self._entries = entries
         self._left = entries
         self._varints = Varints()
-        self._read2, self._read3, self._read4, self._read5, self._read10 = (
-            Numbers(size, self._varints).read for size in (2, 3, 4, 5, 10)
+        self._read2, self._read3, self._read5, self._read10 = (
+            Numbers(size, self._varints).read for size in (2, 3, 5, 10)
         )
         self._strings: list[str] = []
-        self._labels: dict[bytes, Label] = {}
 
     def profile(self, message: bytes) -> Profile:
         parts, numbers, comments = self._sorted(message)
@@ -81,11 +77,12 @@ class _Reader:
         mappings = _by_id("mapping", map(self._mapping, parts[_MAPPING]))
         functions = _by_id("function", map(self._function, parts[_FUNCTION]))
         locations = _by_id("location", (self._location(part, mappings, functions) for part in parts[_LOCATION]))
-        places = _Places(locations)
-        width = len(sample_types)
+        samples = SampleReader(
+            locations, len(sample_types), varints=self._varints, string=self._string, spend=self._spend
+        )
         return Profile(
             sample_types=sample_types,
-            samples=tuple([self._sample(part, places, width) for part in parts[_SAMPLE]]),
+            samples=tuple(map(samples.read, parts[_SAMPLE])),
             mappings=tuple(mappings.values()),
             locations=tuple(locations.values()),
             functions=tuple(functions.values()),
@@ -119,21 +116,14 @@ class _Reader:
                 comments.append(number)
                 self._spend()
             elif tag == _COMMENTS:
-                packed = self._packed(content)
-                comments.extend(map(number_of, packed))
+                comments.extend(map(number_of, packed(content)))
         return parts, numbers, comments
 
-    def _spend(self, entries: int = 1) -> None:
+    def _spend(self) -> None:
         """Count entries: since a few bytes can ask for a large value, a limit of bytes is no limit of memory."""
-        self._left -= entries
+        self._left -= 1
         if self._left < 0:
             raise ProfileError(f"the profile has more than {self._entries} entries, which nothing real of its size has")
-
-    def _packed(self, content: bytes) -> list[bytes]:
-        """Return the varints in a packed field, as bytes."""
-        if len(content) > _DEEPEST:
-            raise ProfileError(f"the profile is damaged: a list of {len(content)} bytes")
-        return tokens(content)
 
     def _string(self, index: int) -> str:
         if not index and not self._strings:
@@ -200,52 +190,6 @@ class _Reader:
             raise ProfileError(
                 f"the profile is damaged: a line is of function {function}, which is not there"
             ) from None
-
-    def _sample(self, message: bytes, places: _Places, width: int) -> Sample:
-        locations: list[Location] = []
-        values: list[int] = []
-        labels: list[Label] = []
-        for tag, number, content in fields(message):
-            if tag == _LOCATION_IDS:
-                locations.extend(map(places.__getitem__, self._packed(content)))
-            elif tag == _LOCATION_ID:
-                locations.append(places.known(number))
-            elif tag == _VALUES:
-                values.extend(map(signed, map(self._varints.__getitem__, self._packed(content))))
-            elif tag == _VALUE:
-                values.append(signed(number))
-            elif tag == _LABEL:
-                labels.append(self._label(content))
-        if len(values) != width:
-            raise ProfileError(f"the profile is damaged: a sample has {len(values)} values for {width} sample types")
-        return Sample(tuple(locations), tuple(values), tuple(labels))
-
-    def _label(self, message: bytes) -> Label:
-        self._spend()
-        label = self._labels.get(message)
-        if label is None:
-            key, text, number, unit = self._read4(message)
-            label = Label(self._string(key), self._string(text), signed(number), self._string(unit))
-            self._labels[message] = label
-        return label
-
-
-class _Places(dict[bytes, Location]):
-    """The locations by the varints of their ids, so that reading a stack is a look-up for each frame."""
-
-    def __init__(self, locations: dict[int, Location]) -> None:
-        varints = Tokens()
-        super().__init__((varints[id_], location) for id_, location in locations.items())
-        self._by_id = locations
-
-    def __missing__(self, token: bytes) -> Location:
-        return self.known(number_of(token))  # a varint may be longer than it needs to be
-
-    def known(self, id_: int) -> Location:
-        try:
-            return self._by_id[id_]
-        except KeyError:
-            raise ProfileError(f"the profile is damaged: a sample is of location {id_}, which is not there") from None
 
 
 def _text(content: bytes) -> str:

@@ -15,13 +15,14 @@ FIXED64: Final = 1
 BYTES: Final = 2
 FIXED32: Final = 5
 
-_REMEMBERED: Final = 1 << 14  # varints: numbers repeat, yet what a hostile file repeats must not fill the memory
-_LAST: Final = 0x7F  # the largest byte that ends a varint; more is seven bits and a sign to go on
+_REMEMBERED: Final = 1 << 16  # varints: numbers repeat, yet what a hostile file repeats must not fill the memory
+_LONGEST_LIST: Final = 1 << 16  # bytes: of a stack; Go keeps 128 frames, py-spy as many as there are
+ONE_BYTE: Final = 0x7F  # the largest byte that ends a varint; more is seven bits and a sign to go on
 _TOO_LARGE: Final = 1 << 64
 _SIGN: Final = 1 << 63
 # A varint is up to nine continuation bytes and a last one. The other form is a broken one, whole, so that it is read only once.
-_VARINT: Final = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-_TOKEN: Final = re.compile(_VARINT + rb"|[\x80-\xff]+")
+VARINT_PATTERN: Final = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+_TOKEN: Final = re.compile(VARINT_PATTERN + rb"|[\x80-\xff]+")
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -34,13 +35,13 @@ def fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
         while position < end:
             tag = message[position]
             position += 1
-            if tag > _LAST:
+            if tag > ONE_BYTE:
                 tag, position = _varint(message, position - 1)
             kind = tag & 7
             if kind in (VARINT, BYTES):
                 number = message[position]
                 position += 1
-                if number > _LAST:
+                if number > ONE_BYTE:
                     number, position = _varint(message, position - 1)
                 if kind == VARINT:
                     yield tag, number, b""
@@ -70,7 +71,7 @@ def _varint(message: bytes, start: int) -> tuple[int, int]:
 
 def in_order(size: int) -> bytes:
     """Return the pattern of the fields 1 to `size` in this order, all varints and none twice: their tokens are its groups."""
-    return b"".join(b"(?:%b(%b))?" % (re.escape(bytes([number << 3])), _VARINT) for number in range(1, size + 1))
+    return b"".join(b"(?:%b(%b))?" % (re.escape(bytes([number << 3])), VARINT_PATTERN) for number in range(1, size + 1))
 
 
 class Numbers:
@@ -100,9 +101,9 @@ def number_of(token: bytes) -> int:
     """Return the unsigned number of a whole varint. Raises ProfileError for a broken one."""
     number = shift = 0
     for byte in token:
-        number |= (byte & _LAST) << shift
+        number |= (byte & ONE_BYTE) << shift
         shift += 7
-    if token[-1] > _LAST or number >= _TOO_LARGE:
+    if token[-1] > ONE_BYTE or number >= _TOO_LARGE:
         raise ProfileError("the profile is damaged: a number does not end, or has more than 64 bits")
     return number
 
@@ -126,6 +127,13 @@ tokens = _TOKEN.findall
 """Return the bytes of each varint in packed ones; a broken one comes whole, for `number_of` to refuse."""
 
 
+def packed(content: bytes) -> list[bytes]:
+    """Return the varints in a packed field. Raises ProfileError for a field that is too long to be any list of a profile."""
+    if len(content) > _LONGEST_LIST:
+        raise ProfileError(f"the profile is damaged: a list of {len(content)} bytes")
+    return tokens(content)
+
+
 class Tokens(dict[int, bytes]):
     """The varints of numbers, made when they are asked for: a profile repeats its ids and its strings' indices."""
 
@@ -140,8 +148,8 @@ def varint(number: int) -> bytes:
         raise ProfileError(f"a profile cannot hold {number}: it has more than 64 bits")
     rest = number % _TOO_LARGE
     token = bytearray()
-    while rest > _LAST:
-        token.append(rest & _LAST | 0x80)
+    while rest > ONE_BYTE:
+        token.append(rest & ONE_BYTE | 0x80)
         rest >>= 7
     token.append(rest)
     return bytes(token)
