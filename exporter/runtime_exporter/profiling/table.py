@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.profiling.naming import IDLE, label, waits
-from runtime_exporter.profiling.profile import Frame, frames, location_frames
+from runtime_exporter.profiling.profile import Frame, Location, frames, location_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,6 +45,9 @@ _LINK_SELF, _LINK_CALLEE = 0.01, 0.95
 _SHARE_WITH_CALLER = 0.005
 
 _Path = tuple[str, ...]
+_ID = itemgetter(
+    Location._fields.index("id")
+)  # of each frame of each sample: attribute access would take half of the time
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def _paths(
         if idle is not None and idle(frames(sample)):
             path: _Path = (IDLE,)
         else:
-            path = tuple(chain.from_iterable(by_location[location.id] for location in sample.locations))
+            path = tuple(chain.from_iterable(map(by_location.__getitem__, map(_ID, sample.locations))))
         paths.append((path, value))
         counts.append(count)
     return paths, counts
