@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.errors import ProfileError
@@ -16,7 +18,7 @@ from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.stored import CAPTURE
 from runtime_exporter.profiling.table import tabulate
-from runtime_exporter.profiling.watch import KINDS, Watch
+from runtime_exporter.profiling.watch import KINDS, WINDOWS, Watch
 from runtime_exporter.profiling.windows import blocked, is_idle
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.profiling.advice import Recommendation
     from runtime_exporter.profiling.continuous import Interval
+    from runtime_exporter.profiling.table import Table
     from runtime_exporter.settings import Settings
 
 VERSION: Final = "version"
@@ -79,10 +82,14 @@ def recalled(store: Store, watch: Watch) -> Iterator[None]:
     """Let the comparison know what earlier processes left in the store, a profile a step, the oldest first."""
     for kind in sorted(KINDS):
         entries = [one for one in store.entries(kind) if one.resolution != CAPTURE][-RECALLED_PROFILES:]
-        for one in entries:
-            try:
-                table = tabulate(store.read(one.name), kind=kind, idle=is_idle if kind == "wall" else None)
-            except ProfileError:  # reported by the store, or merged meanwhile
-                continue
-            watch.recall(table, dict(one.labels).get(VERSION, ""))
-            yield
+        for version, run in groupby(entries, key=lambda one: dict(one.labels).get(VERSION, "")):
+            tables: list[Table] = []
+            for one in run:
+                with contextlib.suppress(ProfileError):  # reported by the store, or merged meanwhile
+                    tables.append(tabulate(store.read(one.name), kind=kind, idle=is_idle if kind == "wall" else None))
+                yield
+                if len(tables) == WINDOWS:
+                    watch.recall(tables, version)
+                    tables.clear()
+            if tables:
+                watch.recall(tables, version)

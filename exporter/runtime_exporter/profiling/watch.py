@@ -61,11 +61,12 @@ class Watch:
         self._keep = keep
         self._kept: dict[str, _Kept] = {}
 
-    def recall(self, table: Table, version: str) -> None:
-        """Take in a window of an earlier process, as a store has kept it. Oldest first, before the first `compare`."""
-        if table.kind in self._kinds:
-            kept = self._of(table.kind)
-            kept.past = self._remember(kept.past, tally((window(table, version=version),)))
+    def recall(self, tables: Sequence[Table], version: str) -> None:
+        """Take in windows in a row of one kind that an earlier process had. Oldest first, before the first `compare`."""
+        kind = tables[0].kind
+        if kind in self._kinds:
+            kept = self._of(kind)
+            kept.past = self._remember(kept.past, tally(window(table, version=version) for table in tables))
 
     def pin(self, kind: str, tables: Iterable[Table]) -> None:
         """Compare with these windows from now on, whatever else there is."""
@@ -116,8 +117,10 @@ class Watch:
             for one in kept.held:
                 kept.past = self._remember(kept.past, one)
             kept.held = ()
-        while len(kept.waiting) > (self._windows * self._limits.ballots if phases else 0):
-            old = tally((kept.waiting.popleft(),))
+        held_back = self._windows * self._limits.ballots if phases else 0
+        while len(kept.waiting) >= held_back + self._windows:
+            # In runs: only windows in a row tell how much they resemble their neighbours.
+            old = tally([kept.waiting.popleft() for _ in range(self._windows)])
             if "confirmed" in phases:
                 kept.held = self._remember(kept.held, old)
             else:

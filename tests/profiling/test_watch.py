@@ -1,0 +1,78 @@
+"""What is compared with what: a rise stays out of its own baseline, and a version is compared with the one before."""
+
+import random
+
+from runtime_exporter.profiling.assembly import recalled
+from runtime_exporter.profiling.profile import Frame, build
+from runtime_exporter.profiling.store import Store
+from runtime_exporter.profiling.table import tabulate
+from runtime_exporter.profiling.watch import Watch
+
+START = 1_700_000_000 // 3600 * 3600
+MS = 10**6
+QUIET = {"app:parse": 400, "app:render": 400, "app:query": 400}
+
+
+def profile(minute, samples, *, chance=None):
+    """A minute of samples of 50 ms by function; with `chance` their numbers vary by a tenth."""
+    stacks = []
+    for name, mean in samples.items():
+        count = mean if chance is None else max(0, round(chance.gauss(mean, mean / 10)))
+        stacks.append(((Frame(name, "app.py"), Frame("app:main", "app.py")), (count, count * 50 * MS), ()))
+    return build("cpu", stacks, time_nanos=(START + 60 * minute) * 10**9, duration_nanos=60 * 10**9)
+
+
+def watched(watch, minutes, samples, chance=None):
+    """The judgement after each of the minutes."""
+    judgements = []
+    for minute in minutes:
+        one = profile(minute, samples, chance=chance)
+        judgements.append(watch.compare({"cpu": tabulate(one, kind="cpu")}, {"cpu": one}).get("cpu"))
+    return judgements
+
+
+def states(judgement):
+    return {} if judgement is None else {one.function: one.state for one in judgement.comparison.findings}
+
+
+def test_without_enough_past_there_is_no_judgement():
+    assert [None] * 30 == watched(Watch(), range(30), QUIET)
+
+
+def test_steady_work_is_no_regression_and_the_smallest_change_that_would_be_seen_is_told():
+    judgement = watched(Watch(fewest=30), range(90), QUIET, random.Random(1))[-1]
+    assert {} == states(judgement)
+    assert 0 < judgement.comparison.mde_ratio < 1
+
+
+def test_a_slow_function_stays_confirmed_for_hours_and_is_gone_when_it_is_repaired():
+    watch, chance = Watch(fewest=30), random.Random(2)
+    watched(watch, range(90), QUIET, chance)
+    slow = watched(watch, range(90, 290), {**QUIET, "app:query": 1200}, chance)
+    first = next(number for number, one in enumerate(slow) if states(one).get("app:query") == "confirmed")
+    assert 30 >= first
+    assert {"confirmed"} == {states(one).get("app:query") for one in slow[first:]}
+    share = {one.function: one.share_before for one in slow[-1].comparison.findings}["app:query"]
+    assert 0.3 < share < 0.36
+    after = watched(watch, range(290, 360), QUIET, chance)
+    assert "confirmed" not in states(after[-1]).values()
+
+
+def test_a_new_version_is_compared_with_the_one_before_as_the_store_kept_it(tmp_path):
+    store, chance = Store(tmp_path, clock=lambda: START + 60 * 100), random.Random(3)
+    for minute in range(90):
+        store.put(profile(minute, QUIET, chance=chance), "cpu", labels={"version": "1"})
+    damaged = store.entries("cpu")[7]
+    (tmp_path / damaged.name).write_bytes(b"damaged")
+    watch = Watch("2")
+    assert 90 == len(list(recalled(store, watch)))
+    after = watched(watch, range(95, 130), {**QUIET, "app:parse": 1200}, chance)
+    assert "version 1" == after[-1].comparison.baseline
+    assert "confirmed" == states(after[-1])["app:parse"]
+
+
+def test_a_pinned_past_goes_before_any_other():
+    watch, chance = Watch("2"), random.Random(4)
+    watch.pin("cpu", [tabulate(profile(minute, QUIET, chance=chance), kind="cpu") for minute in range(30)])
+    judgement = watched(watch, range(40, 50), QUIET, chance)[-1]
+    assert "pinned" == judgement.comparison.baseline
