@@ -95,16 +95,31 @@ class _Writer:
         texts = (self._strings[filename], self._strings[build_id])
         return self._numbers([*enumerate((id_, start, limit, offset, *texts, *map(int, flags)), start=1)])
 
+    # Of these two a profile has thousands: written out, they take a third of the time.
+
     def _location(self, location: Location) -> bytes:
         id_, mapping, address, lines, is_folded = location
-        message = self._numbers([(1, id_), (2, mapping.id if mapping else 0), (3, address)])
+        varints = self._varints
+        message = b"\x08" + varints[id_]
+        if mapping:
+            message += b"\x10" + varints[mapping.id]
+        if address:
+            message += b"\x18" + varints[address]
         for function, line, column in lines:
-            message += self._bytes(4, self._numbers([(1, function.id), (2, line), (3, column)]))
+            content = b"\x08%b\x10%b" % (varints[function.id], varints[line])
+            if column:
+                content += b"\x18" + varints[column]
+            message += b"\x22%b%b" % (varints[len(content)], content)
         return message + b"\x28\x01" if is_folded else message
 
     def _function(self, function: Function) -> bytes:
         id_, name, system_name, filename, start_line = function
-        strings = self._strings
-        return self._numbers(
-            [(1, id_), (2, strings[name]), (3, strings[system_name]), (4, strings[filename]), (5, start_line)]
-        )
+        strings, varints = self._strings, self._varints
+        message = b"\x08%b\x10%b" % (varints[id_], varints[strings[name]])
+        if system_name:
+            message += b"\x18" + varints[strings[system_name]]
+        if filename:
+            message += b"\x20" + varints[strings[filename]]
+        if start_line:
+            message += b"\x28" + varints[start_line]
+        return message
