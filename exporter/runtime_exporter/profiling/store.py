@@ -7,7 +7,6 @@ The directory is the index: what the names say is all that is known (see `stored
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
@@ -20,6 +19,7 @@ from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.rollup import Bucket, combine, due, merged_already
 from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, entry, parse
+from runtime_exporter.profiling.wholefiles import TEMPORARY, locked, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,8 +32,6 @@ LIMIT_BYTES: Final = 256 * 1024 * 1024
 _LISTED_SECONDS = 10.0
 # Nobody writes a file for so long: what is older was left behind by a process that was killed.
 _ABANDONED_SECONDS = 600.0
-_TEMPORARY = ".new-"
-_LOCK = ".lock"
 
 
 class Store:
@@ -135,7 +133,7 @@ class Store:
         done = 0
         if "write" in self._problems:
             return done
-        with self._lock, self._guarded("maintain"), _locked(self.directory) as mine:
+        with self._lock, self._guarded("maintain"), locked(self.directory) as mine:
             if mine:
                 self._sweep()
                 for bucket in due(self._list(within=0.0).values(), self._clock()):
@@ -148,7 +146,7 @@ class Store:
     def _list(self, *, within: float = _LISTED_SECONDS) -> Mapping[str, Entry]:
         now = self._clock()
         if not 0 <= now - self._listed < within:
-            self._entries = _listing(self.directory)
+            self._entries = _listing(self.directory, self._entries)
             self._listed = now
         return self._entries
 
@@ -157,7 +155,7 @@ class Store:
             raise ProfileError(f"a profile of {len(data)} bytes is larger than the store may be ({self.limit})")
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._make_room(len(data))
-        _write_whole(self.directory, new.name, data)
+        write_whole(self.directory, new.name, data)
         kept = replace(new, size=len(data))
         self._entries = {**self._entries, new.name: kept}
         return kept
@@ -184,7 +182,7 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a killed process left: files that never got their name, and profiles that are in a merged one."""
-        for path in self.directory.glob(f"{_TEMPORARY}*"):
+        for path in self.directory.glob(f"{TEMPORARY}*"):
             with contextlib.suppress(FileNotFoundError):
                 if self._clock() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
@@ -239,57 +237,18 @@ def _age(one: Entry) -> tuple[float, float, str]:
     return one.end, one.begin, one.name
 
 
-def _listing(directory: Path) -> dict[str, Entry]:
-    """Return the entries that a directory holds; none where there is no directory yet. Empty files and strangers are left out."""
+def _listing(directory: Path, known: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Return the entries that a directory holds; none where there is no directory yet. Empty files and strangers are left out.
+
+    Files never change, so that only names which are not `known` are looked at.
+    """
     found = {}
     with contextlib.suppress(FileNotFoundError), os.scandir(directory) as files:
         for file in files:
-            with contextlib.suppress(FileNotFoundError):
-                one = parse(file.name, file.stat(follow_symlinks=False).st_size)
-                if one is not None and one.size:
-                    found[file.name] = one
+            one = known.get(file.name)
+            if one is None:
+                with contextlib.suppress(FileNotFoundError):
+                    one = parse(file.name, file.stat(follow_symlinks=False).st_size)
+            if one is not None and one.size:
+                found[file.name] = one
     return found
-
-
-def _write_whole(directory: Path, name: str, data: bytes) -> None:
-    temporary = directory / f"{_TEMPORARY}{os.getpid()}-{name}"
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(directory / name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_directory(directory)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the new name last through a power cut, too."""
-    handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Yield whether this process is the one that merges now; where there is no directory there is nothing to merge."""
-    try:
-        handle = os.open(directory / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        mine = False
-    else:
-        mine = True
-    try:
-        yield mine
-    finally:
-        os.close(handle)
