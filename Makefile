@@ -27,6 +27,7 @@ demo: setup ## the whole stack on loopback: six faults, each watched from fault 
 
 .PHONY: test
 test: setup ## the whole test suite, with real servers
+	@deploy/install-tools.sh --browser
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-all

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that Prometheus (with promtool) and Alertmanager (with amtool) are there.
+# Makes sure that Prometheus (with promtool) and Alertmanager (with amtool) are there; with --browser Chromium, too.
 # As root on a Debian machine it installs what is missing; anywhere else it says in one line what to install.
 set -euo pipefail
 
@@ -7,6 +7,13 @@ missing=()
 { command -v prometheus && command -v promtool; } >/dev/null || missing+=(prometheus)
 { { command -v prometheus-alertmanager || command -v alertmanager; } && command -v amtool; } >/dev/null ||
   missing+=(prometheus-alertmanager)
+if [ "${1:-}" = --browser ] && ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    missing+=(chromium)
+  else
+    echo "note: chromium is not installed: the tests of pages in a browser are left out" >&2
+  fi
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
