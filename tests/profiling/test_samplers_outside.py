@@ -190,6 +190,22 @@ def test_a_threads_cpu_is_divided_as_its_samples_are(tmp_path):
     assert abs(main["a:a"].cpu_ns - 3 * main["b:b"].cpu_ns) <= 4
 
 
+def test_the_cpu_of_a_helper_is_told_once_and_not_again_after_a_new_start(tmp_path):
+    sampler = sampler_that_reads("", tmp_path)
+    ready = lambda: os.fstat(sampler._tracer._messages.fileno()).st_size  # noqa: E731
+    first = sampler.take().helper_cpu_ns
+    wait_for(ready, what="the next helper")
+    sampler.close()
+    closed = sampler._tracer.cpu_ns
+    sampler.start()
+    wait_for(ready, what="the helper after the new start")
+    again = sampler.take().helper_cpu_ns
+    total = sampler._tracer.cpu_ns
+    sampler.close()
+    assert 0 < first < closed
+    assert total - closed == again
+
+
 def test_cpu_of_a_thread_without_a_sample_is_said_not_to_be_sampled(tmp_path):
     sampler = sampler_that_reads("", tmp_path)
     burn(0.05)

@@ -71,7 +71,7 @@ class OutsideSampler:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._begin: float | None = None
-        self._helper_ns = 0
+        self._helper_ns = self._tracer.cpu_ns
         self._complained = False
         self._gil = False
 
