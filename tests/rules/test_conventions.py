@@ -21,7 +21,6 @@ RUNBOOKS = rule_files.HERE.parent.parent / "docs" / "runbooks"
 
 # Recorded for people who look, not for an alert.
 FOR_DASHBOARDS = {
-    "instance:http_server_requests:rate5m",
     "job:http_server_request_duration_seconds_bucket:rate5m",
     "job:http_server_error_budget_remaining:ratio30d",
 }
