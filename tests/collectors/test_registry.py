@@ -77,12 +77,13 @@ def test_names_and_types_are_those_of_the_contract(supervisor):
 
 def test_making_all_collectors_changes_nothing_in_the_process():
     def hooks():
-        return sys.excepthook, threading.excepthook, sys.unraisablehook, tuple(gc.callbacks), threading.active_count()
+        return sys.excepthook, threading.excepthook, sys.unraisablehook, tuple(gc.callbacks)
 
-    before, descriptors = hooks(), descriptors_of_this_process()
+    before, descriptors, threads = hooks(), descriptors_of_this_process(), set(threading.enumerate())
     Supervisor([factory(Settings(profiling=True)) for factory in ALL.values()])
 
     assert (before, descriptors) == (hooks(), descriptors_of_this_process())
+    assert set() == set(threading.enumerate()) - threads
 
 
 def test_closing_gives_everything_back(supervisor):
