@@ -7,6 +7,7 @@ from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.table import tabulate
 from runtime_exporter.profiling.watch import Watch
+from runtime_exporter.settings import Settings
 
 START = 1_700_000_000 // 3600 * 3600
 MS = 10**6
@@ -76,3 +77,16 @@ def test_a_pinned_past_goes_before_any_other():
     watch.pin("cpu", [tabulate(profile(minute, QUIET, chance=chance), kind="cpu") for minute in range(30)])
     judgement = watched(watch, range(40, 50), QUIET, chance)[-1]
     assert "pinned" == judgement.comparison.baseline
+
+
+def test_with_a_short_baseline_a_slow_function_is_confirmed_in_three_times_the_windows_that_vote():
+    watch, chance = Watch.of(Settings(profile_comparison_windows=3, profile_baseline_windows=12)), random.Random(5)
+    quiet = watched(watch, range(30), QUIET, chance)
+    assert [None] * 14 == quiet[:14]
+    assert {} == states(quiet[-1])
+    slow = watched(watch, range(30, 50), {**QUIET, "app:query": 2400}, chance)
+    assert "app:query" in {name for one in slow[:12] for name, state in states(one).items() if state == "confirmed"}
+
+
+def test_a_baseline_of_no_windows_stands_for_the_proven_numbers():
+    assert [None] * 100 == watched(Watch.of(Settings(profile_baseline_windows=0)), range(100), QUIET)

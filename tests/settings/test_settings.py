@@ -137,6 +137,8 @@ def test_a_value_is_understood_however_it_is_written(name, written, value):
         ("overhead_budget", "some", "a ratio greater than 0"),
         ("label_limit", "0", "at least 1"),
         ("label_limit", "1e3", "at least 1"),
+        ("profile_baseline_windows", "-1", "at least 0"),
+        ("profile_baseline_windows", "few", "at least 0"),
         ("http_buckets", "1,0.5", "increasing numbers"),
         ("http_buckets", "", "increasing numbers"),
         ("http_buckets", "1,x", "increasing numbers"),

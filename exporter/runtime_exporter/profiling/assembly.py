@@ -18,7 +18,7 @@ from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.stored import CAPTURE
 from runtime_exporter.profiling.table import tabulate
-from runtime_exporter.profiling.watch import KINDS, WINDOWS, Watch
+from runtime_exporter.profiling.watch import KINDS, Watch
 from runtime_exporter.profiling.windows import blocked, is_idle
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def continuous(settings: Settings) -> Continuous:
     store = (
         Store(settings.profile_directory, limit=settings.profile_bytes_limit) if settings.profile_directory else None
     )
-    watch = Watch(version)
+    watch = Watch.of(settings)
     # Sampling and what is made of the samples share the budget.
     half = settings.overhead_budget / 2
     return Continuous(
@@ -88,7 +88,7 @@ def recalled(store: Store, watch: Watch) -> Iterator[None]:
                 with contextlib.suppress(ProfileError):  # reported by the store, or merged meanwhile
                     tables.append(tabulate(store.read(one.name), kind=kind, idle=is_idle if kind == "wall" else None))
                 yield
-                if len(tables) == WINDOWS:
+                if len(tables) == watch.windows:
                     watch.recall(tables, version)
                     tables.clear()
             if tables:

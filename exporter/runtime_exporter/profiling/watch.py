@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.table import Table
     from runtime_exporter.profiling.tally import Tally, Window
+    from runtime_exporter.settings import Settings
 
 WINDOWS: Final = 5
 """Windows that vote at once: with a minute each, the time in which a regression is told from a burst."""
@@ -54,12 +55,22 @@ class Watch:
         keep: float = 8 * DAY,
     ) -> None:
         self._version = version
-        self._windows = windows
+        self.windows = windows
+        """How many vote at once; what is recalled comes in as many."""
         self._kinds = kinds
         self._limits = limits or Limits()
         self._fewest = fewest
         self._keep = keep
         self._kept: dict[str, _Kept] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> Watch:
+        """Return one as the settings say."""
+        return cls(
+            settings.service_version,
+            windows=settings.profile_comparison_windows,
+            fewest=settings.profile_baseline_windows or None,
+        )
 
     def recall(self, tables: Sequence[Table], version: str) -> None:
         """Take in windows in a row of one kind that an earlier process had. Oldest first, before the first `compare`."""
@@ -86,10 +97,10 @@ class Watch:
 
     def _compare(self, kept: _Kept, table: Table, profile: Profile | None) -> Judgement | None:
         kept.present.append(window(table, version=self._version))
-        if len(kept.present) > self._windows:
+        if len(kept.present) > self.windows:
             kept.waiting.append(kept.present.popleft())
         self._age(kept)
-        if len(kept.present) < self._windows:
+        if len(kept.present) < self.windows:
             return None
         now = tally(kept.present)
         picked = pick(self._baselines(kept, now), now.end, fewest=self._fewest)
@@ -117,10 +128,10 @@ class Watch:
             for one in kept.held:
                 kept.past = self._remember(kept.past, one)
             kept.held = ()
-        held_back = self._windows * self._limits.ballots if phases else 0
-        while len(kept.waiting) >= held_back + self._windows:
+        held_back = self.windows * self._limits.ballots if phases else 0
+        while len(kept.waiting) >= held_back + self.windows:
             # In runs: only windows in a row tell how much they resemble their neighbours.
-            old = tally([kept.waiting.popleft() for _ in range(self._windows)])
+            old = tally([kept.waiting.popleft() for _ in range(self.windows)])
             if "confirmed" in phases:
                 kept.held = self._remember(kept.held, old)
             else:

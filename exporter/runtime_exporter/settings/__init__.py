@@ -122,6 +122,21 @@ class Settings:
     profile_bytes_limit: int = _row(
         types.positive_integer, 256 * 1024 * 1024, "Bytes that kept profiles may take; the oldest are removed first."
     )
+    profile_comparison_windows: int = _row(
+        types.positive_integer,
+        5,
+        "Profiles that are compared with the past at once; three of five comparisons confirm a regression, which takes three times as many intervals.",
+    )
+    profile_baseline_windows: int = _row(
+        types.whole_number,
+        0,
+        "Fewest profiles that a baseline must have. 0: 180, or 60 of the version before or the same hour of other days, for which false alarms are known to be rare; with fewer there are more.",
+    )
+    profile_leak_span: float = _row(
+        types.duration,
+        3600.0,
+        "Seconds over which memory has to grow before it is suspected of a leak; threads and tasks a sixth of that.",
+    )
     service_version: str = _row(
         types.text, "", "Version of the application: a profile is compared with those of the version before."
     )

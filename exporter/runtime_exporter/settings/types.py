@@ -85,6 +85,17 @@ def positive_integer(value: object) -> int:
     raise ValueError("a whole number of at least 1 is needed")
 
 
+def whole_number(value: object) -> int:
+    """Return a whole number of at least 0."""
+    try:
+        number = _integer(value)
+    except ValueError:
+        number = -1
+    if number >= 0:
+        return number
+    raise ValueError("a whole number of at least 0 is needed")
+
+
 def duration(value: object) -> float:
     """Return seconds, more than 0: a number, or a duration as Prometheus writes it ("15s", "500ms", "1m30s")."""
     seconds = _number(value)
