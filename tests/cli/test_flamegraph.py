@@ -297,3 +297,10 @@ def test_a_real_profile_is_drawn(page, path):
         assert tab.locator(".frame").count() > 1
     else:
         assert "Nothing was measured" in tab.locator(".empty").text_content()
+
+
+def test_a_function_that_was_asked_for_is_searched_at_the_start(page):
+    tab = page(SHOP, function="re:match")
+
+    assert "^re:match$" == tab.locator("#search").input_value()
+    assert ["re:match"] == [div.text_content() for div in tab.locator(".frame.match").all()]

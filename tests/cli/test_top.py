@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from runtime_exporter import cli
-from runtime_exporter.cli import diff, profilefile, top
+from runtime_exporter.cli import diff, top
+from runtime_exporter.profiling import amounts
 from runtime_exporter.profiling.arithmetic import scale
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import Frame, build
@@ -117,7 +118,7 @@ def test_a_dash_is_standard_input():
     ],
 )
 def test_amounts_of_a_table_have_one_scale(unit, largest, value, text):
-    assert text == profilefile.Amounts(unit, largest)(value)
+    assert text == amounts.Amounts(unit, largest)(value)
 
 
 # --- diff

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime_exporter.cli import profilefile
-from runtime_exporter.cli.profilefile import Amounts
+from runtime_exporter.profiling.amounts import Amounts
 from runtime_exporter.profiling.difference import changes
 from runtime_exporter.profiling.table import tabulate
 

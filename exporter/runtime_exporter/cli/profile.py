@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 import requests
 
-from runtime_exporter.cli.profilefile import Amounts
 from runtime_exporter.errors import MissingExtraError, ProfileError
 from runtime_exporter.profiling import foreign, pprof
+from runtime_exporter.profiling.amounts import Amounts
 from runtime_exporter.profiling.samplers import pyspy
 from runtime_exporter.profiling.table import tabulate
 

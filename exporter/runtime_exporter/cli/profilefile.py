@@ -1,4 +1,4 @@
-"""What the verbs on profiles share: reading a file, choosing a sample type, and writing amounts."""
+"""What the verbs on profiles share: reading a file, choosing a sample type, and saying what is in it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,6 @@ sample_type_option = click.option(
     default="",
     help="Which value to show, such as inuse_space; default: what pprof shows.",
 )
-
-_SCALES = {
-    "seconds": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
-    "bytes": ((1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"), (1.0, "B")),
-}
-_SMALLEST_MANTISSA = 2.0  # 1500 ms say more than 1.50 s
 
 
 def read(file: str) -> Profile:
@@ -64,24 +58,3 @@ def describe(profile: Profile, sample_type: str = "") -> str:
     if profile.duration_nanos > 0:
         words.append(f"{profile.duration_nanos / 1e9:.4g} s long")
     return ", ".join(words)
-
-
-class Amounts:
-    """Writes amounts of one unit in the same scale, so that a column can be compared at a glance."""
-
-    def __init__(self, unit: str, largest: float) -> None:
-        scales = _SCALES.get(unit, ((1.0, ""),))
-        reached = (scale for scale in scales if abs(largest) >= _SMALLEST_MANTISSA * scale[0])
-        self._divisor, self._symbol = next(reached, scales[-1])
-        self._decimals = 0 if self._divisor == 1 and unit != "seconds" else 2
-
-    def __call__(self, value: float, sign: str = "") -> str:
-        """Return an amount with its unit; `sign` is + where a plus is to be seen, too."""
-        if not value:
-            return "0"
-        return f"{value / self._divisor:{sign}.{self._decimals}f}{self._symbol}"
-
-
-def percent(part: float, whole: float, sign: str = "") -> str:
-    """Return what share of `whole` a part is; of nothing, every part is nothing."""
-    return f"{part / whole * 100 if whole else 0.0:{sign}.2f}%"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime_exporter.cli import profilefile
-from runtime_exporter.cli.profilefile import Amounts, percent
+from runtime_exporter.profiling.amounts import Amounts, percent
 from runtime_exporter.profiling.table import tabulate
 
 if TYPE_CHECKING:

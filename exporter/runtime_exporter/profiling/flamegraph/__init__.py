@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 
-def render(profile: Profile, *, title: str, sample_type: str = "") -> str:
-    """Return the page. All sample types are in it; `sample_type` is the one that it shows first.
+def render(profile: Profile, *, title: str, sample_type: str = "", function: str = "") -> str:
+    """Return the page. All sample types are in it; `sample_type` is the one that it shows first, and `function` is searched for.
 
     Raises ProfileError for a sample type that the profile does not have.
     """
@@ -31,7 +31,7 @@ def render(profile: Profile, *, title: str, sample_type: str = "") -> str:
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        profile=_json(_content(profile, grow(profile), title, shown)),
+        profile=_json({**_content(profile, grow(profile), title, shown), "search": function}),
     )
 
 

@@ -410,4 +410,5 @@
     element("about").textContent = words.join(" · ");
   }
   show();
+  if (profile.search) set(exactly(profile.search));
 })();
