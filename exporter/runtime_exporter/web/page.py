@@ -19,12 +19,18 @@ _FIELDS = 1000
 
 @dataclass(frozen=True)
 class Ask:
-    """A request: `rest` is what of the path follows the path of the page; `query` has every value of every name."""
+    """A request: `rest` is what of the path follows the path of the page; `query` has every value of every name.
+
+    `root` is where our application is mounted, to be put before the paths of links; `host` is the address as the client
+    wrote it, such as "127.0.0.1:9464".
+    """
 
     method: str
     rest: str = ""
     query: Mapping[str, list[str]] = field(default_factory=dict)
     accept: str = ""
+    root: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,4 +73,11 @@ def html(content: str, status: int = 200) -> Reply:
 def ask_of(environ: Mapping[str, Any], rest: str) -> Ask:
     """Return the request in a WSGI environment. Raises ValueError for a query of too many fields."""
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=_FIELDS)
-    return Ask(environ["REQUEST_METHOD"], rest, query, environ.get("HTTP_ACCEPT", ""))
+    return Ask(
+        environ["REQUEST_METHOD"],
+        rest,
+        query,
+        accept=environ.get("HTTP_ACCEPT", ""),
+        root=environ.get("SCRIPT_NAME", ""),
+        host=environ.get("HTTP_HOST", ""),
+    )
