@@ -13,15 +13,13 @@ from runtime_exporter.errors import NoData, ProfileError
 from runtime_exporter.metrics.exposition import TEXT
 from runtime_exporter.profiling.advice import Recommendation
 from runtime_exporter.profiling.comparison import Comparison, Finding
-from runtime_exporter.profiling.continuous import Interval, Report
 from runtime_exporter.profiling.persistence import History
-from runtime_exporter.profiling.samplers.sampler import Window
+from runtime_exporter.profiling.pipeline import Interval, Report, Taken
 from runtime_exporter.profiling.summary import Account, Tally
 from runtime_exporter.profiling.watch import Judgement
 from runtime_exporter.settings import Settings
 
-WINDOW = Window({}, 0.0, 60.0, samples=1200, rate=20.0, bias_ratio=0.25)
-INTERVAL = Interval(WINDOW, {}, {}, {})
+INTERVAL = Interval(Taken({}, 0.0, 60.0, backend="thread", unbiased=False, bias_ratio=0.25, samples=1200), {}, {})
 CPU = Tally(
     "cpu",
     "seconds",
@@ -60,7 +58,7 @@ class FakeContinuous:
 
 
 def report(*tallies, **more):
-    return Report("thread", False, INTERVAL, {tally.kind: tally for tally in tallies}, **more)
+    return Report(INTERVAL, {tally.kind: tally for tally in tallies}, **more)
 
 
 def series(collector):
@@ -217,7 +215,7 @@ def test_a_real_process_shows_its_busy_function_and_what_it_costs(tmp_path):
     assert 'function="test_profiles:burn"' in text or ':burn"' in text
     assert 'runtime_exporter_overhead_ratio{part="profiling"}' in text
     assert "runtime_exporter_profiler_backend_info{" in text
-    assert collector.continuous.store.entries("cpu", labels={"version": "1.4"})
+    assert collector.continuous.pipeline.store.entries("cpu", labels={"version": "1.4"})
 
 
 def test_an_old_report_is_not_shown_again():

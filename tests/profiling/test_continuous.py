@@ -11,6 +11,7 @@ import pytest
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.continuous import THREAD_NAME, Continuous
 from runtime_exporter.profiling.membership import Rules
+from runtime_exporter.profiling.pipeline import Pipeline
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.samplers.sampler import Capabilities, Usage, Window
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
@@ -65,9 +66,10 @@ class FakeSampler:
         )
 
 
-def run(turns=3, sampler=None, **arguments):
-    continuous = Continuous(lambda: sampler or FakeSampler(), **arguments)
-    continuous.sampler = sampler or FakeSampler()
+def run(turns=3, sampler=None, sources=(), **arguments):
+    sampler = sampler or FakeSampler()
+    continuous = Continuous(lambda: sampler, Pipeline(**arguments), sources=sources)
+    continuous.sampler = sampler
     for _ in range(turns):
         continuous.turn()
     return continuous
@@ -107,7 +109,7 @@ def test_each_turn_adds_a_window_to_the_series():
     cpu = report.tallies["cpu"]
     assert 3 * 45_001 * MS == cpu.self_.total
     assert {"app:work": 2 * 45_000 * MS} == cpu.self_.members
-    assert ("fake", False, 0.2) == (report.backend, report.unbiased, report.interval.window.bias_ratio)
+    assert ("fake", False, 0.2) == (report.backend, report.unbiased, report.interval.taken.bias_ratio)
 
 
 def test_idle_stacks_are_idle_in_the_wall_profile():
@@ -184,7 +186,7 @@ def test_the_hooks_get_the_interval_and_the_comparisons():
     seen = []
 
     def advise(interval, comparisons):
-        seen.append((interval.window.end, comparisons))
+        seen.append((interval.taken.end, comparisons))
         return ("do less",)
 
     report = run(2, compare=lambda interval: {"cpu": len(interval.recent["cpu"])}, advise=advise).report
@@ -308,7 +310,7 @@ def busy(stop):
 
 
 def test_a_real_process_is_profiled_and_its_busy_function_is_found(tmp_path):
-    continuous = Continuous(ThreadSampler, interval=1.2, store=Store(tmp_path), rules=Rules(top=5))
+    continuous = Continuous(ThreadSampler, Pipeline(store=Store(tmp_path), rules=Rules(top=5)), interval=1.2)
     stop = threading.Event()
     worker = threading.Thread(target=busy, args=(stop,), name="worker")
     worker.start()
@@ -328,5 +330,5 @@ def test_a_real_process_is_profiled_and_its_busy_function_is_found(tmp_path):
     (name,) = (name for name in tally.self_.members if name.endswith(":busy"))
     assert Path(__file__).samefile(tally.info[name][0])
     assert tally.self_.total == sum(tally.self_.members.values()) + tally.self_.other
-    (kept,) = continuous.store.entries("cpu")[:1]
-    assert "cpu" == continuous.store.read(kept.name).sample_types[1].type
+    (kept,) = continuous.pipeline.store.entries("cpu")[:1]
+    assert "cpu" == continuous.pipeline.store.read(kept.name).sample_types[1].type

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from runtime_exporter.metrics import Metric
-    from runtime_exporter.profiling.continuous import Continuous, Report
+    from runtime_exporter.profiling.continuous import Continuous
+    from runtime_exporter.profiling.pipeline import Report
     from runtime_exporter.profiling.summary import Account, Tally
 
     Values = Iterator[tuple[tuple[str, ...], float]]
@@ -80,7 +81,7 @@ class ProfilesCollector(Collector):
             return
         for metric, (*_, values) in zip(self._metrics, self._rows, strict=True):
             _show(metric, dict(values(report)))
-        self._bias.set(report.interval.window.bias_ratio)
+        self._bias.set(report.interval.taken.bias_ratio)
         self._shown = report
 
     def spent(self) -> Mapping[str, float]:
@@ -194,7 +195,7 @@ def _captured(report: Report) -> Values:
 
 
 def _backend(report: Report) -> Values:
-    ratio = report.interval.window.bias_ratio if report.interval is not None else 0.0
+    ratio = report.interval.taken.bias_ratio if report.interval is not None else 0.0
     yield (report.backend, bias_risk(unbiased=report.unbiased, bias_ratio=ratio)), 1
 
 

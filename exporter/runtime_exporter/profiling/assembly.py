@@ -14,6 +14,7 @@ from runtime_exporter.profiling.advice import Evidence, Facts, advise, bias_risk
 from runtime_exporter.profiling.advice.process import instruments
 from runtime_exporter.profiling.continuous import Continuous
 from runtime_exporter.profiling.membership import Rules
+from runtime_exporter.profiling.pipeline import Pipeline
 from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.stored import CAPTURE
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from runtime_exporter.profiling.advice import Recommendation
-    from runtime_exporter.profiling.continuous import Interval
+    from runtime_exporter.profiling.pipeline import Interval
     from runtime_exporter.profiling.table import Table
     from runtime_exporter.settings import Settings
 
@@ -44,17 +45,20 @@ def continuous(settings: Settings) -> Continuous:
     watch = Watch.of(settings)
     # Sampling and what is made of the samples share the budget.
     half = settings.overhead_budget / 2
-    return Continuous(
-        partial(choose, budget=half),
-        interval=settings.profile_interval,
+    pipeline = Pipeline(
         rules=Rules(top=settings.profile_top, pinned=tuple(map(re.compile, settings.profile_pinned))),
         store=store,
-        sources=(blocked,),
         idle=is_idle,
         compare=lambda interval: watch.compare(interval.tables, interval.profiles),
         advise=partial(recommend, began=time.time()),
-        recall=partial(recalled, store, watch) if store is not None else None,
         labels={VERSION: version} if version else {},
+    )
+    return Continuous(
+        partial(choose, budget=half),
+        pipeline,
+        interval=settings.profile_interval,
+        sources=(blocked,),
+        recall=partial(recalled, store, watch) if store is not None else None,
         budget=settings.overhead_budget,
     )
 
@@ -64,16 +68,16 @@ def recommend(interval: Interval, _: Mapping[str, Any], *, began: float) -> Sequ
 
     `began` is when the process did, in seconds since the epoch.
     """
-    window = interval.window
+    taken = interval.taken
     return advise(
         Evidence(
             language="python",
-            window=window.seconds,
+            window=taken.seconds,
             profiles={kind: weigh(profile, kind) for kind, profile in interval.profiles.items() if profile.samples},
             facts=Facts(instruments=instruments()),
-            backend=interval.backend,
-            bias=bias_risk(unbiased=interval.unbiased, bias_ratio=window.bias_ratio),
-            age=window.end - began,
+            backend=taken.backend,
+            bias=bias_risk(unbiased=taken.unbiased, bias_ratio=taken.bias_ratio),
+            age=taken.end - began,
         )
     )
 
