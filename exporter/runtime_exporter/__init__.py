@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from runtime_exporter.errors import (
         AlreadyStartedError,
         BundleError,
+        BusyError,
         CheckError,
         ConfigError,
         ExporterError,
@@ -23,6 +24,7 @@ __all__ = [
     "ASGIMiddleware",
     "AlreadyStartedError",
     "BundleError",
+    "BusyError",
     "CheckError",
     "ConfigError",
     "Exporter",

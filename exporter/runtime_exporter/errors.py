@@ -4,6 +4,7 @@ ExporterError
 ├── ConfigError           a setting, a configuration file or a rule's configuration is wrong (.setting .value .source)
 ├── AlreadyStartedError   this process already has a started exporter
 ├── ProfileError          a profile cannot be read, taken or written
+│   └── BusyError         another one is being taken: it may be asked for again
 ├── BundleError           a file of the mixin does not evaluate (.path, the evaluator's own text)
 ├── MissingExtraError     an optional dependency is not installed (.extra, names the pip command)
 ├── MissingToolError      a program that a command needs is not installed (.tool, .package)
@@ -41,6 +42,10 @@ class AlreadyStartedError(ExporterError):
 
 class ProfileError(ExporterError):
     """A profile cannot be read, taken or written."""
+
+
+class BusyError(ProfileError):
+    """Another profile is being taken; the same may be asked for again when it is done."""
 
 
 class BundleError(ExporterError):

@@ -8,7 +8,7 @@ import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.errors import ProfileError
+from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling.profile import Profile, build
 from runtime_exporter.profiling.sourcefunctions import SourceFunctions
 
@@ -51,14 +51,14 @@ class HeapWindow:
         The window ends early on `close()`, and once the traces themselves take `most_bytes`; `duration_nanos` is how long it
         really was. `collect` runs a full collection before the end, so that garbage does not count: the process waits for it.
         Raises ProfileError for other bounds than LONGEST and DEEPEST, when tracemalloc is at work already (for whoever turned it
-        on: a second start would change its depth, our stop would end it), and when a window is open.
+        on: a second start would change its depth, our stop would end it), BusyError when a window is open.
         """
         if not 0 < seconds <= LONGEST:
             raise ProfileError(f"a heap window lasts more than 0 and at most {LONGEST:g} seconds, not {seconds:g}")
         if not 1 <= frames <= DEEPEST:
             raise ProfileError(f"a heap window keeps 1 to {DEEPEST} frames of a stack, not {frames}")
         if not self._busy.acquire(blocking=False):
-            raise ProfileError("a heap window is open already: try again when it has ended")
+            raise BusyError("a heap window is open already: try again when it has ended")
         try:
             if self._tracer.is_tracing():
                 raise ProfileError(

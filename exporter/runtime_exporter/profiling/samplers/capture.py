@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from runtime_exporter.errors import ProfileError
+from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.samplers import pyspy, remote
 from runtime_exporter.profiling.samplers.chosen import ChosenSampler
@@ -57,8 +57,8 @@ def capture(
     """Return a profile of the next `seconds` of this process, "cpu" or "wall"; blocks as long.
 
     `running` is the sampler that is always on: what it is told of the best backend is used, its own windows stay whole. Its
-    comments say the backend and, where it has one, the bias. Raises ProfileError while another is being taken, for
-    another kind and for seconds that are none.
+    comments say the backend and, where it has one, the bias. Raises BusyError while another is being taken,
+    ProfileError for another kind and for seconds that are none.
     """
     if kind not in {"cpu", "wall"}:
         raise ProfileError(f"a process cannot be sampled for {kind!r}: cpu or wall")
@@ -66,7 +66,7 @@ def capture(
         raise ProfileError(f"a profile takes more than 0 and at most {LONGEST_SECONDS:g} seconds, not {seconds:g}")
     lock = _GATE.lock()
     if not lock.acquire(blocking=False):
-        raise ProfileError("another profile is being taken: try again when it is done")
+        raise BusyError("another profile is being taken: try again when it is done")
     try:
         name, window = _window(kind, seconds, running, rate, sleep)
     finally:
