@@ -188,9 +188,8 @@ def _edges(
     large = {name for name, value in cum.items() if value > 0 and value >= total * _SHARE_WITH_CALLER}
     edges: defaultdict[tuple[str, str], int] = defaultdict(int)
     for path, value in paths:
-        for edge in {*pairwise(path)}:
-            if edge[0] in large:
-                edges[edge] += value
+        for edge in {edge for edge in pairwise(path) if edge[0] in large}:
+            edges[edge] += value
     callers: dict[str, str] = {}
     best: dict[str, int] = {}
     links = set()

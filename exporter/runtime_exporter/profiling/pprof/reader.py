@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.pprof.samples import SampleReader
-from runtime_exporter.profiling.pprof.wire import Numbers, Varints, fields, in_order, number_of, packed, signed
+from runtime_exporter.profiling.pprof.wire import (
+    VARINT_PATTERN,
+    Numbers,
+    Varints,
+    fields,
+    in_order,
+    number_of,
+    packed,
+    signed,
+)
 from runtime_exporter.profiling.profile import (
     NO_TYPE,
     Function,
@@ -37,9 +46,11 @@ _COMMENT, _COMMENTS, _DEFAULT_SAMPLE_TYPE, _DOC_URL = 0x68, 0x6A, 0x70, 0x78
 # In a location.
 _ID, _MAPPING_ID, _ADDRESS, _LINE, _IS_FOLDED = 0x08, 0x10, 0x18, 0x22, 0x28
 
-# A location as everybody writes it; it is one only if the line's length is that of its numbers.
+# A location as it is mostly written; it is one only if the line's length is that of its numbers.
 _LOCATION_HEAD = re.compile(rb"(?=\x08)" + in_order(3)).match
 _LOCATION_LINE = re.compile(rb"\x22([\x00-\x7f])" + in_order(3)).match
+# Go's runtime puts the mapping behind the lines, everybody else before the address.
+_LOCATION_MAPPING = re.compile(rb"\x10(" + VARINT_PATTERN + rb")").fullmatch
 
 
 def entries_for(limit: int) -> int:
@@ -152,18 +163,22 @@ class _Reader:
         head = _LOCATION_HEAD(message)
         if head is None:
             return self._any_location(message, mappings, functions)
+        id_, mapping, address = map(number, head.groups(b"\0"))
         lines = []
-        position = head.end()
-        while position < len(message):
+        position, end = head.end(), len(message)
+        while position < end:
             match = _LOCATION_LINE(message, position)
             if match is None:
-                return self._any_location(message, mappings, functions)
+                last = _LOCATION_MAPPING(message, position)
+                if last is None:
+                    return self._any_location(message, mappings, functions)
+                mapping = number(last[1])
+                break
             length, *tokens_of_line = match.groups(b"\0")
             position += 2 + length[0]
             if position != match.end():
                 return self._any_location(message, mappings, functions)
             lines.append(self._line(functions, *map(number, tokens_of_line)))
-        id_, mapping, address = map(number, head.groups(b"\0"))
         return Location(id_, mappings.get(mapping), address, tuple(lines))
 
     def _any_location(self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]) -> Location:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Tags, number << 3 | wire type. A list may be packed into one field, or be a field for each number.
 _LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
 
+# The tag of a packed list, and its length in one or two bytes.
+_LIST_HEAD: Final = re.compile(rb"\x0a([\x80-\xff]?)([\x00-\x7f])").match
+
 
 class SampleReader:
     """Reads the samples of one profile, whose locations are read already."""
@@ -53,17 +56,22 @@ class SampleReader:
 
     def read(self, message: bytes) -> Sample:
         """Return a sample. Raises ProfileError for a broken one, and for one that refers to what is not there."""
-        if len(message) > 2 and message[0] == _LOCATION_IDS and message[1] <= ONE_BYTE:  # noqa: PLR2004 - a tag and a length
-            stop = 2 + message[1]
-            values = self._values(message, stop)
-            labels = self._labels_from(message, values.end()) if values else None
-            if values and labels is not None:
-                return Sample(
-                    tuple(map(self._places.__getitem__, tokens(message, 2, stop))),
-                    tuple(map(signed, map(self._number, values.groups()))),
-                    labels,
-                )
-        return self._any(message)
+        before = self._unpacked(message)  # Go's runtime begins with them, everybody else with the stack
+        span = _list(message, before.end() if before else 0)
+        if span is None:
+            return self._any(message)
+        start, stop = span
+        values = before or self._values(message, stop)
+        if values is None:
+            return self._any(message)
+        labels = self._labels_from(message, stop if before else values.end())
+        if labels is None:
+            return self._any(message)
+        return Sample(
+            tuple(map(self._places.__getitem__, tokens(message, start, stop))),
+            tuple(map(signed, map(self._number, values.groups()))),
+            labels,
+        )
 
     def _labels_from(self, message: bytes, start: int) -> tuple[Label, ...] | None:
         """Return the labels that a sample ends with, or None where there is something else, too."""
@@ -111,6 +119,17 @@ class SampleReader:
             label = Label(self._string(key), self._string(text), signed(number), self._string(unit))
             self._labels[message] = label
         return label
+
+
+def _list(message: bytes, start: int) -> tuple[int, int] | None:
+    """Return from where to where the ids of locations are that a packed field at `start` has, of up to 16 kB; None for anything else."""
+    head = _LIST_HEAD(message, start)
+    if head is None:
+        return None
+    low, high = head.groups()
+    begin = head.end()
+    stop = begin + (low[0] & ONE_BYTE | high[0] << 7 if low else high[0])
+    return (begin, stop) if stop <= len(message) else None
 
 
 class _Places(dict[bytes, Location]):
