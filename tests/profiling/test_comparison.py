@@ -196,3 +196,13 @@ def test_a_quiet_day_of_noise_has_no_regression():
         history = comparison.history
         confirmed |= {one.function for one in comparison.findings if one.state == "confirmed"}
     assert confirmed == set()
+
+
+def test_a_rise_that_has_just_ended_still_stands_for_its_callers():
+    base = Baseline("pinned", steady(SHOP, 60), "quiet")
+    history, blocks = follow(SLOW_SCORE, cores=1.2).history, []
+    for place in range(3, 6):
+        comparison = compare(steady(SHOP, 5, begin=1e6 + place * BLOCK), base, history, stacks=STACKS)
+        history = comparison.history
+        blocks.append([(finding.function, finding.state) for finding in comparison.findings])
+    assert [[("score", "shift")], [("score", "shift")], [("score", "gone")]] == blocks

@@ -90,3 +90,18 @@ def test_with_a_short_baseline_a_slow_function_is_confirmed_in_three_times_the_w
 
 def test_a_baseline_of_no_windows_stands_for_the_proven_numbers():
     assert [None] * 100 == watched(Watch.of(Settings(profile_baseline_windows=0)), range(100), QUIET)
+
+
+def test_who_calls_whom_is_known_from_all_of_the_present_windows():
+    def one(minute, searches):
+        stack = (Frame("app:scan", "app.py"), Frame("app:search", "app.py"), Frame("app:main", "app.py"))
+        rest = (Frame("app:render", "app.py"), Frame("app:main", "app.py"))
+        rows = [(stack, (searches, searches * 50 * MS), ()), (rest, (400, 400 * 50 * MS), ())]
+        return build("cpu", rows, time_nanos=(START + 60 * minute) * 10**9, duration_nanos=60 * 10**9)
+
+    watch, found = Watch(fewest=30), []
+    for minute in range(110):
+        profile = one(minute, 0 if minute == 109 else 300 if minute >= 90 else 20)
+        found.append(watch.compare({"cpu": tabulate(profile, kind="cpu")}, {"cpu": profile}).get("cpu"))
+    assert {"app:scan": "confirmed"} == states(found[-2])
+    assert {"app:scan": "confirmed"} == states(found[-1])

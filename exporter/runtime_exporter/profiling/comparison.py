@@ -15,12 +15,12 @@ the callers above it. What could have been seen is part of every answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from runtime_exporter.profiling.callers import callers, deepest, unmoved_caller
 from runtime_exporter.profiling.divergence import jensen_shannon
-from runtime_exporter.profiling.persistence import History, advance
+from runtime_exporter.profiling.persistence import History, advance, stands
 from runtime_exporter.profiling.regression import Limits, changes, exceeding, median_detectable_ratio
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def compare(
     found = changes(before, now, limits, also=history.tracks)
     rising = exceeding(found, limits)
     history = advance(history, now, found, rising, limits, baseline=baseline.identity)
+    findings, history = _findings(now.kind, history, found, stacks, limits)
     return Comparison(
         kind=now.kind,
         baseline=baseline.identity,
-        findings=_findings(now.kind, history, found, stacks, limits),
+        findings=findings,
         mde_ratio=median_detectable_ratio(found.values(), limits),
         divergence=jensen_shannon(
             {name: sums.leaf for name, sums in before.functions.items()},
@@ -129,19 +130,23 @@ def _findings(
     found: Mapping[str, Change],
     stacks: Iterable[tuple[Sequence[str], float]],
     limits: Limits,
-) -> tuple[Finding, ...]:
+) -> tuple[tuple[Finding, ...], History]:
     tracked = {name: found[name] for name in history.tracks if name in found}
     relation = callers(stacks, tracked) if tracked else {}
     confirmed = {name: one for name, one in tracked.items() if history.tracks[name].phase == "confirmed"}
     reasons = {name: _no_regression(one, found, relation, limits) for name, one in confirmed.items()}
     leaders = deepest({name: one for name, one in confirmed.items() if not reasons[name]}, relation)
+    standing = frozenset(name for name, one in confirmed.items() if stands(history.tracks[name], one))
+    # Of a rise that has ended nothing says any more which function explained which: it is as it was.
+    before = history.explained & {name for name in tracked if history.tracks[name].phase != "transient"}
+    explained = {name for name in standing if name not in leaders and not reasons[name]} | (before - standing)
     findings = [
         _finding(kind, history.baseline, history.tracks[name], one, reasons.get(name, ""), leaders.get(name, ()))
         for name, one in tracked.items()
-        if name not in confirmed or reasons[name] or name in leaders
+        if name not in explained
     ]
     findings.sort(key=lambda finding: (STATES.index(finding.state), -finding.z, finding.function))
-    return tuple(findings[:MAXIMUM_FINDINGS])
+    return tuple(findings[:MAXIMUM_FINDINGS]), replace(history, explained=frozenset(explained))
 
 
 def _no_regression(

@@ -41,6 +41,8 @@ class History:
     until: float = float("-inf")
     """End of the windows that voted last, unix seconds."""
     tracks: Mapping[str, Track] = field(default_factory=dict)
+    explained: frozenset[str] = frozenset()
+    """Those, confirmed or gone since, that another one stands for."""
 
     @property
     def since(self) -> float | None:
@@ -85,7 +87,12 @@ def _advance(track: Track | None, change: Change | None, risen: bool, begin: flo
     return Track(marks, old.phase, old.since, delta)
 
 
+def stands(track: Track, change: Change | None) -> bool:
+    """Return whether more than half is left of the rise that was voted for."""
+    return change is not None and change.delta > track.delta / 2
+
+
 def _mark(track: Track, change: Change | None, risen: bool) -> Mark:
     if risen:
         return 1
-    return 0 if change is not None and change.delta > track.delta / 2 else -1
+    return 0 if stands(track, change) else -1

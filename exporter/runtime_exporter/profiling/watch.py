@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.baseline import DAY, pick, pinned, previous_version, remember, rolling, same_hour
@@ -97,8 +98,10 @@ class Watch:
 
     def _compare(self, kept: _Kept, table: Table, profile: Profile | None) -> Judgement | None:
         kept.present.append(window(table, version=self._version))
+        kept.profiles.append(profile)
         if len(kept.present) > self.windows:
             kept.waiting.append(kept.present.popleft())
+            kept.profiles.popleft()
         self._age(kept)
         if len(kept.present) < self.windows:
             return None
@@ -108,7 +111,7 @@ class Watch:
             # Nothing is left that the regression could be told from: it is how things are now.
             kept.history = History()
             return None
-        stacks = _stacks(profile) if profile is not None else ()
+        stacks = chain.from_iterable(_stacks(one) for one in kept.profiles if one is not None)
         comparison = compare(now, picked.baseline, kept.history, stacks=stacks, limits=self._limits)
         kept.history = comparison.history
         return Judgement(comparison, picked.age)
@@ -151,6 +154,8 @@ class _Kept:
     waiting: deque[Window] = field(default_factory=deque)
     """Windows after the present ones of which it is not known yet whether something rises in them."""
     present: deque[Window] = field(default_factory=deque)
+    profiles: deque[Profile | None] = field(default_factory=deque)
+    """Those of the present windows: what one of them does not show, who calls whom, another does."""
     history: History = field(default_factory=History)
     pinned: Tally | None = None
 
