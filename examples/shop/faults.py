@@ -78,7 +78,7 @@ class SlowSearch(Fault):
     parameters: ClassVar = {"page_wait": Bounds(0.05, 0.0, 0.5)}  # seconds for one page of rows
     page_rows = 1_000
 
-    def scan(self, products: Sequence[Product], words: frozenset[str]) -> Iterator[Product]:
+    def read_every_row(self, products: Sequence[Product], words: frozenset[str]) -> Iterator[Product]:
         """Yield the products that have all `words` in their name or description."""
         for start in range(0, len(products), self.page_rows):
             time.sleep(self.settings["page_wait"])
@@ -162,8 +162,19 @@ class CpuHeavyOrder(Fault):
         """Return the "three for two" discount in cents, as `three_for_two` does, for far more CPU."""
         ranked = sorted(prices, reverse=True)
         tried = int(self.settings["units"])
-        best = max(_discount_in_this_order(order) for order in itertools.permutations(ranked[:tried]))
+        best = self.try_every_permutation(ranked[:tried])
         return best + sum(ranked[position] for position in range(2, len(ranked), 3) if position >= tried)
+
+    @staticmethod
+    def try_every_permutation(prices: Sequence[int]) -> int:
+        """Return the largest discount that these prices can have in any order."""
+        best = 0
+        for order in itertools.permutations(prices):
+            saved = 0
+            for start in range(0, len(order) - 2, 3):
+                saved += min(order[start : start + 3])
+            best = max(best, saved)
+        return best
 
 
 class GarbageCycles(Fault):
@@ -241,7 +252,3 @@ def words_of(product: Product) -> frozenset[str]:
 def three_for_two(prices: Sequence[int]) -> int:
     """Return what an order saves, in cents: of every three units, dearest first, the third is free."""
     return sum(sorted(prices, reverse=True)[2::3])
-
-
-def _discount_in_this_order(prices: Sequence[int]) -> int:
-    return sum(min(prices[start : start + 3]) for start in range(0, len(prices) - 2, 3))

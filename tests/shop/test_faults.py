@@ -1,6 +1,8 @@
 import gc
+import itertools
 import json
 import threading
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -43,7 +45,7 @@ def test_the_slow_search_finds_the_same_products(shop):
 def test_the_slow_search_reads_every_row_and_waits_for_every_page(shop, monkeypatch):
     waits, read = [], []
     monkeypatch.setattr("shop.faults.time.sleep", waits.append)
-    real = shop.faults.slow_search.scan
+    real = shop.faults.slow_search.read_every_row
     switch(shop, "slow-search", page_wait=0.2)
     monkeypatch.setattr("shop.faults.words_of", lambda product: read.append(product.id) or frozenset())
     assert [] == list(real(shop.catalogue.products, frozenset({"blue"})))
@@ -102,7 +104,13 @@ def test_the_heavy_order_comes_to_the_same_price(shop, units):
 
 def test_the_heavy_order_tries_every_permutation(shop, monkeypatch):
     tried = []
-    monkeypatch.setattr("shop.faults._discount_in_this_order", lambda prices: tried.append(prices) or 0)
+
+    def permutations(prices):
+        for order in itertools.permutations(prices):
+            tried.append(order)
+            yield order
+
+    monkeypatch.setattr("shop.faults.itertools", SimpleNamespace(permutations=permutations))
     switch(shop, "cpu-heavy-order", units=6)
     place_order(shop, 9)
     assert 720 == len(tried)
