@@ -137,6 +137,29 @@ class Settings:
         3600.0,
         "Seconds over which memory has to grow before it is suspected of a leak; threads and tasks a sixth of that.",
     )
+    pyroscope_url: str | None = _row(
+        types.http_url,
+        None,
+        "Pyroscope, or Alloy's pyroscope.receive_http, to push every profile to; without it none is.",
+    )
+    pyroscope_api: str = _row(
+        types.one_of("ingest", "push"),
+        "ingest",
+        "How to push: ingest is POST /ingest, as Pyroscope's own agents do; push is PusherService/Push, as Alloy does.",
+    )
+    pyroscope_application: str = _row(
+        types.application_name, "", "Name of this application in Pyroscope; needed with pyroscope_url."
+    )
+    pyroscope_tenant: str = _row(types.text, "", "Tenant of a Pyroscope that has several: the header X-Scope-OrgID.")
+    pyroscope_user: str = _row(
+        types.text, "", "User for basic authentication; pyroscope_password_file has the password."
+    )
+    pyroscope_password_file: str | None = _row(
+        types.optional_path, None, "File with the password of pyroscope_user; read anew each time, for rotation."
+    )
+    pyroscope_token_file: str | None = _row(
+        types.optional_path, None, "File with a bearer token, instead of a user and a password."
+    )
     service_version: str = _row(
         types.text, "", "Version of the application: a profile is compared with those of the version before."
     )

@@ -11,6 +11,7 @@ import os
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from runtime_exporter.nearest import did_you_mean
 
@@ -49,6 +50,27 @@ def url_path(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", value):
         return value
     raise ValueError("a path such as /metrics is needed: a slash, then letters, digits, '.', '_', '~' or '-'")
+
+
+def http_url(value: object) -> str | None:
+    """Return the address of a server that speaks HTTP, or None for None; a user and a password have no place in it."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value.strip() if isinstance(value, str) else "")
+        fits = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is none, half an IPv6 address
+        fits = False
+    if fits and "@" not in parts.netloc and not (parts.query or parts.fragment):
+        return parts.geturl().rstrip("/")
+    raise ValueError("an address such as http://pyroscope:4040 is needed, without a user, a password or a query")
+
+
+def application_name(value: object) -> str:
+    """Return a name as Pyroscope takes it for an application."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9._/-]+", value):
+        return value
+    raise ValueError("a name of letters, digits, '.', '_', '-' and '/' is needed")
 
 
 def boolean(value: object) -> bool:

@@ -1,0 +1,64 @@
+"""Pushing put together as the settings say."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from runtime_exporter.errors import ConfigError
+from runtime_exporter.push import pyroscope
+from runtime_exporter.push.credentials import Credentials
+from runtime_exporter.push.post import Server
+from runtime_exporter.push.push import Push
+
+if TYPE_CHECKING:
+    from runtime_exporter.push.pyroscope import Item
+    from runtime_exporter.settings import Settings
+
+HOST_LABEL = "hostname"
+
+
+def push_of(settings: Settings, *, host: str = "") -> Push:
+    """Return what pushes profiles for these settings, not started; without `pyroscope_url` one that pushes none.
+
+    `host` is the label that tells one machine from another, the machine's name unless given. Raises ConfigError for settings that do not go together.
+    """
+    url = settings.pyroscope_url
+    if url is None:
+        return Push()
+    _check(settings)
+    credentials = Credentials(settings.pyroscope_user, settings.pyroscope_password_file, settings.pyroscope_token_file)
+    server = Server(url, lambda: _headers(credentials, settings.pyroscope_tenant))
+    make = {"ingest": pyroscope.ingest, "push": pyroscope.push}[settings.pyroscope_api]
+    application = settings.pyroscope_application
+
+    def send(item: Item) -> None:
+        server.post(*make(item, application))
+
+    return Push(send, check=credentials.header, labels={HOST_LABEL: host or socket.gethostname()})
+
+
+def _headers(credentials: Credentials, tenant: str) -> dict[str, str]:
+    headers = {"Authorization": credentials.header(), "X-Scope-OrgID": tenant, "User-Agent": pyroscope.AGENT}
+    return {name: value for name, value in headers.items() if value}
+
+
+def _check(settings: Settings) -> None:
+    """Raise ConfigError for settings that do not go together."""
+    if not settings.pyroscope_application:
+        raise _wrong(
+            settings, "pyroscope_application", "is needed with pyroscope_url: the name of the application there"
+        )
+    if not settings.profiling:
+        raise _wrong(
+            settings, "profiling", "has to be on for pyroscope_url: what is pushed are the profiles that it takes"
+        )
+    if settings.pyroscope_token_file and (settings.pyroscope_user or settings.pyroscope_password_file):
+        raise _wrong(settings, "pyroscope_token_file", "and pyroscope_user exclude each other")
+    if bool(settings.pyroscope_user) != bool(settings.pyroscope_password_file):
+        raise _wrong(settings, "pyroscope_user", "and pyroscope_password_file are needed together")
+
+
+def _wrong(settings: Settings, name: str, why: str) -> ConfigError:
+    source = settings.source(name)
+    return ConfigError(f"{name} ({source}) {why}", setting=name, source=source)
