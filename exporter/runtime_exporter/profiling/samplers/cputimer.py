@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
+import struct
 import sys
 from typing import Any, Protocol
 
@@ -48,24 +48,11 @@ class ProcessTimer:
 _SIGEV_THREAD_ID = 4
 _PER_THREAD_SCHED = 6
 
-
-class _SigEvent(ctypes.Structure):
-    _fields_ = (
-        ("value", ctypes.c_void_p),
-        ("signo", ctypes.c_int),
-        ("notify", ctypes.c_int),
-        ("tid", ctypes.c_int),
-        ("padding", ctypes.c_char * 64),
-    )
-
-
-class _TimerSpec(ctypes.Structure):
-    _fields_ = (
-        ("interval_seconds", ctypes.c_long),
-        ("interval_ns", ctypes.c_long),
-        ("seconds", ctypes.c_long),
-        ("ns", ctypes.c_long),
-    )
+# Native sizes and alignment, as the C compiler lays them out.
+_SIGEVENT = struct.Struct("@Piii64x")
+"""struct sigevent: value, signo, notify, tid, and room for what else the union has."""
+_ITIMERSPEC = struct.Struct("@llll")
+"""struct itimerspec: the interval in seconds and nanoseconds, then the time until the first."""
 
 
 class ThreadTimer:
@@ -76,17 +63,19 @@ class ThreadTimer:
 
     def __init__(self) -> None:
         self._library: Any = None
-        self._timer: ctypes.c_void_p | None = None
+        self._timer: Any = None
 
     def open(self) -> None:
         """Make a timer for the main thread, whose number is that of the process."""
         if sys.platform != "linux":
             raise ProfileError("timers of a thread's CPU clock are known on Linux only")
+        import ctypes  # 6 ms that a process without this timer has no use for
+
         pid = os.getpid()
         library = _library()
-        event = _SigEvent(None, int(signal.SIGPROF), _SIGEV_THREAD_ID, pid, b"")
+        event = ctypes.create_string_buffer(_SIGEVENT.pack(0, int(signal.SIGPROF), _SIGEV_THREAD_ID, pid))
         timer = ctypes.c_void_p()
-        if library.timer_create(~pid << 3 | _PER_THREAD_SCHED, ctypes.byref(event), ctypes.byref(timer)):
+        if library.timer_create(~pid << 3 | _PER_THREAD_SCHED, event, ctypes.byref(timer)):
             raise ProfileError("the system has no timer for the CPU clock of a thread")
         self._library, self._timer = library, timer
 
@@ -94,8 +83,8 @@ class ThreadTimer:
         """Fire once after so much CPU time of the main thread."""
         if self._timer is not None:
             whole = int(seconds)
-            spec = _TimerSpec(0, 0, whole, int((seconds - whole) * 1e9))
-            self._library.timer_settime(self._timer, 0, ctypes.byref(spec), None)
+            spec = _ITIMERSPEC.pack(0, 0, whole, int((seconds - whole) * 1e9))
+            self._library.timer_settime(self._timer, 0, spec, None)
 
     def close(self) -> None:
         """Delete it."""
@@ -110,6 +99,8 @@ class ThreadTimer:
 
 def _library() -> Any:
     """Return the library that has timer_create: libc itself, or librt beside an older glibc."""
+    import ctypes
+
     for name in (None, "librt.so.1"):
         try:
             # Keeps the GIL: to let go of it within a signal handler would hand the CPU to another thread at each sample.

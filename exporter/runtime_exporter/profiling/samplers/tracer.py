@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
@@ -185,6 +184,8 @@ def _interruptible() -> Iterator[None]:
 
 def _allow(pid: int) -> None:
     """Let process `pid` trace this one; where that does not work, the helper will say what it may not."""
+    import ctypes
+
     with suppress(OSError, AttributeError):
         library: Any = ctypes.CDLL(None)
         library.prctl(_PR_SET_PTRACER, ctypes.c_ulong(pid), 0, 0, 0)
