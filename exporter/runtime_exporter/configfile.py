@@ -22,7 +22,10 @@ _LARGEST_BYTES = 1 << 20  # a configuration is small: what is larger is another 
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A file that was read: its values by key, and the line of each key; one in another mapping is "outer.inner"."""
+    """A file that was read: its values by key, and the line of each key.
+
+    A key in another mapping is "outer.inner", one in a list "outer.0.inner"; the item of a list has a line, too: "outer.0".
+    """
 
     path: Path
     values: Mapping[str, Any]
@@ -135,7 +138,7 @@ def _load_yaml(content: str) -> tuple[dict[str, Any], dict[str, int]]:
 
 
 def _key_lines(node: yaml.MappingNode, outer: str, visited: set[int]) -> Iterator[tuple[str, int]]:
-    """Yield the keys of a mapping and of those in it, with their lines.
+    """Yield the keys of a mapping and of those in it, also in its lists, with their lines.
 
     Raises where a key is given twice in one mapping: YAML takes the last, silently.
     """
@@ -151,5 +154,14 @@ def _key_lines(node: yaml.MappingNode, outer: str, visited: set[int]) -> Iterato
             raise _MalformedError(f"{key.value!r} is given twice", line, column)
         seen.add(key.value)
         yield outer + key.value, line
-        if isinstance(value, yaml.MappingNode):
-            yield from _key_lines(value, f"{outer}{key.value}.", visited)
+        yield from _lines_within(value, outer + key.value, visited)
+
+
+def _lines_within(node: yaml.Node, name: str, visited: set[int]) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from _key_lines(node, f"{name}.", visited)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield f"{name}.{number}", item.start_mark.line + 1
+            if isinstance(item, yaml.MappingNode):
+                yield from _key_lines(item, f"{name}.{number}.", visited)

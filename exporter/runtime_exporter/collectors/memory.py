@@ -30,13 +30,13 @@ _FAMILIES = (
 
 
 class MemoryCollector(Collector):
-    """Linux only."""
+    """Linux only. Of this process, or of the one with the number `pid`."""
 
     name = "memory"
     interval = None
 
-    def __init__(self, *, proc: str = "/proc") -> None:
-        self._status = ProcFile(f"{proc}/self/status")
+    def __init__(self, *, proc: str = "/proc", pid: int | str = "self") -> None:
+        self._status = ProcFile(f"{proc}/{pid}/status")
         self._gauges = tuple((Gauge(name, help_, registry=None), key) for name, help_, key in _FAMILIES)
         self.families = tuple(gauge for gauge, _ in self._gauges)
 

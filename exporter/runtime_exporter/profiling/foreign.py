@@ -57,6 +57,11 @@ def record(
     )
 
 
+def probe(pid: int, *, program: str = "") -> None:
+    """Let py-spy look at a process once, 0.1 s; raises ProfileError with its reason where it cannot."""
+    _run([program or pyspy.program(), "dump", "--pid", str(pid), "--nonblocking"], 1)
+
+
 def _run(command: list[str], seconds: int) -> None:
     try:
         done = subprocess.run(  # noqa: S603 - our own command

@@ -1,4 +1,4 @@
-"""What the operating system knows about this process, as one frozen reading."""
+"""What the operating system knows about a process, this one or another, as one frozen reading."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _STAT_FIELDS = 22
 # Indexes into /proc/<pid>/stat after the command's closing parenthesis, that is proc_pid_stat(5)'s field number minus 3.
+_MINOR_FAULTS, _MAJOR_FAULTS, _USER_TICKS, _SYSTEM_TICKS = 7, 9, 11, 12
 _NUM_THREADS, _START_TICKS, _VSIZE, _RSS_PAGES = 17, 19, 20, 21
 
 
@@ -36,35 +37,47 @@ class ProcessReading(NamedTuple):
     write_bytes: float | None = None
 
 
-class LinuxProcess:
-    """Reads this process from /proc/self and getrusage.
+class _Usage(NamedTuple):
+    """What is known of another process, in the words of getrusage."""
 
-    CPU time, faults and context switches come from getrusage: microseconds instead of the 10 ms ticks of /proc/self/stat,
-    and of all threads, where /proc/self/status counts the switches of the main thread alone.
+    ru_utime: float
+    ru_stime: float
+    ru_minflt: float
+    ru_majflt: float
+    ru_nvcsw: float | None = None
+    ru_nivcsw: float | None = None
+
+
+class LinuxProcess:
+    """Reads this process from /proc/self and getrusage, or the one with the number `pid` from /proc alone.
+
+    CPU time, faults and context switches of this process come from getrusage: microseconds instead of the 10 ms ticks of
+    /proc/self/stat, and of all threads, where /proc/self/status counts the switches of the main thread alone.
     """
 
     def __init__(
         self,
-        usage: Callable[[], Any],
+        usage: Callable[[], Any] | None,
         *,
         proc: str = "/proc",
         ticks: int = CLOCK_TICKS,
         page_bytes: int | None = None,
+        pid: int | str = "self",
     ) -> None:
         self._usage = usage
         self._ticks = ticks
         self._page_bytes = page_bytes or os.sysconf("SC_PAGE_SIZE")
-        self._stat = ProcFile(f"{proc}/self/stat")
-        self._io = ProcFile(f"{proc}/self/io")
+        self._stat = ProcFile(f"{proc}/{pid}/stat")
+        self._io = ProcFile(f"{proc}/{pid}/io")
         self._boot = ProcFile(f"{proc}/stat")
-        self._limits = LimitsFile(proc)
-        self._descriptors = DescriptorCount(f"{proc}/self/fd")
+        self._limits = LimitsFile(proc, pid)
+        self._descriptors = DescriptorCount(f"{proc}/{pid}/fd", own=pid == "self")
         self._boot_time: float | None = None
 
     def read(self) -> ProcessReading:
         """Return the present numbers; raises `OSError` or `ValueError` when /proc/self/stat is missing or broken."""
         stat = self._stat_fields()
-        usage = self._usage()
+        usage = self._usage() if self._usage is not None else self._usage_in(stat)
         read_bytes, write_bytes = self._storage()
         return ProcessReading(
             user_seconds=usage.ru_utime,
@@ -87,6 +100,14 @@ class LinuxProcess:
         """Close the files that stay open between reads."""
         for file in (self._stat, self._io, self._boot, self._limits):
             file.close()
+
+    def _usage_in(self, stat: list[bytes]) -> _Usage:
+        return _Usage(
+            ru_utime=float(stat[_USER_TICKS]) / self._ticks,
+            ru_stime=float(stat[_SYSTEM_TICKS]) / self._ticks,
+            ru_minflt=float(stat[_MINOR_FAULTS]),
+            ru_majflt=float(stat[_MAJOR_FAULTS]),
+        )
 
     def _stat_fields(self) -> list[bytes]:
         content = self._stat.read()
@@ -115,8 +136,9 @@ class LinuxProcess:
 class DescriptorCount:
     """Counts open descriptors. Linux 6.2 tells the number as the size of the directory; before, the names are counted."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, own: bool = True) -> None:
         self._directory = Path(directory)
+        self._ours = int(own)
         self._size_is_count: bool | None = None
 
     def read(self) -> float | None:
@@ -126,10 +148,17 @@ class DescriptorCount:
     def _count(self) -> float:
         if self._size_is_count:
             return self._directory.stat().st_size
-        names = len(os.listdir(self._directory)) - 1  # noqa: PTH208 - no objects; the listing has a descriptor of its own
+        # In our own directory the listing has a descriptor, too.
+        names = len(os.listdir(self._directory)) - self._ours  # noqa: PTH208 - no objects are needed
         if self._size_is_count is None:
             self._size_is_count = self._directory.stat().st_size == names
         return names
+
+
+def foreign_process(pid: int) -> tuple[Callable[[], ProcessReading], Callable[[], None]]:
+    """Return how to read another process of this Linux machine, and how to stop. Without the context switches of its threads."""
+    source = LinuxProcess(None, pid=pid)
+    return source.read, source.close
 
 
 def psutil_process() -> Callable[[], ProcessReading]:

@@ -13,10 +13,10 @@ except ImportError:  # pragma: no cover - Windows has no such limits
 
 
 class LimitsFile:
-    """/proc/self/limits."""
+    """/proc/self/limits, or that of another process."""
 
-    def __init__(self, proc: str = "/proc") -> None:
-        self._file = ProcFile(f"{proc}/self/limits")
+    def __init__(self, proc: str = "/proc", pid: int | str = "self") -> None:
+        self._file = ProcFile(f"{proc}/{pid}/limits")
 
     def soft(self, name: str) -> float | None:
         """Return the soft limit called `name` (`Max open files`), or None where it is unlimited or unknown."""

@@ -1,0 +1,253 @@
+"""A Python process of this machine as a target: py-spy looks at it all the time, and the kernel says what each thread used."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from runtime_exporter.agent.processes import Process, find, identify, lives
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling import foreign, windows
+from runtime_exporter.profiling.advice import Facts
+from runtime_exporter.profiling.pipeline import Taken
+from runtime_exporter.profiling.samplers import pyspy
+from runtime_exporter.profiling.samplers.collapsed import parse
+from runtime_exporter.profiling.samplers.pace import Pace
+from runtime_exporter.profiling.samplers.sampler import ENDED, NOT_SAMPLED, Window
+from runtime_exporter.profiling.samplers.tally import Tally, split
+from runtime_exporter.profiling.samplers.tracer import Tracer
+from runtime_exporter.profiling.threadclock import ThreadClock, process_cpu_time_ns
+from runtime_exporter.profiling.threadgroup import without_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runtime_exporter.agent.config import Target
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.profiling.samplers.collapsed import Line
+
+WAITING_HZ: Final = 5.0
+"""Looks a second at waiting threads: each costs py-spy 0.25 ms a thread (reference, section 1.7)."""
+# How long the end of a process, or of us, may go unnoticed.
+_TICK_SECONDS = 0.2
+_SHORTEST_SECONDS = 1.0
+_NANOSECONDS = 10**9
+
+
+class ProcessTarget:
+    """Profiles of one process, or of one after the other that has the command line."""
+
+    language: Literal["python"] = "python"
+
+    def __init__(self, target: Target, *, budget: float = 0.01) -> None:
+        """`budget` is the part of one core that py-spy may use for it."""
+        self._target = target
+        self._pace = Pace(budget=budget)
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._watched: _Watched | None = None
+
+    @property
+    def process(self) -> Process | None:
+        """The process that is being looked at."""
+        watched = self._watched
+        return watched.process if watched is not None else None
+
+    def take(self) -> Taken:
+        """Return the profiles of one interval, which begins where the last one ended. Raises ProfileError."""
+        with self._lock:
+            watched = self._watched
+            if watched is None or not lives(watched.process):
+                self._drop()
+                watched = self._watched = _Watched(self._found(), self._target.kinds, self._pace)
+            try:
+                watched.begin()
+                self._wait(watched)
+                return watched.end(again=not self._closing.is_set())
+            except ProfileError:
+                self._drop()
+                raise
+
+    def facts(self) -> Facts:
+        """Return nothing: what a process does not say of itself cannot be seen from outside."""
+        return Facts()
+
+    def capture(self, kind: str, seconds: float) -> Profile:
+        """Return a "cpu" or "wall" profile over at least a second. Raises ProfileError."""
+        if kind not in ("cpu", "wall"):
+            raise ProfileError(f"from outside of a process a cpu or wall profile can be taken, and no {kind}")
+        return foreign.record((self.process or self._found()).pid, max(1, round(seconds)), kind)
+
+    def close(self) -> None:
+        """End the helper, once `take` has noticed."""
+        self._closing.set()
+        with self._lock:
+            self._drop()
+
+    def _found(self) -> Process:
+        return find(self._target.command) if self._target.command else identify(self._target.pid)
+
+    def _wait(self, watched: _Watched) -> None:
+        until = watched.since + self._target.interval
+        while (left := until - time.time()) > 0 and not self._closing.wait(min(left, _TICK_SECONDS)):
+            if not lives(watched.process):
+                raise ProfileError(f"the process {watched.process.pid} has ended")
+
+    def _drop(self) -> None:
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            watched.close()
+
+
+class _Watched:
+    """One process under py-spy, from one interval to the next."""
+
+    def __init__(self, process: Process, kinds: Iterable[str], pace: Pace) -> None:
+        self.process = process
+        self.since = 0.0
+        self._pid = process.pid
+        self._program = pyspy.program()
+        self._pace = pace
+        self._running, self._waiting = Tracer(), Tracer() if "wall" in kinds else None
+        self._clock = ThreadClock(clock=self._thread_ns, process_clock=self._process_ns)
+        self._helper_ns = 0
+        self._gil = False
+        self._begun = False
+
+    def begin(self) -> None:
+        """Start to look, unless that is done. Raises ProfileError with py-spy's reason where it may not."""
+        if self._begun:
+            return
+        foreign.probe(self._pid, program=self._program)
+        self._clock.restart(self._threads())
+        self._pace.restart(time.monotonic())
+        self._launch()
+        self._begun = True
+
+    def end(self, *, again: bool) -> Taken:
+        """Return what was seen since the last call, and go on `again`."""
+        own = time.thread_time()
+        running = self._collected(self._running)
+        waiting = self._collected(self._waiting) if self._waiting is not None else ()
+        threads = self._threads()
+        begin, end = self.since, time.time()
+        tally = Tally()
+        self._divide(running, threads, tally)
+        _spread(waiting, end - begin, tally)
+        helper = self._helpers_ns() - self._helper_ns
+        self._helper_ns += helper
+        self._pace.account(helper / 1e9, time.monotonic())
+        window = Window(
+            tally.named(lambda stack: stack),  # type: ignore[arg-type, return-value] # the keys are stacks already
+            begin,
+            end,
+            samples=sum(line.samples for line in running),
+            rate=self._pace.rate,
+        )
+        if again:
+            self._launch()
+        return self._taken(window, helper / 1e9, time.thread_time() - own)
+
+    def close(self) -> None:
+        """End the helpers."""
+        self._running.close()
+        if self._waiting is not None:
+            self._waiting.close()
+
+    def _launch(self) -> None:
+        self._gil = len(self._threads()) > pyspy.MOST_THREADS_SEEN
+        self.since = time.time()
+        if self._pace.paused_until <= time.monotonic():
+            self._running.start(pyspy.command(self._program, self._pid, rate=self._pace.rate, gil=self._gil))
+        if self._waiting is not None:
+            self._waiting.start(pyspy.command(self._program, self._pid, rate=WAITING_HZ, idle=True))
+
+    def _collected(self, tracer: Tracer) -> tuple[Line, ...]:
+        if not tracer.running:
+            return ()
+        tracer.interrupt()
+        return tuple(parse(tracer.collect(), {}))
+
+    def _divide(self, lines: Iterable[Line], threads: list[int], tally: Tally) -> None:
+        """Divide each thread's CPU time as its samples are, and that of ended threads among those that were seen and are gone."""
+        rows: dict[int, list[Line]] = {}
+        for line in lines:
+            rows.setdefault(line.thread, []).append(line)
+        unseen = 0
+        for thread in threads:
+            try:
+                used = self._clock.used(thread)
+            except OSError:  # ended a moment ago
+                continue
+            found = rows.pop(thread, None)
+            if found:
+                _add(tally, found, used)
+            else:
+                unseen += used
+        ended = self._clock.rest(threads)
+        # Before Python 3.11 py-spy does not know which thread of the kernel one is: then all of them are left here.
+        rest = [line for found in rows.values() for line in found]
+        if rest:
+            _add(tally, rest, unseen + ended)
+        else:
+            tally.add("native", NOT_SAMPLED, 0, unseen, 0)
+            tally.add("ended", ENDED, 0, ended, 0)
+
+    def _taken(self, window: Window, helper_seconds: float, own_seconds: float) -> Taken:
+        if window.seconds < _SHORTEST_SECONDS:
+            raise ProfileError("ended before there was something to see")
+        comments = (f"backend py-spy, process {self._pid}", f"looks {window.samples} at {window.rate:g} Hz")
+        measures = frozenset({"gil" if self._gil else "cpu", *(("wall",) if self._waiting is not None else ())})
+        profiles: Mapping[str, Profile] = windows.profiles(window, measures, comments)
+        if self._waiting is not None:
+            profiles = {**profiles, **windows.blocked(window)}
+        return Taken(
+            profiles,
+            window.begin,
+            window.end,
+            backend=pyspy.NAME,
+            samples=window.samples,
+            own_cpu_seconds=own_seconds,
+            helper_cpu_seconds=helper_seconds,
+        )
+
+    def _helpers_ns(self) -> int:
+        return self._running.cpu_ns + (self._waiting.cpu_ns if self._waiting is not None else 0)
+
+    def _threads(self) -> list[int]:
+        try:
+            return [int(path.name) for path in Path(f"/proc/{self._pid}/task").iterdir()]
+        except OSError:
+            raise ProfileError(f"the process {self._pid} has ended") from None
+
+    def _thread_ns(self, thread: int) -> int:
+        # Unlike the thread's `stat` in nanoseconds, and like a thread's own clock what the scheduler has counted.
+        return int(Path(f"/proc/{self._pid}/task/{thread}/schedstat").read_bytes().split()[0])
+
+    def _process_ns(self) -> int:
+        try:
+            return process_cpu_time_ns(self._pid)
+        except OSError:
+            raise ProfileError(f"the process {self._pid} has ended") from None
+
+
+def _spread(lines: tuple[Line, ...], seconds: float, tally: Tally) -> None:
+    """Give each stack its part of the time: who was seen at every look was there all the time."""
+    looks: dict[int, int] = {}
+    for line in lines:
+        looks[line.thread] = looks.get(line.thread, 0) + line.samples
+    most = max(looks.values(), default=0)
+    for line in lines:
+        tally.add(_group(line), line.stack, line.samples, 0, round(seconds * _NANOSECONDS * line.samples / most))
+
+
+def _add(tally: Tally, lines: Iterable[Line], cpu_ns: int) -> None:
+    lines = tuple(lines)
+    for line, share in zip(lines, split(cpu_ns, [line.samples for line in lines]), strict=True):
+        tally.add(_group(line), line.stack, line.samples, share, 0)
+
+
+def _group(line: Line) -> str:
+    return without_numbers(line.thread_name)
