@@ -7,9 +7,10 @@ import os
 import platform
 from datetime import datetime, timezone
 
-from benchmarks import comparison, exposition, locks, profiling, requests, shop
+from benchmarks import codec, comparison, exposition, locks, profiling, requests, shop
 
 REPORTS = {
+    "codec": codec.report,
     "comparison": comparison.report,
     "exposition": exposition.report,
     "locks": locks.report,
