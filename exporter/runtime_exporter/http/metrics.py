@@ -12,6 +12,7 @@ from runtime_exporter.http.guard import report
 from runtime_exporter.http.routes import UNMATCHED
 from runtime_exporter.metrics import Counter, Gauge, Histogram
 from runtime_exporter.metrics.bounded import BoundedLabel
+from runtime_exporter.settings import OTEL_BUCKETS_SECONDS
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     Observer = Callable[..., None]
 
-# OpenTelemetry semantic conventions 1.23, "Metric: http.server.request.duration": the advised bounds, in seconds.
-DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 # The conventions advise no bounds for sizes: powers of four from 64 bytes to 64 MiB.
 SIZE_BUCKETS: Final = tuple(float(4**power) for power in range(3, 14))
 # RFC 9110 and RFC 5789; anything else a client makes up is "_OTHER" in the conventions. Methods are case-sensitive.
@@ -46,7 +45,7 @@ class HTTPMetrics:
         *,
         route_limit: int = 200,
         error_limit: int = 100,
-        buckets: Sequence[float] = DURATION_BUCKETS,
+        buckets: Sequence[float] = OTEL_BUCKETS_SECONDS,
         body_sizes: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
