@@ -142,6 +142,7 @@ def test_the_caller_of_a_function_is_the_one_that_brings_most():
         ("main.(*Tree[...]).Walk", "main.(*Tree).Walk"),
         ("runtime.gcBgMarkWorker.func2", "gc"),
         ("runtime.gcDrain", "gc"),
+        ("runtime_exporter.collectors.gc:_pause_callback.<locals>.on_collection", "gc"),
         ("<GC>", "gc"),
         ("runtime.mallocgc", "runtime.mallocgc"),
         ("m:<built-in method x of object at 0x7f00aa>", "m:<built-in method x of object>"),

@@ -16,6 +16,8 @@ IDLE: Final = "idle"
 OTHER: Final = "other"
 """What no function may be called: `UNKNOWN` has no name, `GC` is the collector at work, `OTHER` is the rest."""
 
+# CPython's collector calls the second at both ends of its work, which is where a sampler that needs the GIL sees it.
+_COLLECTOR = ("runtime.gc", "runtime_exporter.collectors.gc:_pause_callback.")
 _ADDRESS = re.compile(r"(?: at )?\b0x[0-9a-fA-F]+\b")
 _INNERMOST_BRACKETS = re.compile(r"(?<=.)\[[^\[\]]+\]")
 # Names of frames that only wait for somebody else: the site of a wait is the first frame that is none of these.
@@ -28,11 +30,11 @@ _WAITING = re.compile(
 def label(frame: Frame) -> str:
     """Return the label of a frame's function: `module:qualname`, or Go's name without type arguments; at most 120 characters.
 
-    Functions of the garbage collector (Go's runtime.gc*, CPython's <GC>) are one, `gc`. A lambda is told from its neighbours
-    by the line it starts on, which is the only line number in a name.
+    Functions of the garbage collector (Go's runtime.gc*, CPython's <GC>, and what of ours it calls) are one, `gc`. A lambda is
+    told from its neighbours by the line it starts on, which is the only line number in a name.
     """
     name = frame.name
-    if name.startswith("runtime.gc") or name == "<GC>":
+    if name.startswith(_COLLECTOR) or name == "<GC>":
         return GC
     if name.endswith("<lambda>") and frame.start_line > 0:
         name = f"{name[:-1]}:{frame.start_line}>"
