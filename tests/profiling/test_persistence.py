@@ -103,3 +103,10 @@ def test_a_history_is_not_changed_by_a_vote():
     marks = history.tracks["f"].marks
     vote(history, 0.2, 1)
     assert marks == history.tracks["f"].marks
+
+
+def test_a_rise_began_with_the_first_vote_that_counts_for_it():
+    history = History()
+    for place, share in enumerate((0.2, 0.1, 0.1, 0.2, 0.1, 0.2, 0.2)):
+        history = vote(history, share, place)
+    assert ("confirmed", 1e6 + 3 * BLOCK) == (history.tracks["f"].phase, history.tracks["f"].since)

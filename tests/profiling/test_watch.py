@@ -105,3 +105,25 @@ def test_who_calls_whom_is_known_from_all_of_the_present_windows():
         found.append(watch.compare({"cpu": tabulate(profile, kind="cpu")}, {"cpu": profile}).get("cpu"))
     assert {"app:scan": "confirmed"} == states(found[-2])
     assert {"app:scan": "confirmed"} == states(found[-1])
+
+
+def test_who_was_suspected_now_and_then_before_is_compared_with_what_was_before_this_rise():
+    watch, chance = Watch(fewest=30, windows=2), random.Random(5)
+    slow = {**QUIET, "app:query": 1200}
+    watched(watch, range(60), QUIET, chance)
+    for minute in range(60, 100, 4):  # once in two comparisons, which is never three of five
+        watched(watch, range(minute, minute + 2), {**QUIET, "app:query": 700}, chance)
+        watched(watch, range(minute + 2, minute + 4), QUIET, chance)
+    found = [states(one).get("app:query") for one in watched(watch, range(100, 160), slow, chance)]
+    first = found.index("confirmed")
+    assert 8 >= first
+    assert {"confirmed"} == set(found[first:])
+
+
+def test_while_nothing_runs_a_regression_is_neither_over_nor_new():
+    watch, chance = Watch(fewest=30, windows=1), random.Random(6)
+    watched(watch, range(90), QUIET, chance)
+    slow = watched(watch, range(90, 120), {**QUIET, "app:query": 1200}, chance)
+    assert {"app:query": "confirmed"} == states(slow[-1])
+    idle = watched(watch, range(120, 130), dict.fromkeys(QUIET, 0))
+    assert [{"app:query": "confirmed"}] * 10 == [states(one) for one in idle]

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Literal
 
 from runtime_exporter.profiling.callers import callers, deepest, unmoved_caller
 from runtime_exporter.profiling.divergence import jensen_shannon
-from runtime_exporter.profiling.persistence import History, advance, stands
+from runtime_exporter.profiling.persistence import History, advance
 from runtime_exporter.profiling.regression import Limits, changes, exceeding, median_detectable_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from runtime_exporter.profiling.baseline import Baseline
     from runtime_exporter.profiling.persistence import Track
@@ -109,7 +109,7 @@ def compare(
     found = changes(before, now, limits, also=history.tracks)
     rising = exceeding(found, limits)
     history = advance(history, now, found, rising, limits, baseline=baseline.identity)
-    findings, history = _findings(now.kind, history, found, stacks, limits)
+    findings, history = _findings(now.kind, history, found, rising, stacks, limits)
     return Comparison(
         kind=now.kind,
         baseline=baseline.identity,
@@ -128,6 +128,7 @@ def _findings(
     kind: str,
     history: History,
     found: Mapping[str, Change],
+    rising: Collection[str],
     stacks: Iterable[tuple[Sequence[str], float]],
     limits: Limits,
 ) -> tuple[tuple[Finding, ...], History]:
@@ -136,10 +137,10 @@ def _findings(
     confirmed = {name: one for name, one in tracked.items() if history.tracks[name].phase == "confirmed"}
     reasons = {name: _no_regression(one, found, relation, limits) for name, one in confirmed.items()}
     leaders = deepest({name: one for name, one in confirmed.items() if not reasons[name]}, relation)
-    standing = frozenset(name for name, one in confirmed.items() if stands(history.tracks[name], one))
-    # Of a rise that has ended nothing says any more which function explained which: it is as it was.
-    before = history.explained & {name for name in tracked if history.tracks[name].phase != "transient"}
-    explained = {name for name in standing if name not in leaders and not reasons[name]} | (before - standing)
+    # Where a rise does not show now, because it has ended or too little was seen, nothing says who explains whom: it is as it was.
+    risen = confirmed.keys() & rising
+    before = history.explained & {name for name, track in history.tracks.items() if track.phase != "transient"}
+    explained = {name for name in risen if name not in leaders and not reasons[name]} | (before - risen)
     findings = [
         _finding(kind, history.baseline, history.tracks[name], one, reasons.get(name, ""), leaders.get(name, ()))
         for name, one in tracked.items()

@@ -26,6 +26,8 @@ class Track:
     """The votes on one function."""
 
     marks: tuple[Mark, ...]
+    begins: tuple[float, ...]
+    """Unix seconds: begin of the windows of each of the votes."""
     phase: Phase
     since: float
     """Unix seconds: begin of the windows of the first vote for the phase that it is in."""
@@ -73,26 +75,24 @@ def advance(
 
 
 def _advance(track: Track | None, change: Change | None, risen: bool, begin: float, limits: Limits) -> Track | None:
-    old = track or Track(marks=(), phase="transient", since=begin, delta=0.0)
+    old = track or Track(marks=(), begins=(), phase="transient", since=begin, delta=0.0)
     mark = _mark(old, change, risen)
     marks = (*old.marks, mark)[-limits.ballots :]
+    begins = (*old.begins, begin)[-limits.ballots :]
     delta = change.delta if change is not None and risen else old.delta
+    # What is not confirmed began with the first vote for it that is still on record.
+    first = begins[marks.index(1)] if 1 in marks else begin
     if risen and marks.count(1) >= limits.votes:
-        # It began with the first of the votes that are still on record, `since` of a track that was not confirmed.
-        return Track(marks, "confirmed", begin if old.phase == "gone" else old.since, delta)
+        since = old.since if old.phase == "confirmed" else begin if old.phase == "gone" else first
+        return Track(marks, begins, "confirmed", since, delta)
     if old.phase == "confirmed" and marks.count(-1) >= limits.votes and 1 not in marks[-limits.votes :]:
-        return Track(marks, "gone", begin, delta)
+        return Track(marks, begins, "gone", begin, delta)
     if 1 not in marks and (old.phase == "transient" or (old.phase == "gone" and len(marks) == limits.ballots)):
         return None
-    return Track(marks, old.phase, old.since, delta)
-
-
-def stands(track: Track, change: Change | None) -> bool:
-    """Return whether more than half is left of the rise that was voted for."""
-    return change is not None and change.delta > track.delta / 2
+    return Track(marks, begins, old.phase, first if old.phase == "transient" else old.since, delta)
 
 
 def _mark(track: Track, change: Change | None, risen: bool) -> Mark:
     if risen:
         return 1
-    return 0 if stands(track, change) else -1
+    return 0 if change is not None and change.delta > track.delta / 2 else -1

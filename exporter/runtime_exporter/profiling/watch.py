@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import chain
@@ -109,12 +110,16 @@ class Watch:
         picked = pick(self._baselines(kept, now), now.end, fewest=self._fewest)
         if picked is None:
             # Nothing is left that the regression could be told from: it is how things are now.
-            kept.history = History()
+            kept.history, kept.last = History(), None
             return None
+        if not now.samples and kept.last is not None:
+            # Nothing ran, or it was not seen: that is no news of a regression, neither good nor bad.
+            return kept.last._replace(baseline_age=picked.age)
         stacks = chain.from_iterable(_stacks(one) for one in kept.profiles if one is not None)
         comparison = compare(now, picked.baseline, kept.history, stacks=stacks, limits=self._limits)
         kept.history = comparison.history
-        return Judgement(comparison, picked.age)
+        kept.last = Judgement(comparison, picked.age)
+        return kept.last
 
     def _baselines(self, kept: _Kept, now: Tally) -> Sequence[Baseline | None]:
         return (
@@ -126,19 +131,25 @@ class Watch:
 
     def _age(self, kept: _Kept) -> None:
         """Let windows become the past, unless something has risen in them: a regression must not be its own baseline."""
-        phases = {track.phase for track in kept.history.tracks.values()} - {"gone"}
-        if not phases:
+        open_tracks = [track for track in kept.history.tracks.values() if track.phase != "gone"]
+        if not open_tracks:
             for one in kept.held:
                 kept.past = self._remember(kept.past, one)
             kept.held = ()
-        held_back = self.windows * self._limits.ballots if phases else 0
-        while len(kept.waiting) >= held_back + self.windows:
+        since = min((track.since for track in open_tracks), default=math.inf)
+        confirmed = kept.history.since is not None
+        # Comparisons without samples are no votes, hence twice the windows of all ballots.
+        most = 2 * self.windows * self._limits.ballots
+        while len(kept.waiting) >= self.windows:
+            before = kept.waiting[self.windows - 1].end <= since
+            if not before and len(kept.waiting) < most:
+                return
             # In runs: only windows in a row tell how much they resemble their neighbours.
             old = tally([kept.waiting.popleft() for _ in range(self.windows)])
-            if "confirmed" in phases:
-                kept.held = self._remember(kept.held, old)
-            else:
+            if before or not confirmed:
                 kept.past = self._remember(kept.past, old)
+            else:
+                kept.held = self._remember(kept.held, old)
 
     def _remember(self, past: tuple[Tally, ...], new: Tally) -> tuple[Tally, ...]:
         return remember(past, new, keep=self._keep)
@@ -158,6 +169,7 @@ class _Kept:
     """Those of the present windows: what one of them does not show, who calls whom, another does."""
     history: History = field(default_factory=History)
     pinned: Tally | None = None
+    last: Judgement | None = None
 
 
 def _stacks(profile: Profile) -> Iterator[tuple[Sequence[str], float]]:
