@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -212,3 +213,41 @@ def test_what_top_says_of_go_is_what_the_profile_says():
     (row,) = (line for line in stream if line.endswith("main.fibonacci\n"))
 
     assert f"{own / MS:.2f}ms" == row.split()[0]
+
+
+def test_top_as_json_has_the_same_numbers_in_the_unit_it_names(tmp_path):
+    told = json.loads(output(top.command, save(tmp_path / "p", profile(*RECURSIVE)), "--json", "-n", "1"))
+    assert {
+        "kind": "cpu",
+        "unit": "seconds",
+        "total": 0.4,
+        "samples": 4,
+        "begin": 1_790_000_000.0,
+        "duration_seconds": 10.0,
+        "comments": [],
+        "functions": [
+            {
+                "function": "app:a",
+                "file": "app.py",
+                "line": 0,
+                "self": 0.2,
+                "self_share": 0.5,
+                "cum": pytest.approx(0.3),
+                "cum_share": pytest.approx(0.75),
+            }
+        ],
+        "left_out": 2,
+    } == told
+
+
+def test_a_difference_as_json_has_amounts_and_shares(tmp_path):
+    before = save(tmp_path / "before", profile(((A, MAIN), (1, 100 * MS), ()), ((B, MAIN), (1, 100 * MS), ())))
+    after = save(tmp_path / "after", profile(((A, MAIN), (3, 300 * MS), ()), ((B, MAIN), (1, 100 * MS), ())))
+    told = json.loads(output(diff.command, before, after, "--json"))
+    assert (0.2, 0.4) == (told["before"]["total"], told["after"]["total"])
+    first = told["functions"][0]
+    assert ("app:a", 0.1, 0.3, 0.5, 0.75, 0.25) == tuple(
+        first[name] for name in ("function", "before", "after", "share_before", "share_after", "share_change")
+    )
+    assert pytest.approx(0.2) == first["change"]
+    assert 0 == told["left_out"]

@@ -32,19 +32,21 @@ _ALIKE = 1.1  # durations that differ by less are compared as they are
     "--normalised", is_flag=True, help="Scale BEFORE to the total of AFTER, and sort by the change of shares."
 )
 @profilefile.sample_type_option
-def command(before: str, after: str, sort: str, rows: int, normalised: bool, sample_type: str) -> None:
+@profilefile.json_option
+def command(
+    *, before: str, after: str, sort: str, rows: int, normalised: bool, sample_type: str, as_json: bool
+) -> None:
     """Show the functions that changed most from BEFORE to AFTER: in amounts, and in percentage points of the total.
 
     Amounts tell what became slower when both profiles saw the same work; shares (--normalised) compare profiles of different
     lengths or load. One of the files may be - for standard input.
     """
-    if before == after == "-":
-        raise click.UsageError("only one of the two profiles can come from standard input")
-    old, new = profilefile.read(before), profilefile.read(after)
-    for profile in (old, new):
-        profilefile.check_sample_type(profile, sample_type)
+    old, new = profilefile.read_two(before, after, sample_type)
     tables = tabulate(old, sample_type), tabulate(new, sample_type)
     found = changes(*tables, column=sort, normalised=normalised)
+    if as_json:
+        profilefile.echo_json(_content((old, new), tables, found, rows))
+        return
     click.echo(_heading(*tables))
     if not normalised and _differ(old, new):
         click.echo("the profiles differ in length: amounts say little, see the shares (--normalised sorts by them)")
@@ -54,6 +56,24 @@ def command(before: str, after: str, sort: str, rows: int, normalised: bool, sam
     click.echo("\n".join(_lines(found[:rows], tables, sort)))
     if len(found) > rows:
         click.echo(f"... and {len(found) - rows} more that changed")
+
+
+def _content(
+    profiles: tuple[Profile, Profile], tables: tuple[Table, Table], found: Sequence[Change], rows: int
+) -> dict[str, object]:
+    sides = ("before", "after")
+    return {
+        "kind": tables[1].kind,
+        "unit": tables[1].unit,
+        **{
+            side: {"total": table.total, **profilefile.about(profile)}
+            for side, table, profile in zip(sides, tables, profiles, strict=True)
+        },
+        "functions": [
+            {**change._asdict(), "change": change.amount, "share_change": change.share} for change in found[:rows]
+        ],
+        "left_out": max(0, len(found) - rows),
+    }
 
 
 def _heading(before: Table, after: Table) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
 
 argument = click.argument("file", metavar="FILE")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON: every amount in the unit that it names."
+)
 sample_type_option = click.option(
     "--sample-type",
     metavar="TYPE",
@@ -33,9 +37,33 @@ def read(file: str) -> Profile:
         raise ProfileError(f"{called(file)}: {error}") from None
 
 
+def read_two(before: str, after: str, sample_type: str = "") -> tuple[Profile, Profile]:
+    """Return two profiles that are to be compared, which both have the sample type. Raises as `read` and `check_sample_type` do."""
+    if before == after == "-":
+        raise click.UsageError("only one of the two profiles can come from standard input")
+    profiles = read(before), read(after)
+    for profile in profiles:
+        check_sample_type(profile, sample_type)
+    return profiles
+
+
 def called(file: str) -> str:
     """Return what a file is called in a message."""
     return "standard input" if file == "-" else file
+
+
+def echo_json(value: object) -> None:
+    """Write a value as JSON for people and programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def about(profile: Profile) -> dict[str, object]:
+    """Return when a profile was taken, in Unix seconds, and for how long; null is unknown."""
+    return {
+        "begin": profile.time_nanos / 1e9 or None,
+        "duration_seconds": profile.duration_nanos / 1e9 or None,
+        "comments": list(profile.comments),
+    }
 
 
 def check_sample_type(profile: Profile, sample_type: str) -> None:
