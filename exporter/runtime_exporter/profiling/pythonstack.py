@@ -9,8 +9,8 @@ from runtime_exporter.profiling.profile import Frame, Stack
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
-DEEPEST = 64
-"""Frames of a stack that are kept, from the leaf; as Go's CPU profile had it before 1.23."""
+DEEPEST = 128
+"""Frames of a stack that are kept, from the leaf; as many as Go's runtime keeps."""
 
 Key = tuple[int, ...]
 """Identity of code and offset of instruction, frame by frame: equal for equal stacks as long as the code lives."""
@@ -28,9 +28,13 @@ def python_stack(frame: FrameType | None, deepest: int = DEEPEST) -> Stack:
 def python_frame(frame: FrameType) -> Frame:
     """Return what `frame` is executing, as `module:qualname` at a line. Never runs code of the application."""
     code = frame.f_code
-    module = frame.f_globals.get("__name__")
-    name = module if type(module) is str else "?"
-    return Frame(f"{name}:{qualname(code)}", code.co_filename, frame.f_lineno or 0, code.co_firstlineno)
+    return Frame(f"{module_name(frame)}:{qualname(code)}", code.co_filename, frame.f_lineno or 0, code.co_firstlineno)
+
+
+def module_name(frame: FrameType) -> str:
+    """Return the name of the module whose globals a frame runs with, `?` where they do not say."""
+    name = frame.f_globals.get("__name__")
+    return name if type(name) is str else "?"
 
 
 def qualname(code: CodeType) -> str:

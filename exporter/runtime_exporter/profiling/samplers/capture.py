@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.samplers import pyspy, remote
-from runtime_exporter.profiling.samplers.chosen import ChosenSampler
+from runtime_exporter.profiling.samplers.chosen import ChosenSampler, combined
 from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.signal import SignalSampler
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
@@ -79,7 +79,7 @@ def _window(
 ) -> tuple[str, Window]:
     backend = running.backend if isinstance(running, ChosenSampler) else running
     if kind == "cpu" and isinstance(backend, SignalSampler):
-        return backend.name, backend.burst(seconds, rate, wait=sleep)
+        return backend.name, _beside(backend, seconds, rate, sleep)
     name = backend.name if backend is not None and kind == "cpu" else ThreadSampler.name
     sampler = _burst_sampler(name, rate)
     sampler.start()
@@ -88,6 +88,17 @@ def _window(
         return name, sampler.take()
     finally:
         sampler.close()
+
+
+def _beside(backend: SignalSampler, seconds: float, rate: float, sleep: Callable[[float], object]) -> Window:
+    """Return what signals tell of the main thread, and another sampler of the others, over the same seconds."""
+    others = _burst_sampler(ThreadSampler.name, rate)
+    others.start()
+    try:
+        seen = backend.burst(seconds, rate, wait=sleep)
+        return combined(seen, others.take(), threads=False)
+    finally:
+        others.close()
 
 
 def _burst_sampler(name: str, rate: float) -> Sampler:
@@ -101,7 +112,8 @@ def _burst_sampler(name: str, rate: float) -> Sampler:
 
 
 def _comments(name: str, window: Window) -> tuple[str, ...]:
-    bias = f", bias ratio {window.bias_ratio:.3f}" if name == ThreadSampler.name else ", unbiased"
+    biased = name == ThreadSampler.name or window.bias_ratio > 0
+    bias = f", bias ratio {window.bias_ratio:.3f}" if biased else ", unbiased"
     return (
         f"backend {name}{bias}",
         f"looks {window.samples}, truncated {window.truncated}, dropped {window.dropped}",

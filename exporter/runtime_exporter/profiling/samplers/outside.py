@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from runtime_exporter.profiling.profile import Stack
+    from runtime_exporter.profiling.pythonstack import Key
     from runtime_exporter.profiling.samplers.collapsed import Line
     from runtime_exporter.profiling.samplers.ledger import Entry
-    from runtime_exporter.profiling.samplers.stacks import Key
 
 logger = logging.getLogger("runtime_exporter")
 

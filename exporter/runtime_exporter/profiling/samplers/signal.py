@@ -15,11 +15,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.pythonstack import Key
 from runtime_exporter.profiling.samplers.cputimer import ThreadTimer, best_timer
 from runtime_exporter.profiling.samplers.ledger import Ledger
 from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.sampler import NOT_SAMPLED, OWN, OWN_THREADS, Capabilities, Window
-from runtime_exporter.profiling.samplers.stacks import Key, StackTable
+from runtime_exporter.profiling.samplers.stacks import StackTable
 from runtime_exporter.profiling.samplers.tally import Tally, split
 from runtime_exporter.profiling.threadclock import cpu_time_ns
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from runtime_exporter.profiling.profile import Frame
+from runtime_exporter.profiling.pythonstack import DEEPEST, Key, module_name, qualname
 from runtime_exporter.profiling.samplers.sampler import TRUNCATED
 
 if TYPE_CHECKING:
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
     from runtime_exporter.profiling.profile import Stack
 
-Key = tuple[int, ...]
-"""id(code), f_lasti of each frame in turn, leaf first. Ids, since to hash a code object is to hash all that is in it."""
-
-DEEPEST = 128
-"""Frames kept of a stack, as many as Go's runtime keeps."""
 _MOST_CODES = 10_000
 _MOST_FRAMES = 50_000
 
@@ -46,7 +41,10 @@ class StackTable:
         self.truncated = 0
 
     def key(self, frame: FrameType | None) -> Key:
-        """Return the key of a frame and its callers. About 0.3 us a frame; keeps no reference to a frame."""
+        """Return the key of a frame and its callers: ids, since a hash of a code object is one of all in it.
+
+        About 0.3 us a frame; keeps no reference to a frame.
+        """
         codes = self._codes
         key: list[int] = []
         room = self._deepest
@@ -59,7 +57,7 @@ class StackTable:
             code = frame.f_code
             number = id(code)
             if number not in codes:
-                codes[number] = _Code(code, _module(frame))
+                codes[number] = _Code(code, module_name(frame))
             key += (number, frame.f_lasti)
             frame = frame.f_back
         return tuple(key)
@@ -88,26 +86,9 @@ class StackTable:
             if known is None:  # a signal handler has made the key while the table forgot
                 return _FORGOTTEN
             code, module = known
-            frame = Frame(f"{module}:{_qualname(code)}", code.co_filename, _line(code, lasti), code.co_firstlineno)
+            frame = Frame(f"{module}:{qualname(code)}", code.co_filename, _line(code, lasti), code.co_firstlineno)
             self._frames[number, lasti] = frame
         return frame
-
-
-def _module(frame: FrameType) -> str:
-    name = frame.f_globals.get("__name__")
-    return name if isinstance(name, str) else "?"
-
-
-def _qualname_of_new(code: Any) -> str:
-    return str(code.co_qualname)
-
-
-def _qualname_of_old(code: Any) -> str:
-    return str(code.co_name)
-
-
-# Before Python 3.11 a code object does not know the class it stands in.
-_qualname = _qualname_of_new if sys.version_info >= (3, 11) else _qualname_of_old
 
 
 def _line(code: CodeType, lasti: int) -> int:

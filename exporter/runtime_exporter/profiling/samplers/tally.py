@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from runtime_exporter.profiling.profile import Stack
-    from runtime_exporter.profiling.samplers.stacks import Key
+    from runtime_exporter.profiling.pythonstack import Key
 
 
 class Tally:

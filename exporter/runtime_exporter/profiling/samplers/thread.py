@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from runtime_exporter.profiling.profile import Stack
-    from runtime_exporter.profiling.samplers.stacks import Key
+    from runtime_exporter.profiling.pythonstack import Key
 
 logger = logging.getLogger("runtime_exporter")
 
