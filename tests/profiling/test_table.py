@@ -186,3 +186,14 @@ def test_the_columns_agree_with_each_other(given_samples):
     assert all(table.self_[name] <= table.cum[name] <= table.total for name in table.self_)
     assert set(table.cum) >= {*table.self_, *table.callers, *table.links}
     assert set(table.cum) == set(table.info)
+
+
+def test_time_of_a_goroutine_that_a_signal_stopped_is_that_of_its_own_function():
+    stopped = (Frame("runtime.asyncPreempt"), Frame("main.loop"), Frame("main.main"))
+    profile = build("cpu", [(stopped, (3, 30), ()), (stopped[1:], (1, 10), ())], time_nanos=0)
+
+    table = tabulate(profile, kind="cpu")
+
+    assert {"main.loop": 40e-9} == table.self_
+    assert {"main.loop": 40e-9, "main.main": 40e-9} == table.cum
+    assert 40e-9 == table.total

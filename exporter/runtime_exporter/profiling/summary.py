@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.profiling.table import Table
 
-INSTANT: Final = frozenset({"heap", "threads", "goroutine"})
+INSTANT: Final = frozenset({"heap", "threads", "goroutine", "goroutineleak"})
 """Kinds that say how things are at a moment: a new window replaces the last one instead of being added to it."""
 NANOSECONDS: Final = 10**9
 

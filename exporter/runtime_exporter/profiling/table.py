@@ -44,6 +44,10 @@ _LINK_SELF, _LINK_CALLEE = 0.01, 0.95
 # Callers are told for functions with at least this share: nobody asks about the others, and there are thousands.
 _SHARE_WITH_CALLER = 0.005
 
+# Go stops a goroutine by a signal that makes it call this. Where the clock's signal comes at the same tick, which is the rule on
+# some machines (a third of the samples of a busy loop), it finds the goroutine here: the time is its caller's.
+_PREEMPTED: Final = ("runtime.asyncPreempt",)
+
 _Path = tuple[str, ...]
 _ID = itemgetter(
     Location._fields.index("id")
@@ -137,6 +141,7 @@ def _paths(
         or tuple(map(label, location_frames(location)))
         for location in profile.locations
     }
+    by_location.update({place: () for place, known in by_location.items() if known == _PREEMPTED})
     paths: list[tuple[_Path, int]] = []
     counts: list[int] = []
     for sample in profile.samples:
