@@ -1,0 +1,3 @@
+module shop-go
+
+go 1.22
