@@ -18,7 +18,7 @@ from runtime_exporter.settings import Settings
 from tools import require
 
 # `exporter` needs the version and is told of scrapes: the composition root makes it, whatever collectors were chosen.
-NO_COLLECTORS = {"__init__", "collector", "supervisor", "exporter"}
+NO_COLLECTORS = {"__init__", "collector", "supervisor", "exporter", "facts"}
 # The names and types of the contract; what this machine has no values for is in `families` all the same.
 CONTRACT = {
     "counter": """
@@ -41,7 +41,9 @@ CONTRACT = {
         runtime_exporter_profiler_backend_info runtime_exporter_profiler_bias_ratio
         profile_inuse_bytes profile_function_info profile_regression_active profile_regression_score
         profile_regression_delta_ratio profile_divergence profile_mde_ratio profile_baseline_age_seconds
-        profile_recommendation profile_last_capture_timestamp_seconds
+        profile_recommendation profile_last_capture_timestamp_seconds profile_regressions
+        profile_recommendation_impact_ratio profile_leak_suspects profile_leak_slope_bytes_per_second
+        profile_leak_slope_per_second
     """,
     "histogram": "python_gc_duration_seconds python_asyncio_loop_lag_seconds python_gil_wait_seconds",
 }

@@ -53,7 +53,7 @@ class AsyncioCollector(Collector):
         self._modules = modules
         self._hearts: dict[int, _Heart] = {}
         self._label = BoundedLabel(limit)
-        self._lag = Histogram(
+        self.lag = Histogram(
             "python_asyncio_loop_lag_seconds",
             "Seconds that event loops were late to run what was due.",
             registry=None,
@@ -62,8 +62,9 @@ class AsyncioCollector(Collector):
         self._tasks = Gauge(
             "python_asyncio_tasks", "Tasks that are not done, by coroutine.", ["coroutine"], registry=None
         )
-        self.families = (self._lag, self._tasks)
-        self._watched_any = False
+        self.families = (self.lag, self._tasks)
+        self.watched = False
+        """Whether there was a loop to watch."""
         self._closed = False
 
     def start(self) -> None:
@@ -78,18 +79,30 @@ class AsyncioCollector(Collector):
         if self._closed or (heart is not None and heart.loop() is loop):
             return
         heart = self._hearts[id(loop)] = _Heart(loop, self._clock)
-        self._watched_any = True
+        self.watched = True
         with suppress(RuntimeError):  # the loop is closed
             # In an empty context: a loop is announced by its first request, whose variables the beats would keep alive.
             Context().run(loop.call_soon_threadsafe, heart.beat)
 
+    @property
+    def debug(self) -> bool:
+        """Whether one of the loops is in debug mode."""
+        loops = [heart.loop() for heart in list(self._hearts.values())]
+        return any(loop is not None and loop.get_debug() for loop in loops)
+
+    @property
+    def tasks(self) -> dict[str, float]:
+        """How many tasks each coroutine had at the last update."""
+        children = list(self._tasks.family.children.items())
+        return {coroutine: child.value() for (coroutine,), child in children if coroutine != self._label.other}
+
     def update(self) -> None:
         """Count the beats since the last update, and the tasks that there are now."""
-        if not self._watched_any:
+        if not self.watched:
             raise NoData("no event loop was seen")
         for key, heart in list(self._hearts.items()):
             for late in heart.lateness():
-                self._lag.observe(late)
+                self.lag.observe(late)
             loop = heart.loop()
             if loop is None or loop.is_closed():
                 self._hearts.pop(key, None)

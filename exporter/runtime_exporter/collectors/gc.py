@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.collectors.collector import Collector
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GENERATIONS = ("0", "1", "2")
+_FULL = 2
 # A collection of the youngest generation takes microseconds, a full one of a large heap seconds.
 PAUSE_BUCKETS_SECONDS = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
@@ -28,7 +31,13 @@ class GcCollector(Collector):
     name = "gc"
     interval = None
 
-    def __init__(self, *, module: Any = gc, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        *,
+        module: Any = gc,
+        clock: Callable[[], float] = time.perf_counter,
+        blocks: Callable[[], int] = sys.getallocatedblocks,
+    ) -> None:
         self._gc = module
         self._pause = Histogram(
             "python_gc_duration_seconds",
@@ -67,8 +76,13 @@ class GcCollector(Collector):
             self._threshold,
             self._enabled,
         )
+        self.pauses: tuple[Histogram, ...] = tuple(self._pause.labels(generation) for generation in GENERATIONS)
+        """Of each generation, the youngest first."""
+        self._settled: deque[tuple[float, int]] = deque(maxlen=1)
         self._callback = _pause_callback(
-            tuple(self._pause.labels(generation).observe for generation in GENERATIONS), clock
+            tuple(pause.observe for pause in self.pauses),
+            clock,
+            lambda: self._settled.append((time.time(), blocks())),
         )
 
     def start(self) -> None:
@@ -80,6 +94,11 @@ class GcCollector(Collector):
         """Stop timing collections."""
         with contextlib.suppress(ValueError):
             self._gc.callbacks.remove(self._callback)
+
+    @property
+    def settled(self) -> tuple[float, int] | None:
+        """When the last full collection ended (Unix seconds), and how many blocks were in use then: growth of that is no garbage."""
+        return self._settled[-1] if self._settled else None
 
     def update(self) -> None:
         """Take over the interpreter's own totals."""
@@ -93,7 +112,7 @@ class GcCollector(Collector):
 
 
 def _pause_callback(
-    observe: tuple[Callable[[float], None], ...], clock: Callable[[], float]
+    observe: tuple[Callable[[float], None], ...], clock: Callable[[], float], settle: Callable[[], None]
 ) -> Callable[[str, dict[str, int]], None]:
     """Return the function for `gc.callbacks`. A closure: the fewest look-ups, and nothing that the collector would track."""
     started = 0.0
@@ -106,5 +125,7 @@ def _pause_callback(
             # Installed in the middle of a collection, the start was not seen.
             observe[info["generation"]](clock() - started)
             started = 0.0
+            if info["generation"] == _FULL:
+                settle()
 
     return on_collection

@@ -30,16 +30,16 @@ class GilCollector(Collector):
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._wait = Histogram(
+        self.wait = Histogram(
             "python_gil_wait_seconds",
             "Seconds that a probing thread, ready to run, waited for the interpreter.",
             registry=None,
             buckets=WAIT_BUCKETS_SECONDS,
         )
-        self.families = (self._wait,)
+        self.families = (self.wait,)
 
     def update(self) -> None:
         """Probe once."""
         started = self._clock()
         self._sleep(_NAP_SECONDS)
-        self._wait.observe(max(0.0, self._clock() - started - _NAP_SECONDS))
+        self.wait.observe(max(0.0, self._clock() - started - _NAP_SECONDS))

@@ -45,6 +45,11 @@ class MallocCollector(Collector):
         )
         self.families = (self._in_use, self._free)
 
+    @property
+    def free(self) -> float:
+        """Bytes that malloc keeps though nobody uses them, as of the last update; 0 before the first."""
+        return self._free.value()
+
     def update(self) -> None:
         """Ask the allocator."""
         self._heap = self._heap or glibc_heap()

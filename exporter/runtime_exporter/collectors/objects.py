@@ -48,11 +48,15 @@ class ObjectsCollector(Collector):
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._gc = module
-        self._count_blocks = blocks
+        self.count_blocks = blocks
         self._clock = clock
         self._cpu = cpu
         self._label = BoundedLabel(limit)
         self._next_census = clock() - 1.0
+        self.oldest = 0
+        """Objects of the oldest generation, as of the last census."""
+        self.census: tuple[float, dict[str, float]] | None = None
+        """When the last census was (Unix seconds), and what it found of each type that has a series."""
         self._seconds_per_block = _GUESS_SECONDS_PER_BLOCK
         self._blocks = Gauge(
             "python_allocated_blocks", "Blocks of memory that Python's own allocator has given out.", registry=None
@@ -75,7 +79,7 @@ class ObjectsCollector(Collector):
 
     def update(self) -> None:
         """Count blocks; take the census if it is due and short enough."""
-        blocks = self._count_blocks()
+        blocks = self.count_blocks()
         put(self._blocks, blocks)
         now = self._clock()
         if now < self._next_census:
@@ -103,6 +107,7 @@ class ObjectsCollector(Collector):
         for generation in GENERATIONS:
             count, sample, step = self._look(generation)
             self._objects.labels(str(generation)).set(count)
+            self.oldest = count
             total += count
             # By identity: a class need not be hashable.
             kinds = {id(kind): kind for kind in sample}
@@ -129,6 +134,7 @@ class ObjectsCollector(Collector):
                 label := self._label.fold(name)
             ) != self._label.other:
                 members[label] = count
+        self.census = time.time(), dict(members)
         for label, count in members.items():
             self._types.labels(label).set(count)
         self._types.labels(self._label.other).set(max(0, total - sum(members.values())))

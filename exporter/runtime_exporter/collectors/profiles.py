@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.collectors.collector import Collector
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics import Counter, Gauge
-from runtime_exporter.profiling.advice import bias_risk
+from runtime_exporter.profiling.bias import bias_risk
 from runtime_exporter.profiling.naming import OTHER
 from runtime_exporter.profiling.table import WAITS
 
@@ -27,6 +27,10 @@ PART: Final = "profiling"
 # A tally counts time in whole nanoseconds.
 _NANOSECONDS: Final = 1e9
 _TIMES: Final = ("cpu", "wall")
+# Those of `profiling.comparison` and `profiling.leaks`, which a process that is not profiled does not import.
+STATES: Final = ("confirmed", "shift", "transient", "gone")
+_BYTES: Final = "bytes"
+_PROCESS: Final = "process"
 
 
 class ProfilesCollector(Collector):
@@ -171,6 +175,12 @@ def _finding(value: Callable[[Any], float]) -> Callable[[Report], Values]:
     return values
 
 
+def _regressions(report: Report) -> Values:
+    for kind, judgement in report.comparisons.items():
+        for state in STATES:
+            yield (kind, state), judgement.comparison.count(state)
+
+
 def _comparison(value: Callable[[Any], float]) -> Callable[[Report], Values]:
     def values(report: Report) -> Values:
         for kind, judgement in report.comparisons.items():
@@ -186,6 +196,27 @@ def _recommendations(report: Report) -> Values:
         yield (recommendation.rule, recommendation.severity, recommendation.target), 1
 
 
+def _impacts(report: Report) -> Values:
+    for recommendation in report.recommendations:
+        if recommendation.gain_upper_bound is not None:
+            yield (recommendation.rule, recommendation.severity, recommendation.target), recommendation.gain_upper_bound
+
+
+def _suspects(report: Report) -> Values:
+    for kind, suspects in report.suspects.items():
+        yield (kind,), len(suspects)
+
+
+def _slopes(*, of_bytes: bool) -> Callable[[Report], Values]:
+    def values(report: Report) -> Values:
+        for kind, suspects in report.suspects.items():
+            for suspect in suspects[:_SITES]:
+                if (suspect.unit == _BYTES) == of_bytes:
+                    yield (kind, suspect.site or _PROCESS), suspect.slope
+
+    return values
+
+
 def _captures(report: Report) -> Values:
     yield from report.captures.items()
 
@@ -199,6 +230,8 @@ def _backend(report: Report) -> Values:
     yield (report.backend, bias_risk(unbiased=report.unbiased, bias_ratio=ratio)), 1
 
 
+_SITES = 10
+"""Suspects of each kind that have a series, the steepest."""
 _FUNCTION = ["profile", "function"]
 _SITE = ["profile", "site"]
 _FINDING = ["profile", "function", "baseline"]
@@ -243,6 +276,13 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "profile_regressions",
+        "Functions whose share rose over the baseline, by state; shift: the share rose but not the cost, gone: it was confirmed and is over.",
+        ["profile", "state"],
+        _regressions,
+    ),
+    (
+        Gauge,
         "profile_divergence",
         "Jensen-Shannon distance of the profile's shape from the baseline, 0 to 1.",
         ["profile"],
@@ -268,6 +308,34 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
         "1 while a recommendation holds; its evidence is in the API.",
         ["rule", "severity", "target"],
         _recommendations,
+    ),
+    (
+        Gauge,
+        "profile_recommendation_impact_ratio",
+        "Most that the recommendation can bring, as a part of what it is about; none where no bound is known.",
+        ["rule", "severity", "target"],
+        _impacts,
+    ),
+    (
+        Gauge,
+        "profile_leak_suspects",
+        "What has grown for so long that a leak is suspected: how many of the kind.",
+        ["kind"],
+        _suspects,
+    ),
+    (
+        Gauge,
+        "profile_leak_slope_bytes_per_second",
+        "Growth of a leak suspect that is measured in bytes.",
+        ["kind", "site"],
+        _slopes(of_bytes=True),
+    ),
+    (
+        Gauge,
+        "profile_leak_slope_per_second",
+        "Growth of a leak suspect that is counted: blocks, objects, threads, tasks, as the kind says.",
+        ["kind", "site"],
+        _slopes(of_bytes=False),
     ),
     (
         Counter,

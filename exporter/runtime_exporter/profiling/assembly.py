@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import time
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.advice import Evidence, Facts, advise, bias_risk, weigh
 from runtime_exporter.profiling.advice.process import instruments
 from runtime_exporter.profiling.continuous import Continuous
+from runtime_exporter.profiling.evidence import Adviser
+from runtime_exporter.profiling.growth import Growth
 from runtime_exporter.profiling.membership import Rules
 from runtime_exporter.profiling.pipeline import Pipeline
+from runtime_exporter.profiling.readings import Reading
 from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.stored import CAPTURE
@@ -23,10 +26,8 @@ from runtime_exporter.profiling.watch import KINDS, Watch
 from runtime_exporter.profiling.windows import blocked, is_idle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
-    from runtime_exporter.profiling.advice import Recommendation
-    from runtime_exporter.profiling.pipeline import Interval
     from runtime_exporter.profiling.table import Table
     from runtime_exporter.settings import Settings
 
@@ -36,13 +37,19 @@ RECALLED_PROFILES: Final = 150
 """Kept profiles of each kind that are read at the start, the latest: two hours of windows and five of ten minutes each."""
 
 
-def continuous(settings: Settings) -> Continuous:
-    """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts."""
+def continuous(settings: Settings, read: Callable[[], Reading | None] | None = None) -> Continuous:
+    """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts.
+
+    `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts` makes it).
+    """
     version = settings.service_version
     store = (
         Store(settings.profile_directory, limit=settings.profile_bytes_limit) if settings.profile_directory else None
     )
     watch = Watch.of(settings)
+    began = time.time()
+    growth = Growth(began, span=settings.profile_leak_span)
+    adviser = Adviser("python", began=began, read=read or own_reading, growth=growth)
     # Sampling and what is made of the samples share the budget.
     half = settings.overhead_budget / 2
     pipeline = Pipeline(
@@ -50,7 +57,8 @@ def continuous(settings: Settings) -> Continuous:
         store=store,
         idle=is_idle,
         compare=lambda interval: watch.compare(interval.tables, interval.profiles),
-        advise=partial(recommend, began=time.time()),
+        suspects=adviser.suspects,
+        advise=adviser.recommend,
         labels={VERSION: version} if version else {},
     )
     return Continuous(
@@ -63,23 +71,9 @@ def continuous(settings: Settings) -> Continuous:
     )
 
 
-def recommend(interval: Interval, _: Mapping[str, Any], *, began: float) -> Sequence[Recommendation]:
-    """Return what the rules have to say of one interval, from its profiles and from what can be asked of this process cheaply.
-
-    `began` is when the process did, in seconds since the epoch.
-    """
-    taken = interval.taken
-    return advise(
-        Evidence(
-            language="python",
-            window=taken.seconds,
-            profiles={kind: weigh(profile, kind) for kind, profile in interval.profiles.items() if profile.samples},
-            facts=Facts(instruments=instruments()),
-            backend=taken.backend,
-            bias=bias_risk(unbiased=taken.unbiased, bias_ratio=taken.bias_ratio),
-            age=taken.end - began,
-        )
-    )
+def own_reading() -> Reading:
+    """Return what this process says of itself where nobody collects its numbers."""
+    return Reading(time=time.time(), instruments=instruments(), blocks=sys.getallocatedblocks())
 
 
 def recalled(store: Store, watch: Watch) -> Iterator[None]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BYTES: Final = "bytes"
 OBJECTS: Final = "objects"
+BLOCKS: Final = "blocks"
+"""Blocks of memory that Python's own allocator gave out: objects of any type, also those that no collector tracks."""
 THREADS: Final = "threads"
 TASKS: Final = "tasks"
 
@@ -42,6 +44,8 @@ class Thresholds:
 
 
 MEMORY: Final = Thresholds()
+BLOCKS_IN_USE: Final = Thresholds(floor=50_000.0)
+"""Some 5 MB of blocks of 100 bytes."""
 OBJECT_TYPES: Final = Thresholds(floor=5000.0, floor_ratio=0.0)
 THREAD_GROUPS: Final = Thresholds(warm_up=60.0, windows=10, span=600.0, floor=10.0, floor_ratio=0.0)
 """For groups of threads by stack; ten more of them, over ten looks or more."""
@@ -119,13 +123,15 @@ def suspect(
     only_settled = _long_enough(settled, thresholds)
     if only_settled:
         counted = settled
-    if not _long_enough(counted, thresholds) or _went_away(counted, thresholds):
+    floor = max(thresholds.floor, thresholds.floor_ratio * whole)
+    # What is far from the floor is not worth the trend, which looks at all pairs of points.
+    if not _long_enough(counted, thresholds) or _rise(counted) < floor or _went_away(counted, thresholds):
         return None
     found = trend([(point.time, point.value) for point in counted], confidence=1 - thresholds.significance)
     if found is None or not found.grows or found.p >= thresholds.significance:
         return None
     first, last = counted[0], counted[-1]
-    if found.slope * (last.time - first.time) < max(thresholds.floor, thresholds.floor_ratio * whole):
+    if found.slope * (last.time - first.time) < floor:
         return None
     return Suspect(
         kind=kind,
@@ -211,6 +217,10 @@ class History:
 
 def _long_enough(points: Sequence[Point], thresholds: Thresholds) -> bool:
     return len(points) >= thresholds.windows and points[-1].time - points[0].time >= thresholds.span
+
+
+def _rise(points: Sequence[Point]) -> float:
+    return max(point.value for point in points) - min(point.value for point in points)
 
 
 def _went_away(points: Sequence[Point], thresholds: Thresholds) -> bool:

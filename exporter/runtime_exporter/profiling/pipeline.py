@@ -78,6 +78,8 @@ class Report:
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     comparisons: Mapping[str, Any] = field(default_factory=dict)
     """What the hook for comparison returned, by kind."""
+    suspects: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """What the hook for leak suspects returned, by kind."""
     recommendations: Sequence[Any] = ()
     """What the hook for advice returned."""
     captures: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -104,7 +106,9 @@ class Pipeline:
     """Takes in one interval after the other. For one thread; `report` may be read from any.
 
     rules: whose series there are. store: where profiles are kept; None keeps none. idle: tells stacks of threads that wait for
-    work. compare: from the interval to comparisons by kind. advise: from the interval and those to recommendations.
+    work. compare: from the interval to comparisons by kind. suspects: from the interval to leak suspects by kind; comes
+    before advise, from the interval and those comparisons to recommendations.
+    offer: is shown each profile with its kind and labels, to be sent elsewhere; it must not wait.
     labels: what each kept profile carries, such as the version. recent: how many tables of each kind are kept in memory.
     Whatever fails is logged once and costs only itself.
     """
@@ -116,16 +120,20 @@ class Pipeline:
         store: Store | None = None,
         idle: Callable[[Stack], bool] | None = None,
         compare: Callable[[Interval], Mapping[str, Any]] | None = None,
+        suspects: Callable[[Interval], Mapping[str, Sequence[Any]]] | None = None,
         advise: Callable[[Interval, Mapping[str, Any]], Sequence[Any]] | None = None,
+        offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
         labels: Mapping[str, str] | None = None,
         recent: int = RECENT_TABLES,
         log: StateLog | None = None,
     ) -> None:
         self.store = store
+        self.offer = offer
         self.labels: Mapping[str, str] = dict(labels or {})
         self._rules = rules
         self._idle = idle
         self._compare = compare
+        self._suspects = suspects
         self._advise = advise
         self._keep = recent
         self._guard = Guard(log)
@@ -150,12 +158,14 @@ class Pipeline:
             self._summary.add(table)
         captures, captured = self._kept(interval)
         comparisons = self._guard.call("comparison of profiles", self._compare, interval) or {}
+        suspects = self._guard.call("looking for leaks", self._suspects, interval) or {}
         recommendations = self._guard.call("advice", self._advise, interval, comparisons) or ()
         self._report = replace(
             self._report,
             interval=interval,
             tallies=self._summary.totals(),
             comparisons=comparisons,
+            suspects=suspects,
             recommendations=recommendations,
             captures=captures,
             captured=captured,
@@ -187,6 +197,7 @@ class Pipeline:
             result = kind, self._put(profile, kind) if kind in interval.tables else "failed"
             captures[result] = captures.get(result, 0) + 1
             captured[result] = interval.taken.end
+            self._guard.call("pushing profiles", self.offer, profile, kind, self.labels)
         if self.store is not None:
             self._guard.call("keeping profiles", self.store.maintain)
         return captures, captured

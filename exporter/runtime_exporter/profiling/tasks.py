@@ -13,7 +13,7 @@ from runtime_exporter.profiling.pythonstack import DEEPEST, python_frame
 from runtime_exporter.profiling.threads import stack_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 _TASKS: Final = ValueType("tasks", "count")
 # What a coroutine, a generator and an asynchronous generator call their frame and what they wait for.
@@ -77,7 +77,11 @@ class TaskHistory:
 
     def look(self, states: Iterable[TaskState], at: float) -> None:
         """Add a look at `at` (Unix seconds)."""
-        self._history.add(at, dict(coroutines(states)))
+        self.count(coroutines(states), at)
+
+    def count(self, counts: Mapping[str, float], at: float) -> None:
+        """Add a look at `at` by somebody else, who counted the tasks of each coroutine."""
+        self._history.add(at, counts)
 
     def suspects(self, *, started: float, thresholds: Thresholds = THREAD_GROUPS) -> list[Suspect]:
         """Return the coroutines of which there are ever more tasks, steepest first."""

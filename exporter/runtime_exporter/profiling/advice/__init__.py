@@ -8,8 +8,9 @@ from __future__ import annotations
 from runtime_exporter.profiling.advice.catalogue import RULES
 from runtime_exporter.profiling.advice.engine import advise, silenced
 from runtime_exporter.profiling.advice.facts import Facts
-from runtime_exporter.profiling.advice.values import Evidence, Recommendation, Rule, bias_risk
+from runtime_exporter.profiling.advice.values import Evidence, Recommendation, Rule
 from runtime_exporter.profiling.advice.weights import Weights, weigh
+from runtime_exporter.profiling.bias import bias_risk
 
 __all__ = [
     "RULES",

@@ -62,6 +62,7 @@ def _matters(suspect: Suspect, evidence: Evidence) -> bool:
     floors = {
         BYTES: max(SMALLEST.value, OF_RESIDENT.value * memory.resident if memory else 0.0),
         leaks.OBJECTS: OBJECTS.value,
+        leaks.BLOCKS: leaks.BLOCKS_IN_USE.floor,
     }
     return suspect.last - suspect.first >= floors.get(suspect.unit, inf)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from runtime_exporter.profiling.advice.catalogue import RULES
 from runtime_exporter.profiling.advice.engine import LEAST_CORES, LEAST_SAMPLES
 from runtime_exporter.profiling.advice.share import Share
-from runtime_exporter.profiling.advice.values import LOW_BIAS
+from runtime_exporter.profiling.bias import LOW_BIAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,28 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from runtime_exporter.profiling.advice.weights import Weights
+    from runtime_exporter.profiling.bias import Bias
 
 Severity = Literal["info", "warning", "critical"]
-Bias = Literal["none", "low", "high"]
 Language = Literal["python", "go", "any"]
 Number = float | int | str
 
 PROCESS: Final = "process"
 """The target of a recommendation that is about no single function."""
-
-LOW_BIAS: Final = 0.1
-"""Share of samples that may be misplaced before a profile's leaves count as unreliable: the total variation distance from
-the truth is at most this share, and 0.1 is where the samplers raise their flag (docs/recommendations.md)."""
-
-
-def bias_risk(*, unbiased: bool, bias_ratio: float) -> Bias:
-    """Return the risk that a CPU profile puts time on the wrong leaf.
-
-    `bias_ratio` is the share of samples that were taken when a thread gave the GIL away and not when the sample was due.
-    """
-    if unbiased:
-        return "none"
-    return "low" if bias_ratio <= LOW_BIAS else "high"
 
 
 @dataclass(frozen=True, kw_only=True)
