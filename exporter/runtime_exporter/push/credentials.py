@@ -23,15 +23,15 @@ class Credentials:
         The files are read each time, since secrets are rotated.
         """
         if self.token_file:
-            return f"Bearer {_secret('pyroscope_token_file', self.token_file)}"
+            return f"Bearer {secret('pyroscope_token_file', self.token_file)}"
         if self.user and self.password_file:
-            pair = f"{self.user}:{_secret('pyroscope_password_file', self.password_file)}"
+            pair = f"{self.user}:{secret('pyroscope_password_file', self.password_file)}"
             return f"Basic {base64.b64encode(pair.encode()).decode()}"
         return ""
 
 
-def _secret(setting: str, path: str) -> str:
-    """Return the first line of a file, which is all of it."""
+def secret(setting: str, path: str) -> str:
+    """Return the first line of a file, which is all of it. Raises ConfigError, with the setting's name, for a file that cannot be used."""
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:

@@ -160,6 +160,35 @@ class Settings:
     pyroscope_token_file: str | None = _row(
         types.optional_path, None, "File with a bearer token, instead of a user and a password."
     )
+    alert_profiling: bool = _row(
+        types.boolean,
+        True,
+        "Take a profile of this process for an alert that Alertmanager posts to /-/alert; not without profile_endpoints.",
+    )
+    alert_instance: str = _row(
+        types.text,
+        "",
+        "Value of the label instance of alerts that are about this process. Empty: any that ends with the port that it is served on.",
+    )
+    alert_profile_seconds: float = _row(
+        types.duration, 10.0, "Seconds of CPU or wall time that a profile for an alert covers."
+    )
+    alert_heap_seconds: int = _row(
+        types.whole_number,
+        3,
+        "Seconds over which allocations are traced for an alert about memory; as long, code that allocates runs many times slower. 0: never.",
+    )
+    alert_pause: float = _row(types.duration, 600.0, "Seconds between two profiles for alerts of one name, at least.")
+    grafana_url: str | None = _row(
+        types.http_url,
+        None,
+        "Grafana to tell of profiles that were taken for alerts, as annotations; without it none is.",
+    )
+    grafana_token_file: str | None = _row(
+        types.optional_path,
+        None,
+        "File with the token of a service account that may write annotations; read anew each time.",
+    )
     service_version: str = _row(
         types.text, "", "Version of the application: a profile is compared with those of the version before."
     )

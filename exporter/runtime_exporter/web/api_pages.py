@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from runtime_exporter.errors import ProfileError
@@ -93,7 +93,7 @@ def _difference(store: Store, ask: Ask) -> dict[str, object]:
     column = _one(ask, "column") or "self"
     if column not in ("self", "cum"):
         raise ValueError(f"column is self or cum, not {column!r}")
-    before, after = (tabulate(_chosen(store, ask, name), _one(ask, "sample_type")) for name in ("before", "after"))
+    before, after = (tabulate(chosen(store, ask, name), _one(ask, "sample_type")) for name in ("before", "after"))
     rows = changes(before, after, column=column, normalised=True)
     return {
         "kind": after.kind,
@@ -115,16 +115,32 @@ def _difference(store: Store, ask: Ask) -> dict[str, object]:
     }
 
 
-def _chosen(store: Store, ask: Ask, name: str) -> Profile:
+class Profiles(Protocol):
+    """Where profiles are read from by name, or all of a time."""
+
+    def read(self, name: str) -> Profile:
+        """Return one. Raises ProfileError where there is none."""
+        ...
+
+    def merged(self, kind: str, begin: float, end: float) -> Profile:
+        """Return those of a time as one. Raises ProfileError where there is none."""
+        ...
+
+
+def chosen(profiles: Profiles, ask: Ask, name: str) -> Profile:
+    """Return the profile that a field of the query names: an id, or BEGIN..END with the field `kind`.
+
+    Raises ValueError for what names none, ProfileError where there is none of that name or time.
+    """
     wanted = _one(ask, name)
     begin, between, end = wanted.partition("..")
     if not wanted:
         raise ValueError(f"{name} is needed: the id of a profile, or BEGIN..END together with kind")
     if not between:
-        return store.read(wanted)
+        return profiles.read(wanted)
     if not _one(ask, "kind"):
         raise ValueError(f"{name}={wanted} is a range of time: kind says of which profiles")
-    return store.merged(_one(ask, "kind"), _time(begin), _time(end))
+    return profiles.merged(_one(ask, "kind"), _time(begin), _time(end))
 
 
 def _one(ask: Ask, name: str) -> str:

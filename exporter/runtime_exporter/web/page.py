@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from runtime_exporter.web.presence import GONE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,7 +24,8 @@ class Ask:
     """A request: `rest` is what of the path follows the path of the page; `query` has every value of every name.
 
     `root` is where our application is mounted, to be put before the paths of links; `host` is the address as the client
-    wrote it, such as "127.0.0.1:9464".
+    wrote it, such as "127.0.0.1:9464". `body` returns what was sent, up to so many bytes. `gone` tells
+    whether the client has left without waiting for the answer, as far as the server knows.
     """
 
     method: str
@@ -31,6 +34,9 @@ class Ask:
     accept: str = ""
     root: str = ""
     host: str = ""
+    content_type: str = ""
+    body: Callable[[int], bytes] = lambda _: b""
+    gone: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,13 @@ def json_reply(content: object, status: int = 200) -> Reply:
     return Reply(json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n", JSON, status)
 
 
-def html(content: str, status: int = 200) -> Reply:
-    """Return a page that may load and run nothing."""
-    policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+def html(content: str, status: int = 200, *, frames: bool = False) -> Reply:
+    """Return a page that may load and run nothing; with `frames` it may show pages of ours in itself."""
+    inside = "frame-src 'self'; " if frames else ""
+    policy = (
+        "Content-Security-Policy",
+        f"default-src 'none'; style-src 'unsafe-inline'; {inside}frame-ancestors 'none'",
+    )
     return Reply(content.encode(), HTML, status, (policy,))
 
 
@@ -80,4 +90,15 @@ def ask_of(environ: Mapping[str, Any], rest: str) -> Ask:
         accept=environ.get("HTTP_ACCEPT", ""),
         root=environ.get("SCRIPT_NAME", ""),
         host=environ.get("HTTP_HOST", ""),
+        content_type=environ.get("CONTENT_TYPE", ""),
+        body=lambda most: _body(environ, most),
+        gone=environ.get(GONE, lambda: False),
     )
+
+
+def _body(environ: Mapping[str, Any], most: int) -> bytes:
+    """Return as much of the body as there is, `most` bytes at most: a server may let one wait for more than was announced."""
+    written = str(environ.get("CONTENT_LENGTH") or "")
+    length = int(written) if written.isascii() and written.isdigit() else 0
+    body: bytes = environ["wsgi.input"].read(min(length, most)) if length else b""
+    return body

@@ -12,6 +12,7 @@ _CSS = """\
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 46rem; margin: 0 auto; padding: 3rem 1.25rem 4rem; }
+main.wide { max-width: 76rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 2rem; padding-bottom: 1rem; }
 h1 { font-size: clamp(1.25rem, 6vw, 1.75rem); line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
@@ -31,13 +32,29 @@ dl { margin: 0; }
 dl > div { padding: .6rem 0; border-bottom: 1px solid var(--line); }
 dt { font-weight: 600; }
 dd { margin: 0; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.name { overflow-wrap: anywhere; min-width: 16rem; }
+td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.share { display: inline-block; width: 6rem; height: .6em; background: var(--tint); border-radius: 3px; overflow: hidden; }
+.share > i { display: block; height: 100%; background: var(--accent); }
+tr.chosen td { background: var(--tint); }
+tr.chosen td.name { font-weight: 600; }
+.note { border-left: 3px solid var(--accent); padding: .25rem 0 .25rem 1rem; margin: 1rem 0; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0; }
+iframe { display: block; width: 100%; height: 85vh; border: 1px solid var(--line); border-radius: 6px; }
+button { font: inherit; color: inherit; background: var(--tint); border: 1px solid var(--line); border-radius: 6px; padding: .2rem .9rem; cursor: pointer; }
 """
 
 
-def document(title: str, body: str) -> str:
-    """Return an HTML page; `body` is HTML, `title` is text."""
+def document(title: str, body: str, *, wide: bool = False, again: float = 0) -> str:
+    """Return an HTML page; `body` is HTML, `title` is text.
+
+    `wide` is for tables and charts, `again` the seconds after which the browser asks again, 0 for never.
+    """
+    refresh = f'<meta http-equiv="refresh" content="{again:.0f}">\n' if again else ""
+    shape = ' class="wide"' if wide else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_CSS}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+        f"{refresh}<title>{escape(title)}</title>\n<style>\n{_CSS}</style>\n</head>\n<body>\n<main{shape}>\n{body}</main>\n</body>\n</html>\n"
     )

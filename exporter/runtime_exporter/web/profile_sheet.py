@@ -1,0 +1,99 @@
+"""What is to be seen of one profile: where it is from, the functions that cost most, the flame graph, what to compare it with."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+from runtime_exporter.profiling.stored import CAPTURE
+from runtime_exporter.profiling.table import tabulate
+from runtime_exporter.profiling.windows import is_idle
+from runtime_exporter.web import profile_views as views
+from runtime_exporter.web.profile_views import link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from runtime_exporter.profiling.comparison import Finding
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.profiling.shelf import Shelf
+    from runtime_exporter.profiling.stored import Entry
+    from runtime_exporter.profiling.table import Table
+    from runtime_exporter.web.page import Ask
+
+
+class Sheet:
+    """Writes profiles of a shelf as HTML. comparisons: what the last comparison with the past said, by kind."""
+
+    def __init__(self, shelf: Shelf, comparisons: Callable[[], Mapping[str, Any]]) -> None:
+        self._shelf = shelf
+        self._comparisons = comparisons
+
+    def shown(self, ask: Ask, title: str, entry: Entry, profile: Profile, before: str = "") -> str:
+        """Return all that is to be seen of a profile; `before` is HTML that comes first."""
+        root, function, sample_type = ask.root, field(ask, "function"), field(ask, "sample_type")
+        table = tabulated(profile, entry.kind, sample_type)
+        earlier = self._earlier(entry, self._since(entry.kind, function))
+        alone = link(root, entry.name, "flamegraph", function=function, sample_type=sample_type)
+        links = [
+            (link(root), "All profiles"),
+            (link(root, entry.name, "pprof"), "Download, for go tool pprof"),
+            (alone, "Flame graph alone"),
+        ]
+        if earlier is not None:
+            words = f"Compare with {views.moment(earlier.begin)}"
+            links.append((link(root, "diff", before=earlier.name, after=entry.name, function=function), words))
+        types = "".join(
+            f'<a href="{link(root, entry.name, function=function, sample_type=one.type)}">{escape(one.type)}</a>'
+            for one in profile.sample_types
+        )
+        absent = function and function not in table.cum
+        return (
+            views.header(title, _about(entry, profile, table), links)
+            + before
+            + (views.note(f"<code>{escape(function)}</code> is not in this profile.") if absent else "")
+            + "<h2>Functions that cost most</h2>\n"
+            + (f"<nav>{types}</nav>\n" if len(profile.sample_types) > 1 else "")
+            + views.functions(table, function)
+            + f'<h2>Flame graph</h2>\n<iframe src="{alone}" title="Flame graph"></iframe>\n'
+        )
+
+    def _since(self, kind: str, function: str) -> float:
+        """Return when a function became more expensive; infinity where it did not."""
+        return next((one.since for one in self.findings(kind) if one.function == function), math.inf)
+
+    def _earlier(self, entry: Entry, since: float) -> Entry | None:
+        """Return the newest profile of the same kind that ended before, and before `since`; of intervals where there are any."""
+        ended = min(entry.begin, since)
+        found = [one for one in self._shelf.entries(entry.kind) if one.end <= ended and one.name != entry.name]
+        return next((one for one in found if one.resolution != CAPTURE), found[0] if found else None)
+
+    def findings(self, kind: str) -> Sequence[Finding]:
+        """Return what became more expensive, by the last comparison of this kind of profile."""
+        judgement = self._comparisons().get(kind)
+        return judgement.comparison.findings if judgement is not None else ()
+
+
+def tabulated(profile: Profile, kind: str, sample_type: str) -> Table:
+    """Return the table of a profile; threads that wait for work are one line of wall time."""
+    return tabulate(profile, sample_type, "" if sample_type else kind, idle=is_idle if kind == "wall" else None)
+
+
+def _about(entry: Entry, profile: Profile, table: Table) -> str:
+    labels = dict(entry.labels)
+    words = [
+        views.moment(entry.begin),
+        f"over {views.lasting(entry.end - entry.begin)}",
+        f"{table.samples:,} samples",
+        *(comment for comment in profile.comments if comment.startswith(("backend ", "heap window", "cost:"))),
+    ]
+    words += [f"version {labels['version']}"] if "version" in labels else []
+    words += [f"process {entry.process}"] if entry.process else []
+    return " · ".join(words)
+
+
+def field(ask: Ask, name: str) -> str:
+    """Return the last value of a field of the query, or an empty text."""
+    return ask.query.get(name, [""])[-1]
