@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime_exporter.bootstrap import environment
+from runtime_exporter.cli.settingoptions import setting_options
 from runtime_exporter.collectors import ALL
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.settings import SETTINGS, load, select
@@ -65,17 +66,6 @@ def _is_script(path: Path) -> bool:
     return start.startswith(b"#!") or b"\0" not in start
 
 
-def _options() -> list[click.Parameter]:
-    return [
-        click.Option(
-            ["--" + setting.name.replace("_", "-"), setting.name],
-            metavar="VALUE",
-            help=setting.help,
-        )
-        for setting in SETTINGS
-    ]
-
-
 def _run(program: Sequence[str], **given: Any) -> None:
     """Run a Python program with the exporter in it; it needs no change.
 
@@ -99,7 +89,7 @@ def _run(program: Sequence[str], **given: Any) -> None:
 command = click.Command(
     "run",
     callback=_run,
-    params=[*_options(), click.Argument(["program"], nargs=-1, required=True, type=click.UNPROCESSED)],
+    params=[*setting_options(), click.Argument(["program"], nargs=-1, required=True, type=click.UNPROCESSED)],
     help=_run.__doc__,
     context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]},
     short_help="Run a Python program with the exporter in it.",

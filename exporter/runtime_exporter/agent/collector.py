@@ -1,0 +1,105 @@
+"""The agent as series: which targets it reaches, how long looking at them takes, and what all of it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.metrics import Counter, Gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from runtime_exporter.agent.watcher import Watcher
+    from runtime_exporter.metrics import Metric
+
+PART: Final = "targets"
+"""Value of the label `part` for what is made of the targets' profiles."""
+_TARGET = ["target"]
+
+
+class AgentCollector(Collector):
+    """At each scrape, from what the watchers remember. Series of a target that is not watched any more are removed."""
+
+    name = "agent"
+    interval = None
+
+    def __init__(self, watchers: Callable[[], Iterable[Watcher]]) -> None:
+        self._watchers = watchers
+        self._charged: dict[Watcher, float] = {}
+        self._reload = (False, 0.0)
+        self._up = Gauge(
+            "agent_target_up", "1 if the last look at the target gave profiles, 0 if not.", _TARGET, registry=None
+        )
+        self._seconds = Gauge(
+            "agent_target_take_duration_seconds",
+            "Seconds that the last look at the target took, the time that is profiled included.",
+            _TARGET,
+            registry=None,
+        )
+        self._last = Gauge(
+            "agent_target_last_profile_timestamp_seconds",
+            "When the target last gave profiles, in seconds since the epoch.",
+            _TARGET,
+            registry=None,
+        )
+        self._taken = Counter(
+            "agent_target_takes_total", "Looks at the target, by result.", ["target", "result"], registry=None
+        )
+        self._helper = Counter(
+            "agent_target_helper_cpu_seconds_total",
+            "CPU time of the helper that looks into the process.",
+            _TARGET,
+            registry=None,
+        )
+        self._reloaded = Gauge(
+            "agent_config_last_reload_successful",
+            "1 if the targets file was right when it was read last.",
+            registry=None,
+        )
+        self._reloaded_at = Gauge(
+            "agent_config_last_reload_success_timestamp_seconds",
+            "When the targets file was last read and right, in seconds since the epoch.",
+            registry=None,
+        )
+        self.families: tuple[Metric, ...] = (
+            *(self._up, self._seconds, self._last, self._taken, self._helper),
+            *(self._reloaded, self._reloaded_at),
+        )
+
+    def reloaded(self, *, successful: bool, at: float) -> None:
+        """Take note of a reading of the targets file, `at` seconds since the epoch."""
+        self._reload = successful, at if successful else self._reload[1]
+
+    def update(self) -> None:
+        """Show what is known of each target."""
+        watchers = tuple(self._watchers())
+        states = [(one.name, one.state, one.report) for one in watchers]
+        _show(self._up, {(name,): float(state.up) for name, state, _ in states if state.up is not None})
+        _show(self._seconds, {(name,): state.seconds for name, state, _ in states if state.up is not None})
+        _show(self._last, {(name,): state.last for name, state, _ in states if state.taken})
+        results = {}
+        for name, state, _ in states:
+            results[name, "ok"], results[name, "failed"] = state.taken, state.failures
+        _show(self._taken, results)
+        _show(
+            self._helper,
+            {(name,): report.helper_cpu_seconds for name, _, report in states if report.helper_cpu_seconds},
+        )
+        self._reloaded.set(self._reload[0])
+        self._reloaded_at.set(self._reload[1])
+
+    def spent(self) -> Mapping[str, float]:
+        """Return the CPU seconds that making something of the profiles took since this was asked last."""
+        before, self._charged = self._charged, {one: one.report.cpu_seconds for one in self._watchers()}
+        return {PART: sum(max(0.0, now - before.get(one, 0.0)) for one, now in self._charged.items())}
+
+
+def _show(metric: Any, values: Mapping[Any, float]) -> None:
+    """Give a family just these series."""
+    for labels in tuple(metric.family.children):
+        if labels not in values:
+            metric.remove(*labels)
+    for labels, value in values.items():
+        child = metric.labels(*labels)
+        (child.set_total if metric.family.type == "counter" else child.set)(value)

@@ -1,0 +1,94 @@
+"""All that belongs to one target: what takes its profiles, what is made of them, where they are kept, and its pages."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime_exporter.agent.go import GoTarget
+from runtime_exporter.agent.process import ProcessTarget
+from runtime_exporter.agent.targetmetrics import TargetMetrics
+from runtime_exporter.agent.watcher import Watcher
+from runtime_exporter.profiling.assembly import VERSION, recalled
+from runtime_exporter.profiling.evidence import Adviser
+from runtime_exporter.profiling.membership import Rules
+from runtime_exporter.profiling.pipeline import Pipeline
+from runtime_exporter.profiling.store import Store
+from runtime_exporter.profiling.watch import Watch
+from runtime_exporter.profiling.windows import is_idle
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from runtime_exporter.agent.config import Target
+    from runtime_exporter.agent.source import Source
+    from runtime_exporter.profiling.advice import Facts
+    from runtime_exporter.profiling.readings import Seen
+    from runtime_exporter.settings import Settings
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A target that is being watched."""
+
+    target: Target
+    watcher: Watcher
+    metrics: TargetMetrics
+    store: Store | None
+
+    def close(self) -> None:
+        """Stop to watch it, and give back what that took."""
+        self.watcher.close()
+        self.metrics.close()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a source has learned of its target beside the profiles, at a moment."""
+
+    facts: Facts
+
+    def since(self, _: object, __: Seen) -> Facts:
+        """Return it: a source speaks of its last interval."""
+        return self.facts
+
+
+def watch(
+    target: Target,
+    settings: Settings,
+    *,
+    among: int,
+    turn: AbstractContextManager[object],
+    delay: float = 0.0,
+) -> Watched:
+    """Return the target as it will be watched, not started. It may keep its part, one `among` so many, of the bytes of all."""
+    source: Source = GoTarget(target) if target.url else ProcessTarget(target, budget=settings.overhead_budget)
+    store = None
+    if settings.profile_directory:
+        limit = settings.profile_bytes_limit // max(1, among)
+        store = Store(Path(settings.profile_directory) / target.name, limit=limit)
+    past = Watch.of(replace(settings, service_version=target.version))
+    adviser = Adviser(source.language, began=time.time(), read=lambda: Said(source.facts()))
+    pipeline = Pipeline(
+        rules=Rules(top=settings.profile_top, pinned=tuple(map(re.compile, settings.profile_pinned))),
+        store=store,
+        idle=is_idle if source.language == "python" else None,
+        compare=lambda interval: past.compare(interval.tables, interval.profiles),
+        suspects=adviser.suspects,
+        advise=adviser.recommend,
+        labels={VERSION: target.version} if target.version else {},
+    )
+    watcher = Watcher(
+        target.name,
+        source,
+        pipeline,
+        interval=target.interval,
+        turn=turn,
+        delay=delay,
+        recall=partial(recalled, store, past) if store is not None else None,
+    )
+    return Watched(target, watcher, TargetMetrics(watcher), store)
