@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from busy_service import busy_service
-from runtime_exporter.cli.profile import address
+from runtime_exporter.cli.service import address
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.profile import frames
 

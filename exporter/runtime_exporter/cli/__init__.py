@@ -32,7 +32,8 @@ VERBS = {
     "profile": "Take a profile of a service or a process.",
     "top": "Show the functions of a profile that cost most.",
     "diff": "Show what changed between two profiles.",
-    "flamegraph": "Draw a profile as one HTML file.",
+    "flamegraph": "Draw a profile, or what changed between two, as one HTML file.",
+    "advice": "Say what profiles recommend to change.",
     "demo": "Watch a faulty shop page someone, on real parts.",
 }
 
