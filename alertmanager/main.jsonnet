@@ -2,6 +2,7 @@
 //
 // A severity is a receiver of its own, so that what it does is seen in one place; a channel that is switched off leaves
 // nothing behind, and a receiver without channels tells nobody. Valid for Alertmanager 0.25 and newer.
+local profiled = import '../rules/lib/profiled.libsonnet';
 local receivers = import 'receivers.libsonnet';
 
 // A matcher as Alertmanager's classic and its UTF-8 parser both read it.
@@ -39,6 +40,17 @@ local heartbeat(config) = {
   repeat_interval: '1ms',
 };
 
+// Beside everybody else: each alert alone and at once, since what it is about may be over soon.
+local profiling(config) = {
+  local settings = config.alertmanager.profiling,
+  receiver: 'profiling',
+  matchers: [matches('alertname', std.join('|', profiled)), isNot('job', '')],
+  continue: true,
+  group_by: ['...'],
+  group_wait: '0s',
+  repeat_interval: settings.repeatInterval,
+};
+
 local routes(config) = {
   // What has no known severity is nobody's to drop.
   receiver: 'warning',
@@ -48,6 +60,7 @@ local routes(config) = {
   repeat_interval: config.alertmanager.warning.repeatInterval,
   routes: [
     heartbeat(config),
+  ] + (if config.alertmanager.profiling.enabled then [profiling(config)] else []) + [
     { receiver: 'null', matchers: [is('severity', 'none')] },
     route(config, 'critical'),
     route(config, 'warning'),
@@ -67,6 +80,12 @@ local inhibitions(config) =
       source_matchers: [is('severity', 'critical')] + ours,
       target_matchers: [matches('severity', 'warning|info')] + ours,
       equal: ['alertname'] + place + settings.labels,
+    },
+    // Confirmed says more than new at the top.
+    {
+      source_matchers: [is('alertname', 'RuntimeProfileRegression'), isNot('job', ''), isNot('function', '')],
+      target_matchers: [is('alertname', 'RuntimeProfileNewDominantFunction'), isNot('job', ''), isNot('function', '')],
+      equal: place + ['job', 'function'],
     },
     // Nothing else is worth saying of an instance that is gone, nor of a service whose instances all are. An alert that is
     // on both sides never mutes itself.

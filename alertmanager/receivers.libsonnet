@@ -24,7 +24,7 @@ local slack(settings, severity) = {
   ],
   actions: [
     { type: 'button', text: text('slack.%s_button' % link), url: text('slack.%s_url' % link) }
-    for link in ['runbook', 'dashboard', 'query', 'silence']
+    for link in ['runbook', 'dashboard', 'profile', 'query', 'silence']
   ],
 };
 
@@ -66,6 +66,11 @@ local deadMansSwitch(settings) = {
   send_resolved: false,
 } + bearer(settings.credentialsFile);
 
+local profiler(settings) = {
+  url: settings.url,
+  send_resolved: settings.sendResolved,
+} + bearer(settings.credentialsFile);
+
 // A receiver with the channels that are on; a channel without configurations has no key at all.
 local receiver(name, channels) = { name: name } + { [key]: channels[key] for key in std.objectFields(channels) if channels[key] != [] };
 
@@ -83,4 +88,6 @@ function(settings) [
   forSeverity(settings, 'info'),
   receiver('watchdog', { webhook_configs: if settings.watchdog.url != '' then [deadMansSwitch(settings.watchdog)] else [] }),
   receiver('null', {}),
-]
+] + (
+  if settings.profiling.enabled then [receiver('profiling', { webhook_configs: [profiler(settings.profiling)] })] else []
+)

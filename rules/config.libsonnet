@@ -24,10 +24,21 @@
     alertmanagerUrl: 'http://localhost:9093',
     // The exporter serves the runbook pages itself; %s is the alert's name. '' leaves the links out.
     runbookURLPattern: 'http://localhost:9464/runbooks/%s',
+    // So it does the profiles that an alert has had taken; %s as above. An agent's: 'http://agent:9465/targets/NAME/profiles/alert/%s'.
+    profileUrlPattern: 'http://{{ $labels.instance }}/profiles/alert/%s',
+    // What evaluates the rules: 'prometheus' (Mimir and Thanos too) or 'vmalert', whose templates cannot query.
+    target: 'prometheus',
 
     // The floor of the resident memory is its minimum over this window: longer than a cycle of garbage or cache.
     memory: { floorWindow: '30m' },
     threads: { floorWindow: '15m' },
+
+    profiles: {
+      // The window of the rates of profile series: at least four intervals of the profiler (profile_interval).
+      rateInterval: '5m',
+      // So many functions that use most CPU are named in the descriptions of alerts about CPU and latency. 0 names none.
+      topFunctions: 3,
+    },
 
     http: {
       // The share of requests that must not fail, over budgetPeriod.
@@ -263,6 +274,46 @@
         window: '1h',
         folded: 100,
       },
+      // The profiler has confirmed it: beyond chance, large enough to matter, and there in 3 of 5 comparisons.
+      profileRegression: {
+        enabled: true,
+        severity: 'warning',
+        'for': '1m',
+        keepFiringFor: '0s',
+        // Which kinds of profile count. A function that is slower by CPU is not told again for its wall time.
+        selector: 'profile=~"cpu|wall"',
+        // The relative rise of its share from which it is told; the comparison has floors of its own.
+        minDeltaRatio: 0,
+      },
+      // One place has most of the time that is lost to locks, and that is much.
+      lockHotSpot: {
+        enabled: true,
+        severity: 'warning',
+        'for': '10m',
+        keepFiringFor: '0s',
+        // Go's block profile has waits for channels too, where nobody holds anybody up.
+        selector: 'profile="mutex"',
+        // Of all the wait for locks, and of wall time: seconds waited a second, of all threads together.
+        minShare: 0.7,
+        minWait: 0.05,
+      },
+      // A function that hardly mattered in the past now has much of a job's CPU.
+      profileNewDominantFunction: {
+        enabled: true,
+        severity: 'info',
+        'for': '15m',
+        keepFiringFor: '0s',
+        // Its share of the CPU, itself and not what it calls, is at least this, in a job that uses so many cores.
+        minShare: 0.2,
+        minCores: 0.1,
+        // In the past it was below this at its busiest (the baselineQuantile, as in cpuSpike).
+        maxPastShare: 0.05,
+        baselineQuantile: 0.99,
+        baseline: '1d',
+        offset: '1h',
+        // How much of the past must be known.
+        minHistory: '12h',
+      },
       // Fires always: who stops hearing it knows that nobody watches any more.
       watchdog: { enabled: true, severity: 'none' },
     },
@@ -281,6 +332,7 @@
       runtime: 'runtime-exporter-runtime',
       http: 'runtime-exporter-http',
       exporter: 'runtime-exporter-exporter',
+      profiling: 'runtime-exporter-profiling',
     },
     // The time range a dashboard opens with, and how often it asks again ('' = only when told).
     dashboardPeriod: 'now-1h',
@@ -344,9 +396,21 @@
       // The Watchdog fires always. Its posts to a dead man's switch prove that alerting works; '' sends them nowhere.
       watchdog: { url: '', credentialsFile: '', interval: '1m' },
 
+      // Alerts that have a profile taken are posted to the exporter, or to the agent, that takes it: its address with /-/alert.
+      // It hears of each at once and beside everybody else. credentialsFile: a bearer token, '' for none.
+      profiling: {
+        enabled: false,
+        url: 'http://localhost:9464/-/alert',
+        credentialsFile: '',
+        sendResolved: false,
+        // While an alert lasts, another profile may be taken after this.
+        repeatInterval: '1h',
+      },
+
       // A critical alert mutes the warnings and infos of the same name that agree on these labels, on the cluster's and
       // on the namespace's; a label that both lack agrees. Only alerts whose name matches `alerts` and that have a job
       // take part, so that nobody else's alert is muted for lack of labels.
+      // A regression mutes RuntimeProfileNewDominantFunction about the same function.
       // RuntimeTargetDown mutes what else is said of the same instance, or of the same job where all of it is down.
       inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route'] },
 

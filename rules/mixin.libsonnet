@@ -9,6 +9,7 @@ local links = import 'lib/links.libsonnet';
 + (import 'recording/process.libsonnet')
 + (import 'recording/python.libsonnet')
 + (import 'recording/http.libsonnet')
++ (import 'recording/profiles.libsonnet')
 + (import 'alerts/memory.libsonnet')
 + (import 'alerts/cpu.libsonnet')
 + (import 'alerts/threads.libsonnet')
@@ -16,6 +17,7 @@ local links = import 'lib/links.libsonnet';
 + (import 'alerts/gc.libsonnet')
 + (import 'alerts/asyncio.libsonnet')
 + (import 'alerts/http.libsonnet')
++ (import 'alerts/profiles.libsonnet')
 + (import 'alerts/targets.libsonnet')
 + (import 'alerts/exporter.libsonnet')
 + { prometheusAlerts+:: { groups: links($._config, super.groups) + custom($._config) } }

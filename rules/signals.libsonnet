@@ -23,6 +23,12 @@ function(config)
     overhead: metric('runtime_exporter_overhead_ratio'),
     overheadBudget: metric('runtime_exporter_overhead_budget_ratio'),
     folded: metric('runtime_exporter_folded_total'),
+    profileTotal: metric('profile_total_seconds_total', 'profile="cpu"'),
+    // `other` is the rest and `idle` does nothing: no functions.
+    profileFunctions: metric('profile_self_seconds_total', 'profile="cpu",function!~"other|idle"'),
+    profileWait(selector): metric('profile_wait_seconds_total', selector),
+    regression(selector): metric('profile_regression_active', selector),
+    regressionDelta(selector): metric('profile_regression_delta_ratio', selector),
 
     // level:metric:operations
     recorded: {
@@ -39,6 +45,9 @@ function(config)
       errors: 'job:http_server_errors:' + rate,
       buckets: 'job:http_server_request_duration_seconds_bucket:' + rate,
       errorRatio(window): 'job:http_server_errors_per_requests:ratio_rate' + window,
+      local profileRate = 'rate' + config.profiles.rateInterval,
+      profiledCpu: 'job:profile_cpu_seconds:' + profileRate,
+      functionShare: 'job_function:profile_self_cpu_seconds_per_total:ratio_' + profileRate,
       budgetRemaining: 'job:http_server_error_budget_remaining:ratio' + config.http.budgetPeriod,
     },
   }

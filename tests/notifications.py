@@ -57,6 +57,7 @@ def alert(
         "suggested_actions": "- Compare python_object_types of now and of some hours ago.\n- Look at what outlives a request: dicts & lists of modules.\n- To gain time, recycle the workers.",
         "runbook_url": f"http://localhost:9464/runbooks/{name}",
         "dashboard_url": "http://localhost:3000/d/runtime-exporter-runtime?var-job=shop&var-instance=10.0.0.7%3A9464",
+        "profile_url": f"http://10.0.0.7:9464/profiles/alert/{name}",
         **(annotations or {}),
     }
     return {

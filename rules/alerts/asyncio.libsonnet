@@ -1,5 +1,6 @@
 // An event loop that something blocks.
 local alert = import '../lib/alert.libsonnet';
+local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
@@ -27,7 +28,8 @@ local signalsOf = import '../signals.libsonnet';
           ],
           summary: 'Something blocks an event loop.',
           description: 'The event loop of ' + labels.where.instance + ' is blocked: for ' + number(100 * (1 - settings.quantile))
-                       + '% of the time, what is due waits longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ').',
+                       + '% of the time, what is due waits longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ')'
+                       + ask.topFunctions(config, 'instance') + '.',
           actions: [
             'See what blocks it: py-spy dump --pid PID a few times; the frame above asyncio/events.py _run is the one.',
             'Let asyncio tell: PYTHONASYNCIODEBUG=1 logs each callback that takes more than loop.slow_callback_duration.',

@@ -1,5 +1,6 @@
 // More CPU than ever, and less CPU than asked for.
 local alert = import '../lib/alert.libsonnet';
+local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
@@ -45,7 +46,8 @@ local signalsOf = import '../signals.libsonnet';
           dashboard: 'runtime',
           expr: spikeExpr(settings),
           summary: 'A process uses far more CPU than in its past.',
-          description: labels.where.instance + ' uses {{ $value | printf "%.2f" }} cores, far above what it used over the last ' + settings.baseline + '.',
+          description: labels.where.instance + ' uses {{ $value | printf "%.2f" }} cores, far above what it used over the last ' + settings.baseline
+                       + ask.topFunctions(config, 'instance') + '.',
           actions: [
             'Compare the request rate: more requests is load (add workers), the same requests is a change in the code or its data.',
             'Compare with the last deployment and with the last change of configuration; roll back if they meet.',

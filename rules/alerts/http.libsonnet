@@ -1,5 +1,6 @@
 // What users feel: requests that fail, requests that are slow.
 local alert = import '../lib/alert.libsonnet';
+local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
@@ -55,7 +56,17 @@ local signalsOf = import '../signals.libsonnet';
           },
           summary: 'A route answers slowly.',
           description: 'The route ' + labels.where.route + ' is slow: the slowest ' + number(100 * (1 - settings.quantile))
-                       + '% of its requests take longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ').',
+                       + '% of its requests take longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ')'
+                       + ask.topFunctions(config, 'job') + '.',
+          // Where the route takes most time.
+          instance: {
+            local names = labels.names.job + ['http_route'],
+            expr: 'topk(1, sum by (instance) (rate(%s[%s])))' % [
+              ask.selected(config, 'http_server_request_duration_seconds_sum', names, config.http.selector),
+              config.rateInterval,
+            ],
+            labels: names,
+          },
           actions: [
             'See whether one route is slow or all: one is its query or its code, all is the process (CPU, GC, event loop) or the database.',
             'See where the time goes: py-spy record --duration 30 --output slow.svg --pid PID while it lasts.',

@@ -2,7 +2,9 @@
 //
 // settings: {severity, for, keepFiringFor} of `_config.alerts`; a `for` of null or '0s' is left out, as is keepFiringFor.
 // spec: {name, level (none|job|instance|route), dashboard, expr, summary, description, actions, labels}
-//   level and dashboard stay hidden fields: lib/links.libsonnet makes the URLs from them.
+//   and for the link to a profile: subject (the label that names a function), and where the alert has no instance,
+//   instance {expr, labels}: PromQL with %q for each of the labels, whose first series has the one that matters.
+//   level, dashboard, subject and instance stay hidden fields: lib/links.libsonnet makes the URLs from them.
 local duration = import 'duration.libsonnet';
 
 local given(settings, key) = local value = std.get(settings, key); value != null && duration.seconds(value) > 0;
@@ -15,6 +17,8 @@ function(settings, spec)
   else [{
     level:: spec.level,
     dashboard:: spec.dashboard,
+    subject:: std.get(spec, 'subject', ''),
+    instance:: std.get(spec, 'instance'),
     alert: spec.name,
     expr: withoutNewline(spec.expr),
     [if given(settings, 'for') then 'for']: settings['for'],

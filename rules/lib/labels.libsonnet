@@ -3,10 +3,14 @@ function(config)
   local cluster = if config.showMultiCluster then [config.clusterLabel] else [];
   local identity = cluster + [config.namespaceLabel, 'job'];
   {
+    // The same as lists.
+    names: { job: identity, instance: identity + ['instance'] },
     // For `by (…)` and `on (…)`.
     job: std.join(', ', identity),
     instance: std.join(', ', identity + ['instance']),
     route: std.join(', ', identity + ['http_route']),
+    'function': std.join(', ', identity + ['function']),
+    instanceFunction: std.join(', ', identity + ['instance', 'function']),
     // "shop on 10.0.0.7:9464 in cluster eu": where a description says it happened. One cluster: no empty words about it.
     where: {
       local inCluster = if config.showMultiCluster then ' in cluster {{ $labels.%s }}' % config.clusterLabel else '',

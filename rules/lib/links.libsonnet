@@ -1,7 +1,10 @@
-// Adds runbook_url and dashboard_url to every alert that has none: written once here, not in each rule.
+// Adds runbook_url, dashboard_url and profile_url to every alert that has none: written once here, not in each rule.
+local ask = import 'ask.libsonnet';
 local labels = import 'labels.libsonnet';
+local profiled = import 'profiled.libsonnet';
 
 function(config, groups)
+  local hidden(rule, key, default) = std.get(rule, key, default, inc_hidden=true);
   // A URL may hold other percent signs; without a pattern there are no pages.
   local runbook(rule) = {
     [if config.runbookURLPattern != '' then 'runbook_url']: std.strReplace(config.runbookURLPattern, '%s', rule.alert),
@@ -9,12 +12,27 @@ function(config, groups)
   local dashboard(rule) = {
     dashboard_url: '%s/d/%s%s' % [
       std.rstripChars(config.grafanaUrl, '/'),
-      config.dashboardUids[std.get(rule, 'dashboard', 'overview', inc_hidden=true)],
-      labels(config).variables[std.get(rule, 'level', 'none', inc_hidden=true)],
+      config.dashboardUids[hidden(rule, 'dashboard', 'overview')],
+      labels(config).variables[hidden(rule, 'level', 'none')],
     ],
   };
+
+  // The page of what was taken for the alert, which marks the function that the alert is about.
+  local page(rule) =
+    local url = std.strReplace(config.profileUrlPattern, '%s', rule.alert);
+    local subject = hidden(rule, 'subject', '');
+    local separator = if std.length(std.findSubstr('?', url)) > 0 then '&' else '?';
+    url + if subject == '' then '' else '%sfunction={{ $labels.%s | urlquery }}' % [separator, subject];
+  // An alert about a job has no instance to link to: the one that matters is asked for, where that can be done.
+  local profile(rule) =
+    local url = page(rule);
+    local instance = hidden(rule, 'instance', null);
+    local lacking = instance != null && std.length(std.findSubstr('$labels.instance', url)) > 0;
+    if config.profileUrlPattern == '' || !std.member(profiled, rule.alert) || lacking && !ask.asking(config) then {}
+    else { profile_url: if lacking then ask.withInstance(config, instance.expr, instance.labels, url) else url };
+
   local linked(rule) =
     if std.objectHas(rule, 'alert')
-    then rule { annotations: runbook(rule) + dashboard(rule) + rule.annotations }
+    then rule { annotations: runbook(rule) + dashboard(rule) + profile(rule) + rule.annotations }
     else rule;
   [group { rules: std.map(linked, group.rules) } for group in groups]

@@ -75,7 +75,14 @@ def messages(delivery: Delivery) -> dict[str, Message]:
         return Message(delivery.attachment(job, saying), delivery.letter(job, saying))
 
     place = {"namespace": "prod", "cluster": "eu-1"}
-    bare = {"summary": "", "description": "", "suggested_actions": "", "runbook_url": "", "dashboard_url": ""}
+    bare = {
+        "summary": "",
+        "description": "",
+        "suggested_actions": "",
+        "runbook_url": "",
+        "dashboard_url": "",
+        "profile_url": "",
+    }
     delivery.post(
         alert("shop", labels=place),
         alert(
@@ -146,12 +153,19 @@ def test_slack_says_what_where_since_when_and_what_to_do(messages: dict[str, Mes
     assert rest[:3] == ["", "*What to do*", "• Compare python_object_types of now and of some hours ago."]
 
 
-def test_slack_has_four_buttons_that_lead_where_they_say(messages: dict[str, Message]) -> None:
+def test_slack_has_five_buttons_that_lead_where_they_say(messages: dict[str, Message]) -> None:
     message = messages["firing"]
     sent = alert("shop")
-    assert [action["text"] for action in message.slack["actions"]] == ["Runbook", "Dashboard", "Query", "Silence"]
+    assert [action["text"] for action in message.slack["actions"]] == [
+        "Runbook",
+        "Dashboard",
+        "Profile",
+        "Query",
+        "Silence",
+    ]
     assert message.button("Runbook") == sent["annotations"]["runbook_url"]
     assert message.button("Dashboard") == sent["annotations"]["dashboard_url"]
+    assert message.button("Profile") == sent["annotations"]["profile_url"]
     assert message.button("Query") == sent["generatorURL"]
     assert message.button("Silence").startswith(f"{EXTERNAL_URL}/#/silences/new?filter=")
 
@@ -198,7 +212,9 @@ def test_a_mail_lists_the_actions_and_links_to_everything(messages: dict[str, Me
     assert "Look at what outlives a request: dicts & lists of modules." in page.text
     assert page.links["Runbook"] == sent["annotations"]["runbook_url"]
     assert page.links["Dashboard"] == sent["annotations"]["dashboard_url"]
+    assert page.links["Profile"] == sent["annotations"]["profile_url"]
     assert page.links["Query"] == sent["generatorURL"]
+    assert f"\nProfile:    {sent['annotations']['profile_url']}\n" in messages["firing"].mail.text
     for link in (page.links["Silence"], messages["firing"].button("Silence")):
         assert labels_in(link) == {**sent["labels"], "namespace": "prod", "cluster": "eu-1"}
 
@@ -285,7 +301,7 @@ def test_a_silence_of_hostile_labels_selects_exactly_that_alert(
 
 def test_an_alert_that_says_nothing_still_makes_a_whole_message(messages: dict[str, Message]) -> None:
     message = messages["bare"]
-    assert [action["text"] for action in message.slack["actions"]] == ["Alertmanager"] * 3 + ["Silence"]
+    assert [action["text"] for action in message.slack["actions"]] == ["Alertmanager"] * 4 + ["Silence"]
     assert [action["url"] for action in message.slack["actions"] if not action["url"].startswith(EXTERNAL_URL)] == []
     assert [field for field in message.slack["fields"] if not field["value"]] == []
     assert list(Page(message.mail.html).links) == ["Silence", "Alertmanager"]

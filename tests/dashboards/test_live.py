@@ -19,6 +19,7 @@ from runtime_exporter.mixin.dashboards import annotation_queries, expand, panels
 from tools import free_port, require, wait_for
 
 STEP, MINUTES = 15, 60
+WEEK = 7 * 86400
 TARGETS = [("shop", "10.0.0.1:9464"), ("shop", "10.0.0.2:9464"), ("stock", "10.0.0.3:9464")]
 BOUNDS = ("0.01", "0.1", "1.0", "+Inf")
 # What Prometheus would write by itself, were there targets and rules.
@@ -76,9 +77,13 @@ def history(contract, now):
             **{name: {"type": "gauge", "labels": labels} for name, labels in PROMETHEUS_OWN.items()},
         }
         for name, about in families.items():
+            # What a dashboard compares with a week ago was there then, too.
+            ends = [now - WEEK, now] if name.startswith("profile_") else [now]
             for text, value in family(name, about, target):
                 lines += [
-                    f"{text} {value(i):g} {now - (MINUTES * 60) + i * STEP}" for i in range(MINUTES * 60 // STEP + 1)
+                    f"{text} {value(i):g} {end - (MINUTES * 60) + i * STEP}"
+                    for end in ends
+                    for i in range(MINUTES * 60 // STEP + 1)
                 ]
     for job in {job for job, _ in TARGETS}:
         lines += [f"{series(BUDGET, {'job': job})} 0.75 {now - i * STEP}" for i in range(MINUTES * 60 // STEP, -1, -1)]

@@ -21,6 +21,7 @@ UIDS = {
     "exporter": "runtime-exporter-exporter",
     "http": "runtime-exporter-http",
     "overview": "runtime-exporter-overview",
+    "profiling": "runtime-exporter-profiling",
     "runtime": "runtime-exporter-runtime",
 }
 
