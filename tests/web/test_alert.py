@@ -15,7 +15,7 @@ from runtime_exporter.web.app import application_of
 from tools import wait_for
 
 PROFILE = build("cpu", [((Frame("shop:slow"),), (1, 10**9), ())], time_nanos=10**18, duration_nanos=10**9)
-PORT = 9464
+HOME = "http://127.0.0.1:9464"
 
 
 def alert(name="RuntimeCpuSpike", status="firing", instance="shop-1:9464", annotations=None, **labels):
@@ -56,7 +56,7 @@ def post(serve, shelf):
     captures = Captures({"cpu": Source(lambda _: PROFILE, 2.5)}, shelf)
 
     def send(body, *, captures=captures, instance="", **options):
-        url = serve(application_of(alert_routes(captures, instance=instance, port=lambda: PORT))).url
+        url = serve(application_of(alert_routes(captures, instance=instance, home=lambda: HOME))).url
         return requests.post(url + "/-/alert", timeout=10, **{"json": body, **options})
 
     yield send
@@ -161,6 +161,6 @@ def test_the_setting_is_named_where_it_is_off_and_other_methods_are_refused(serv
     assert 501 == off.status_code
     assert "alert_profiling" in off.json()["error"]
 
-    url = serve(application_of(alert_routes(None, port=lambda: PORT))).url
+    url = serve(application_of(alert_routes(None, home=lambda: HOME))).url
     answer = requests.get(url + "/-/alert", timeout=10)
     assert (405, "POST") == (answer.status_code, answer.headers["Allow"])

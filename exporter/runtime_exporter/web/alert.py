@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from runtime_exporter.profiling.captures import PROFILE, Alert
 from runtime_exporter.web.page import Ask, Reply, Route, json_reply
@@ -26,22 +26,22 @@ LINK: Final = "profile_url"
 _LONGEST = 1000  # characters of a label's name or value
 
 
-def alert_routes(captures: Captures | None, *, instance: str = "", port: Callable[[], int]) -> tuple[Route, ...]:
+def alert_routes(captures: Captures | None, *, instance: str = "", home: Callable[[], str]) -> tuple[Route, ...]:
     """Return the page that takes alerts; without `captures` it says which setting is off.
 
     Alerts are about this process when they have no label `instance`, or this one, or, where `instance` is empty, any one
-    with our port.
+    with our port. `home` is where we are served.
     """
-    return (Route(PATH, _Receiver(captures, instance, port), methods=("POST",)),)
+    return (Route(PATH, _Receiver(captures, instance, home), methods=("POST",)),)
 
 
 class _Receiver:
     """Reads a notification and answers it at once."""
 
-    def __init__(self, captures: Captures | None, instance: str, port: Callable[[], int]) -> None:
+    def __init__(self, captures: Captures | None, instance: str, home: Callable[[], str]) -> None:
         self._captures = captures
         self._instance = instance
-        self._port = port
+        self._home = home
 
     def __call__(self, ask: Ask) -> Reply:
         if self._captures is None:
@@ -78,10 +78,10 @@ class _Receiver:
         if self._instance:
             ours = self._instance
             return "" if instance == ours else f"it is about {instance}, this is {ours} (setting alert_instance)"
-        port = self._port()
-        if instance.rpartition(":")[2] == str(port):
+        port = urlsplit(self._home()).port
+        if port and instance.rpartition(":")[2] == str(port):
             return ""
-        return f"it is about {instance}, and this process is served on port {port} (or set alert_instance)"
+        return f"it is about {instance}, this is {self._home() or 'not served by itself'}: the setting alert_instance names it"
 
 
 def _alerts(body: bytes) -> list[tuple[Alert, str]]:

@@ -42,21 +42,21 @@ class AlertPage:
         entry = taken[0] if taken else self._explaining(name, kind)
         if entry is None:
             return self._without(ask, name)
-        if left is not None:
-            remark = f'A new profile is being taken for it: <a href="">look again</a> in {left:.0f} s.'
-        else:
-            remark = (
-                ""
-                if taken
-                else f"This profile was not taken for the alert: {escape(self._why(name))}. It is the newest that may explain it."
-            )
-        before = (
-            (views.note(remark) if remark else "")
-            + _runbook(name)
-            + self._regressions(name, entry.kind, field(ask, "function"))
+        before = self._remark(name, left, taken=bool(taken)) + self._regressions(
+            name, entry.kind, field(ask, "function")
         )
-        content = self._sheet.shown(ask, name, entry, self._shelf.read(entry.name), before)
+        profile = self._shelf.read(entry.name)
+        content = self._sheet.shown(ask, name, entry, profile, before=before, more=_runbook(name))
         return html(document(name, content + views.footer(ask.root), wide=True), frames=True)
+
+    def _remark(self, name: str, left: float | None, *, taken: bool) -> str:
+        """Return what is to be known of a profile that is not quite the one that was asked for."""
+        if left is not None:
+            return views.note(f'A new profile is being taken for it: <a href="">look again</a> in {left:.0f} s.')
+        if taken:
+            return ""
+        why = escape(self._why(name))
+        return views.note(f"This profile was not taken for the alert: {why}. It is the newest that may explain it.")
 
     def _explaining(self, name: str, kind: str) -> Entry | None:
         kinds = [kind] if kind else [*KINDS.get(name, ()), "cpu", "wall"]
@@ -70,20 +70,19 @@ class AlertPage:
 
     def _without(self, ask: Ask, name: str) -> Reply:
         said = f"There is no profile for {name}: {self._why(name)}, and nothing else is kept that may explain it."
-        return html(views.nothing(ask.root, said, title=name, first=_runbook(name)), 404)
+        return html(views.nothing(ask.root, said, title=name, more=_runbook(name)), 404)
 
     def _regressions(self, name: str, kind: str, function: str) -> str:
         findings = self._sheet.findings(kind) if name == _REGRESSION else ()
         return f"<h2>Compared with the past</h2>\n{views.regressions(findings, function)}" if findings else ""
 
 
-def _runbook(name: str) -> str:
-    if not (directory() / f"{name}.md").is_file():
-        return ""
-    return f'<p><a href="/runbooks/{quote(name)}">What to do about {escape(name)}</a></p>\n'
+def _runbook(name: str) -> list[tuple[str, str]]:
+    known = (directory() / f"{name}.md").is_file()
+    return [(f"/runbooks/{quote(name)}", "What to do about this alert")] if known else []
 
 
 def _waiting(ask: Ask, name: str, left: float) -> Reply:
     about = f"A profile is being taken for this alert: {left:.0f} s left. This page looks again by itself."
-    body = views.header(name, about, [(link(ask.root), "All profiles")]) + _runbook(name) + views.footer(ask.root)
+    body = views.header(name, about, [*_runbook(name), (link(ask.root), "All profiles")]) + views.footer(ask.root)
     return html(document(name, body, again=max(1.0, min(left, _LONGEST_WAIT))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,23 @@ class Sheet:
         self._shelf = shelf
         self._comparisons = comparisons
 
-    def shown(self, ask: Ask, title: str, entry: Entry, profile: Profile, before: str = "") -> str:
-        """Return all that is to be seen of a profile; `before` is HTML that comes first."""
+    def shown(
+        self,
+        ask: Ask,
+        title: str,
+        entry: Entry,
+        profile: Profile,
+        *,
+        before: str = "",
+        more: Sequence[tuple[str, str]] = (),
+    ) -> str:
+        """Return all that is to be seen of a profile; `before` is HTML that comes first, `more` are links of the head."""
         root, function, sample_type = ask.root, field(ask, "function"), field(ask, "sample_type")
         table = tabulated(profile, entry.kind, sample_type)
         earlier = self._earlier(entry, self._since(entry.kind, function))
         alone = link(root, entry.name, "flamegraph", function=function, sample_type=sample_type)
         links = [
+            *more,
             (link(root), "All profiles"),
             (link(root, entry.name, "pprof"), "Download, for go tool pprof"),
             (alone, "Flame graph alone"),
@@ -84,10 +95,10 @@ def tabulated(profile: Profile, kind: str, sample_type: str) -> Table:
 def _about(entry: Entry, profile: Profile, table: Table) -> str:
     labels = dict(entry.labels)
     words = [
-        views.moment(entry.begin),
+        f"{views.moment(entry.begin)}, {views.since(time.time() - entry.end)}",
         f"over {views.lasting(entry.end - entry.begin)}",
         f"{table.samples:,} samples",
-        *(comment for comment in profile.comments if comment.startswith(("backend ", "heap window", "cost:"))),
+        *(comment for comment in profile.comments if comment.startswith(("backend ", "heap window"))),
     ]
     words += [f"version {labels['version']}"] if "version" in labels else []
     words += [f"process {entry.process}"] if entry.process else []

@@ -54,6 +54,14 @@ def moment(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, tz=timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def since(seconds: float) -> str:
+    """Return how long ago something was, for people."""
+    minutes = max(0, round(seconds / 60))
+    if minutes < 120:  # noqa: PLR2004 - two hours and more are said in hours, two days and more in days
+        return f"{minutes} min ago" if minutes else "just now"
+    return f"{minutes // 60} h ago" if minutes < 2880 else f"{minutes // 1440} days ago"  # noqa: PLR2004
+
+
 def lasting(seconds: float) -> str:
     """Return a duration for people."""
     if seconds <= 0:
@@ -77,10 +85,10 @@ def listing(root: str, entries: Sequence[Entry]) -> str:
     if not entries:
         return "<p>None of this kind is kept.</p>\n"
     rows = "".join(_entry_row(root, entry) for entry in entries)
-    heads = "".join(f"<th>{word}</th>" for word in ("Profile", "Began", "Over", "Alert", "Version", "Kept as"))
+    heads = "".join(f"<th>{word}</th>" for word in ("Profile", "Began", "Alert", "Over", "Version", "Kept as"))
     return (
         f'<form action="{escape(root)}{PATH}/diff">\n<table>\n'
-        f'<thead><tr><th>Before</th><th>After</th>{heads}<th class="number">Bytes</th></tr></thead>\n'
+        f'<thead><tr>{heads}<th class="number">Bytes</th><th>Before</th><th>After</th></tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table>\n<p><button>Compare the two that are chosen</button></p>\n</form>\n"
     )
 
@@ -94,10 +102,10 @@ def _entry_row(root: str, entry: Entry) -> str:
     )
     alerted = f'<a href="{link(root, "alert", alert)}">{escape(alert)}</a>' if alert else ""
     return (
-        f'<tr>{radios}<td><a href="{link(root, entry.name)}">{escape(called(entry.kind))}</a></td>'
-        f'<td class="time">{moment(entry.begin)}</td><td class="time">{lasting(entry.end - entry.begin)}</td>'
-        f"<td>{alerted}</td><td>{escape(labels.get('version', ''))}</td><td>{_WORDS.get(entry.resolution, '')}</td>"
-        f'<td class="number">{f"{entry.size:,}" if entry.size else "in memory"}</td></tr>\n'
+        f'<tr><td class="time"><a href="{link(root, entry.name)}">{escape(called(entry.kind))}</a></td>'
+        f'<td class="time">{moment(entry.begin)}</td><td>{alerted}</td><td class="time">{lasting(entry.end - entry.begin)}</td>'
+        f"<td>{escape(labels.get('version', ''))}</td><td>{_WORDS.get(entry.resolution, '')}</td>"
+        f'<td class="number">{f"{entry.size:,}" if entry.size else "in memory"}</td>{radios}</tr>\n'
     )
 
 
@@ -111,7 +119,7 @@ def functions(table: Table, chosen: str = "") -> str:
     left = len(table.cum) - len(names)
     more = f'<p class="soft">{left} more functions are in the flame graph.</p>\n' if left > 0 else ""
     return (
-        f'<table>\n<thead><tr><th></th><th class="number">Self</th><th class="number"></th><th class="number">With callees</th>'
+        f'<table class="functions">\n<thead><tr><th></th><th class="number">Self</th><th class="number"></th><th class="number">With callees</th>'
         f'<th class="number"></th><th>Function</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n{more}'
     )
 
@@ -168,12 +176,11 @@ def _shares(rows: Iterable[tuple[str, float, float, str]], chosen: str) -> str:
     )
 
 
-def nothing(root: str, said: str, *, title: str = "No profile", first: str = "") -> str:
+def nothing(root: str, said: str, *, title: str = "No profile", more: Sequence[tuple[str, str]] = ()) -> str:
     """Return a page that says why there is nothing, and where there is something."""
     seconds = f"{root}/debug/pprof/profile?seconds=10"
     body = (
-        header(title, said, [(link(root), "All profiles that there are"), (f"{escape(root)}/", "Home")])
-        + first
+        header(title, said, [*more, (link(root), "All profiles that there are"), (f"{escape(root)}/", "Home")])
         + "<h2>To have one</h2>\n<ul>\n"
         f'<li><a href="{escape(seconds)}">Take one now</a>, of the next 10 seconds of CPU time, as a file for'
         f' <code>go tool pprof</code>; <a href="{escape(root)}/debug/pprof">other kinds</a>.</li>\n'

@@ -38,7 +38,16 @@ td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .share { display: inline-block; width: 6rem; height: .6em; background: var(--tint); border-radius: 3px; overflow: hidden; }
 .share > i { display: block; height: 100%; background: var(--accent); }
 tr.chosen td { background: var(--tint); }
-tr.chosen td.name { font-weight: 600; }
+tr.chosen td.name code { font-weight: 600; }
+@media (max-width: 45rem) {
+  table.functions thead { display: none; }
+  table.functions tbody, table.functions tr { display: block; }
+  table.functions tr { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .75rem; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  table.functions td { border: 0; padding: 0; }
+  table.functions td.name { order: -1; flex: 0 0 100%; }
+  table.functions .share { width: 3rem; }
+  table.functions tr.chosen { background: var(--tint); }
+}
 .note { border-left: 3px solid var(--accent); padding: .25rem 0 .25rem 1rem; margin: 1rem 0; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0; }
 iframe { display: block; width: 100%; height: 85vh; border: 1px solid var(--line); border-radius: 6px; }
