@@ -14,16 +14,16 @@ from runtime_exporter import logs
 from runtime_exporter.collectors import ALL, Supervisor
 from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.exporter import ExporterCollector
+from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
-from runtime_exporter.profiling.ondemand import OnDemand
-from runtime_exporter.profiling.store import Store
-from runtime_exporter.profiling.threads import inventory, thread_profile, thread_text
+from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.settings import Settings, load, select
 from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.health import Health
-from runtime_exporter.web.pprof_pages import Sources, pprof_routes
+from runtime_exporter.web.pprof_pages import pprof_routes
+from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.server import Server
 from runtime_exporter.web.version import version
 from runtime_exporter.web.webconfig import WebConfigFile
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from prometheus_client import CollectorRegistry
 
+    from runtime_exporter.collectors.facts import ProcessReadings
     from runtime_exporter.http import HTTPMetrics
     from runtime_exporter.metrics import Metric
     from runtime_exporter.metrics.exposition import Format
@@ -63,9 +64,6 @@ class Exporter:
             body_sizes=settings.http_body_sizes,
         )
         self._itself = ExporterCollector(version())
-        directory = settings.profile_directory
-        store = Store(directory, limit=settings.profile_bytes_limit) if directory else None
-        self._profiles = OnDemand(store=store)
         chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(
             [*chosen, self._itself],
@@ -73,13 +71,14 @@ class Exporter:
             patience=settings.scrape_timeout,
             folded=(self._http.folded,),
         )
-        sources = Sources(
-            windows={"profile": self._profiles.cpu, "wall": self._profiles.wall, "heap": self._profiles.heap},
-            instants={"goroutine": lambda: thread_profile(inventory(), kind="goroutine")},
-            texts={"goroutine": lambda: thread_text(inventory())},
-        )
+        self._numbers: ProcessReadings | None = None
+        self.profiling = Profiling(settings, read=self._readings)
+        shown = self._supervisor.collectors.get(ProfilesCollector.name)
+        if isinstance(shown, ProfilesCollector):
+            shown.continuous = self.profiling.continuous
         profiles = settings.debug_endpoints and settings.profile_endpoints
-        routes = (*pprof_routes(sources, longest=settings.profile_seconds_limit), *api_routes(store))
+        longest = settings.profile_seconds_limit
+        routes = (*pprof_routes(sources_of(self.profiling), longest=longest), *api_routes(self.profiling.store))
         self._routes = routes if profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
@@ -150,7 +149,7 @@ class Exporter:
         self.close()
 
     def _open(self) -> None:
-        self._profiles.open()
+        self.profiling.open()
         self._server = self._serve()
         self._supervisor.start()
         if self._watcher is not None:
@@ -161,13 +160,15 @@ class Exporter:
     def _shut(self) -> None:
         atexit.unregister(self.close)
         self.health.started = False
-        self._profiles.close()  # what is being taken ends here, and is answered
+        self.profiling.close()  # what is being taken ends here, and is answered
         server, self._server = self._server, None
         if server is not None:
             server.close()
         if self._watcher is not None:
             self._http.off_loop(self._watcher.watch)
         self._supervisor.close()
+        if self._numbers is not None:
+            self._numbers.close()
         self._opened = False
         _Started.release(self)
 
@@ -175,6 +176,13 @@ class Exporter:
     def _watcher(self) -> AsyncioCollector | None:
         collector = self._supervisor.collectors.get(AsyncioCollector.name)
         return collector if isinstance(collector, AsyncioCollector) else None
+
+    def _readings(self) -> ProcessReadings:
+        """Return what reads this process's numbers for advice. Asked for only where there is a profiler, which gives it."""
+        from runtime_exporter.collectors.facts import ProcessReadings
+
+        self._numbers = ProcessReadings(self._supervisor.collectors)
+        return self._numbers
 
     def _serve(self) -> Server:
         settings = self.settings
@@ -195,7 +203,7 @@ class Exporter:
     def after_fork_in_child(self) -> None:
         """Make new locks: another thread may have held the old ones when this process was forked."""
         self._lock = threading.RLock()
-        self._profiles.forked()
+        self.profiling.forked()
 
 
 class _Started:

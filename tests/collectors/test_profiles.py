@@ -15,6 +15,7 @@ from runtime_exporter.profiling.advice import Recommendation
 from runtime_exporter.profiling.comparison import Comparison, Finding
 from runtime_exporter.profiling.persistence import History
 from runtime_exporter.profiling.pipeline import Interval, Report, Taken
+from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.profiling.summary import Account, Tally
 from runtime_exporter.profiling.watch import Judgement
 from runtime_exporter.settings import Settings
@@ -197,7 +198,7 @@ def burn(stop):
 
 def test_a_real_process_shows_its_busy_function_and_what_it_costs(tmp_path):
     settings = Settings(profiling=True, profile_interval=1.1, profile_directory=str(tmp_path), service_version="1.4")
-    collector = ALL["profiles"](settings)
+    collector = ProfilesCollector(Profiling(settings).continuous)
     supervisor = Supervisor([collector], reuse=0)
     stop = threading.Event()
     worker = threading.Thread(target=burn, args=(stop,), name="burner")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 import requests
@@ -13,9 +14,10 @@ from runtime_exporter.profiling.profile import Frame, Label, build
 from runtime_exporter.web.app import application_of
 from runtime_exporter.web.cmdline import masked
 from runtime_exporter.web.pprof_pages import Sources, pprof_routes
+from runtime_exporter.web.webconfig import WebConfigFile
 
 
-def of_cpu(seconds):
+def of_cpu(seconds, _gone=None):
     stack = (Frame("shop:work", "/srv/shop.py", 7), Frame("shop:main", "/srv/shop.py", 30))
     ns = int(seconds * 1e9)
     return build("cpu", [(stack, (3, ns), ())], time_nanos=1, duration_nanos=ns)
@@ -84,7 +86,7 @@ def test_more_seconds_than_the_setting_allows_are_refused_with_its_name(site):
 def test_a_second_window_is_refused_in_gos_words_while_one_is_taken_and_served_after_it(site):
     begun, end = threading.Event(), threading.Event()
 
-    def slow(seconds):
+    def slow(seconds, _gone):
         begun.set()
         assert end.wait(10)
         return of_cpu(seconds)
@@ -107,7 +109,7 @@ def test_a_second_window_is_refused_in_gos_words_while_one_is_taken_and_served_a
 def test_a_profiler_that_fails_is_a_refusal_and_the_next_request_is_served(site):
     failures = [ProfileError("no permission to look")]
 
-    def failing(seconds):
+    def failing(seconds, _gone):
         if failures:
             raise failures.pop()
         return of_cpu(seconds)
@@ -137,13 +139,66 @@ def test_a_kind_with_a_source_is_served(site):
 
 
 def test_what_slows_the_process_down_is_taken_only_for_who_says_for_how_long(site):
-    asked = []
-    ask = site(windows={"heap": lambda seconds: asked.append(seconds) or of_heap()})
+    asked, why = [], ["heap?seconds=10 is slow"]
+    ask = site(
+        windows={"heap": lambda seconds, _: asked.append(seconds) or of_heap()},
+        instants={"heap": of_heap},
+        unavailable={"heap": lambda: why[0]},
+    )
 
-    assert is_refusal(ask("/heap"), 501, "heap?seconds=10")
+    assert is_refusal(ask("/heap"), 501, "No profile heap: heap?seconds=10 is slow")
     assert [] == asked
     assert 'attachment; filename="heap-delta"' == ask("/heap?seconds=2").headers["Content-Disposition"]
     assert [2.0] == asked
+    why[0] = ""
+    assert 'attachment; filename="heap"' == ask("/heap").headers["Content-Disposition"]
+    assert [2.0] == asked
+
+
+def test_what_is_counted_since_the_start_is_served_and_so_is_its_difference_beside_another_profile(site):
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(seconds, _gone):
+        begun.set()
+        assert end.wait(10)
+        return of_cpu(seconds)
+
+    ask = site(windows={"profile": slow}, deltas={"mutex": of_cpu}, instants={"mutex": lambda: of_cpu(7)})
+    first = threading.Thread(target=ask, args=("/profile?seconds=1",))
+    first.start()
+    try:
+        assert begun.wait(10)
+        whole, difference = ask("/mutex"), ask("/mutex?seconds=2")
+    finally:
+        end.set()
+        first.join(10)
+
+    assert 'attachment; filename="mutex"' == whole.headers["Content-Disposition"]
+    assert 'attachment; filename="mutex-delta"' == difference.headers["Content-Disposition"]
+    assert [7 * 10**9, 2 * 10**9] == [pprof.decode(one.content).duration_nanos for one in (whole, difference)]
+    assert ask("/mutex?debug=1").text.startswith("mutex profile: total 3\n3 @\n#\tshop:work")
+    assert is_refusal(ask("/mutex?seconds=0"), 400, "greater than 0")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_client_that_leaves_is_noticed(serve, pki, tmp_path, scheme):
+    web = tmp_path / "web.yml"
+    web.write_text(f"tls_server_config:\n  cert_file: {pki}/server.pem\n  key_file: {pki}/server.key\n")
+    stayed, left = [], threading.Event()
+
+    def until_gone(seconds, gone):
+        stayed.append(gone())
+        if any(gone() or time.sleep(0.02) for _ in range(1000)):
+            left.set()
+        return of_cpu(seconds)
+
+    routes = pprof_routes(Sources(windows={"profile": until_gone}), longest=60)
+    server = serve(application_of(routes), web_config=WebConfigFile(web) if scheme == "https" else None)
+    assert server.url.startswith(f"{scheme}://")
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.get(f"{server.url}/debug/pprof/profile?seconds=1", timeout=(20, 0.5), verify=pki / "ca.pem")
+    assert left.wait(20)
+    assert [False] == stayed
 
 
 def test_an_unknown_profile_is_404_in_gos_words(site):

@@ -24,7 +24,6 @@ from runtime_exporter.collectors.pss import PssCollector
 from runtime_exporter.collectors.python import PythonCollector
 from runtime_exporter.collectors.supervisor import Supervisor
 from runtime_exporter.collectors.threads import ThreadsCollector
-from runtime_exporter.profiling.assembly import continuous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +44,9 @@ ALL: Mapping[str, Callable[[Any], Collector]] = {
     "gil": lambda _: GilCollector(),
     "asyncio": lambda settings: AsyncioCollector(settings.label_limit),
     "exceptions": lambda settings: ExceptionsCollector(settings.label_limit),
-    "profiles": lambda settings: ProfilesCollector(continuous(settings) if settings.profiling else None),
+    "profiles": lambda _: ProfilesCollector(None),
 }
-"""Factories by name: each takes the settings and returns a collector that has not touched the process yet."""
+"""Factories by name: each takes the settings and returns a collector that has not touched the process yet.
+
+"profiles" shows what a profiler reports: whoever has one gives it to the collector, as its `continuous`.
+"""

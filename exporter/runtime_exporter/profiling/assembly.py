@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.advice.process import instruments
+from runtime_exporter.profiling.contention import Contention
 from runtime_exporter.profiling.continuous import Continuous
 from runtime_exporter.profiling.evidence import Adviser
 from runtime_exporter.profiling.growth import Growth
@@ -19,15 +20,18 @@ from runtime_exporter.profiling.membership import Rules
 from runtime_exporter.profiling.pipeline import Pipeline
 from runtime_exporter.profiling.readings import Reading
 from runtime_exporter.profiling.samplers.choose import choose
-from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.stored import CAPTURE
 from runtime_exporter.profiling.table import tabulate
 from runtime_exporter.profiling.watch import KINDS, Watch
-from runtime_exporter.profiling.windows import blocked, is_idle
+from runtime_exporter.profiling.windows import is_idle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from runtime_exporter.profiling.heaptracing import HeapTracing
+    from runtime_exporter.profiling.locks import LockProfiler
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.profiling.store import Store
     from runtime_exporter.profiling.table import Table
     from runtime_exporter.settings import Settings
 
@@ -37,15 +41,21 @@ RECALLED_PROFILES: Final = 150
 """Kept profiles of each kind that are read at the start, the latest: two hours of windows and five of ten minutes each."""
 
 
-def continuous(settings: Settings, read: Callable[[], Reading | None] | None = None) -> Continuous:
+def continuous(
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    read: Callable[[], Reading | None] | None = None,
+    offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
+    locks: LockProfiler | None = None,
+    heap: HeapTracing | None = None,
+) -> Continuous:
     """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts.
 
-    `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts` makes it).
+    `store` keeps the profiles. `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts`
+    makes it). `offer` sends profiles elsewhere. `locks` and `heap` give profiles of their kinds.
     """
     version = settings.service_version
-    store = (
-        Store(settings.profile_directory, limit=settings.profile_bytes_limit) if settings.profile_directory else None
-    )
     watch = Watch.of(settings)
     began = time.time()
     growth = Growth(began, span=settings.profile_leak_span)
@@ -59,13 +69,14 @@ def continuous(settings: Settings, read: Callable[[], Reading | None] | None = N
         compare=lambda interval: watch.compare(interval.tables, interval.profiles),
         suspects=adviser.suspects,
         advise=adviser.recommend,
+        offer=offer,
         labels={VERSION: version} if version else {},
     )
     return Continuous(
         partial(choose, budget=half),
         pipeline,
         interval=settings.profile_interval,
-        sources=(blocked,),
+        sources=(Contention(locks), *([heap] if heap is not None else [])),
         recall=partial(recalled, store, watch) if store is not None else None,
         budget=settings.overhead_budget,
     )

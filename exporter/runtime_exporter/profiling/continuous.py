@@ -108,13 +108,14 @@ class Continuous:
             self.sampler.close()
 
     def forked(self) -> None:
-        """In the child of a fork: there is no thread, and nothing was seen. It may be started again."""
+        """In the child of a fork: there is no thread, and nothing was seen. It may be started again.
+
+        The store is told by whoever made it: others keep profiles in it, too.
+        """
         self._thread = None
         self._stop = threading.Event()
         if self.sampler is not None:
             self.sampler.forked()
-        if self.pipeline.store is not None:
-            self.pipeline.store.forked()
         self.pipeline.forget()
 
     def turn(self) -> float:

@@ -15,6 +15,8 @@ from runtime_exporter.profiling.sourcefunctions import SourceFunctions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runtime_exporter.profiling.profile import Stack
+
 LONGEST: Final = 300.0
 """Seconds of a window, at most."""
 DEEPEST: Final = 32
@@ -45,11 +47,18 @@ class HeapWindow:
         self._busy = threading.Lock()
         self._stop = threading.Event()
 
-    def capture(self, seconds: float = 10.0, *, frames: int = 1, collect: bool = False) -> Profile:
+    def capture(
+        self,
+        seconds: float = 10.0,
+        *,
+        frames: int = 1,
+        collect: bool = False,
+        unwanted: Callable[[], bool] = lambda: False,
+    ) -> Profile:
         """Trace allocations for `seconds`, then return what is alive of them, by stacks of `frames` frames.
 
-        The window ends early on `close()`, and once the traces themselves take `most_bytes`; `duration_nanos` is how long it
-        really was. `collect` runs a full collection before the end, so that garbage does not count: the process waits for it.
+        The window ends early on `close()`, when it is `unwanted`, and once the traces themselves take `most_bytes`;
+        `duration_nanos` is how long it really was. `collect` runs a full collection before the end, so that garbage does not count: the process waits for it.
         Raises ProfileError for other bounds than LONGEST and DEEPEST, when tracemalloc is at work already (for whoever turned it
         on: a second start would change its depth, our stop would end it), BusyError when a window is open.
         """
@@ -64,9 +73,14 @@ class HeapWindow:
                 raise ProfileError(
                     "tracemalloc is on already in this process: turn it off first (PYTHONTRACEMALLOC, -X)"
                 )
-            return self._window(seconds, frames, collect=collect)
+            return self._window(seconds, frames, unwanted, collect=collect)
         finally:
             self._busy.release()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a window is open, for which tracemalloc runs."""
+        return self._busy.locked()
 
     def close(self) -> None:
         """End an open window now. Windows after that end at once."""
@@ -79,11 +93,11 @@ class HeapWindow:
         self._busy = threading.Lock()
         self._stop = threading.Event()
 
-    def _window(self, seconds: float, frames: int, *, collect: bool) -> Profile:
+    def _window(self, seconds: float, frames: int, unwanted: Callable[[], bool], *, collect: bool) -> Profile:
         began, begin = self._now(), self._clock()
         self._tracer.start(frames)
         try:
-            full = self._wait(begin + seconds)
+            full = self._wait(begin + seconds, unwanted)
             if collect:
                 gc.collect()
             duration = self._clock() - begin
@@ -95,23 +109,23 @@ class HeapWindow:
             comments.append(f"ended early: the traces had taken {self._most_bytes >> 20} MiB")
         return build(
             "heap",
-            _stacks(snapshot),
+            [(stack, (*cell, *cell), ()) for stack, cell in stacks(snapshot)],
             time_nanos=began,
             duration_nanos=int(duration * 1e9),
             comments=comments,
         )
 
-    def _wait(self, until: float) -> bool:
+    def _wait(self, until: float, unwanted: Callable[[], bool]) -> bool:
         """Wait until the end; return whether the traces became too many before."""
         while (left := until - self._clock()) > 0:
-            if self._stop.wait(min(left, 0.1)):
+            if self._stop.wait(min(left, 0.1)) or unwanted():
                 return False
             if self._tracer.get_tracemalloc_memory() > self._most_bytes:
                 return True
         return False
 
 
-def _stacks(snapshot: Any) -> list[tuple[Any, tuple[int, ...], tuple[()]]]:
+def stacks(snapshot: Any) -> list[tuple[Stack, tuple[int, int]]]:
     """Return the stacks of a snapshot with objects and bytes, our own and tracemalloc's left out."""
     sums: dict[tuple[tuple[str, int], ...], list[int]] = {}
     # The tuples that the traces wrap: a Trace object for each of a million blocks would take seconds.
@@ -121,8 +135,8 @@ def _stacks(snapshot: Any) -> list[tuple[Any, tuple[int, ...], tuple[()]]]:
         cell[1] += size
     functions = SourceFunctions()
     return [
-        (tuple(functions.frame(file, line) for file, line in traceback), (*cell, *cell), ())
-        for traceback, cell in sums.items()
+        (tuple(functions.frame(file, line) for file, line in traceback), (blocks, size))
+        for traceback, (blocks, size) in sums.items()
         if traceback[0][0] not in _OURS
     ]
 

@@ -1,10 +1,16 @@
-"""Profiles that somebody asks for: over the seconds asked for, ended early when we are closed."""
+"""Profiles that somebody asks for: over the seconds asked for, ended early when we are closed or nobody wants them any more."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.arithmetic import subtract
+from runtime_exporter.profiling.contention import counted
+from runtime_exporter.profiling.heaptracing import HeapTracing
 from runtime_exporter.profiling.heapwindow import HeapWindow
 from runtime_exporter.profiling.samplers import pyspy, remote
 from runtime_exporter.profiling.samplers.capture import capture
@@ -12,8 +18,9 @@ from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from runtime_exporter.profiling.locks import LockProfiler
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.samplers.sampler import Sampler
     from runtime_exporter.profiling.store import Store
@@ -22,12 +29,20 @@ ORDER = (remote.NAME, pyspy.NAME, ThreadSampler.name)
 """Backends of CPU time, best first; a request is not answered on the main thread, where alone a signal could be handled."""
 _HEAP_FRAMES = 8
 # Enough to tell who called; each frame makes each allocation slower (see heapwindow.COST).
+_LOOK_SECONDS: Final = 0.25
+"""How long it may take until it is noticed that nobody wants a profile any more."""
+
+
+def always_wanted() -> bool:
+    """Return False: it is not unwanted. For who cannot change his mind."""
+    return False
 
 
 class OnDemand:
     """Takes profiles of this process. The constructor has no effects, and what is taken leaves nothing behind.
 
-    All block for `seconds`, or until `close`, and raise ProfileError where such a profile cannot be taken here or now.
+    What takes `seconds` blocks as long, or until `close`, or until `unwanted` says so. All raise ProfileError where such a
+    profile cannot be taken here or now, and where it is not wanted any more.
     """
 
     def __init__(
@@ -35,12 +50,17 @@ class OnDemand:
         *,
         order: Sequence[str] = ORDER,
         choose_sampler: Callable[..., Sampler] = choose,
+        running: Callable[[], Sampler | None] = lambda: None,
+        locks: LockProfiler | None = None,
         store: Store | None = None,
     ) -> None:
-        """`store` is where profiles that were taken are kept; None keeps none."""
+        """`running` gives the sampler that is always on, whose backend is used; `store` is where what was taken is kept."""
         self._order = order
         self._choose = choose_sampler
+        self._running = running
+        self._locks = locks
         self._store = store
+        self._tracing = HeapTracing()
         self.open()
 
     def open(self) -> None:
@@ -58,20 +78,80 @@ class OnDemand:
         self._heap.forked()
         self._closing = threading.Event()
 
-    def cpu(self, seconds: float) -> Profile:
-        """Return CPU time by stack, from the best backend that works here; the profile's comments name it and its bias."""
-        chosen = self._choose(self._order, wall=False)  # anew each time, 0.1 s: what is allowed here may change
-        return self._kept(capture("cpu", seconds, running=chosen, sleep=self._closing.wait), "cpu")
+    def take(
+        self, kind: str, seconds: float, unwanted: Callable[[], bool] = always_wanted, *, keep: bool = True
+    ) -> Profile:
+        """Return the profile of a kind over the next `seconds`, and keep it where there is a store, unless told not to.
 
-    def wall(self, seconds: float) -> Profile:
-        """Return elapsed time of all threads by stack, waiting included."""
-        return self._kept(capture("wall", seconds, sleep=self._closing.wait), "wall")
-
-    def heap(self, seconds: float) -> Profile:
-        """Return what was allocated meanwhile and is alive, by tracemalloc: the process is many times slower as long."""
-        return self._kept(self._heap.capture(seconds, frames=_HEAP_FRAMES), "heap")
-
-    def _kept(self, profile: Profile, kind: str) -> Profile:
-        if self._store is not None:
+        cpu: CPU time by stack, from the best backend that works here; the comments name it and its bias. wall: elapsed time of
+        all threads, waiting included. heap: what was allocated meanwhile and is alive, by tracemalloc, which slows the process
+        down many times as long; where tracemalloc runs anyway it is the growth, and what was freed is taken away. block and
+        mutex: waits for profiled locks, by who waited and by who let go.
+        """
+        profile = self._takers[kind](seconds, unwanted)
+        if unwanted():
+            raise ProfileError("who asked for it did not wait for it")
+        if keep and self._store is not None:
             self._store.put(profile, kind, capture=True)
         return profile
+
+    def now(self, kind: str) -> Profile:
+        """Return how things are: heap, memory that is alive, where tracemalloc runs; block and mutex, all waits since the start."""
+        if kind == "heap":
+            return self._tracing.profile()
+        return self._profiled().profile(kind)
+
+    def cpu(self, seconds: float) -> Profile:
+        """Return `take("cpu", seconds)`."""
+        return self.take("cpu", seconds)
+
+    def wall(self, seconds: float) -> Profile:
+        """Return `take("wall", seconds)`."""
+        return self.take("wall", seconds)
+
+    def heap(self, seconds: float) -> Profile:
+        """Return `take("heap", seconds)`."""
+        return self.take("heap", seconds)
+
+    @property
+    def _takers(self) -> Mapping[str, Callable[[float, Callable[[], bool]], Profile]]:
+        return {
+            "cpu": self._cpu,
+            "wall": self._wall,
+            "heap": self._growth,
+            "block": partial(self._contention, "block"),
+            "mutex": partial(self._contention, "mutex"),
+        }
+
+    def _cpu(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
+        # Chosen anew each time, in 0.1 s: what is allowed here may change.
+        sampler = self._running() or self._choose(self._order, wall=False)
+        return capture("cpu", seconds, running=sampler, sleep=self._sleep(unwanted))
+
+    def _wall(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
+        return capture("wall", seconds, sleep=self._sleep(unwanted))
+
+    def _growth(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
+        if self._tracing.tracing and not self._heap.is_open:
+            return self._tracing.growth(lambda: self._sleep(unwanted)(seconds))
+        return self._heap.capture(seconds, frames=_HEAP_FRAMES, unwanted=unwanted)
+
+    def _contention(self, kind: str, seconds: float, unwanted: Callable[[], bool]) -> Profile:
+        locks = self._profiled()
+        before = counted(locks, kind)
+        self._sleep(unwanted)(seconds)
+        return subtract(counted(locks, kind), before)
+
+    def _profiled(self) -> LockProfiler:
+        if self._locks is None:
+            raise ProfileError("no locks are profiled: the setting profile_locks has it done")
+        return self._locks
+
+    def _sleep(self, unwanted: Callable[[], bool]) -> Callable[[float], None]:
+        def sleep(seconds: float) -> None:
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0:
+                if self._closing.wait(min(left, _LOOK_SECONDS)) or unwanted():
+                    return
+
+        return sleep

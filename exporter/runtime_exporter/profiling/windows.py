@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.samplers.sampler import Window
 
 NANOSECONDS: Final = 10**9
+PROFILED_LOCKS: Final = "runtime_exporter.profiling.locks."
+"""What the names of the functions begin with in which a thread waits for a lock that `profiling.locks` made."""
 _Rows = list[tuple["Stack", tuple[int, ...], tuple[Label, ...]]]
 
 
@@ -35,10 +37,13 @@ def profiles(
 def blocked(window: Window) -> dict[str, Profile]:
     """Return where threads waited for something, as Go's block profile: how often they were seen waiting, and for how long.
 
-    Threads that wait for work are left out: an idle pool blocks nobody. The label `wait` says what each waited for.
+    Threads that wait for work are left out: an idle pool blocks nobody. The label `wait` says what each waited for. Left out
+    are waits for profiled locks, too, which count themselves.
     """
     rows: _Rows = []
     for (group, stack), usage in window.stacks.items():
+        if stack and stack[0].name.startswith(PROFILED_LOCKS):
+            continue
         waited = usage.wall_ns - usage.cpu_ns
         wait = offcpu.classify(stack) if waited > 0 and usage.samples else None
         if wait is not None and wait.kind not in (offcpu.IDLE, offcpu.OTHER):

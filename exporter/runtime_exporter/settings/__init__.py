@@ -189,6 +189,21 @@ class Settings:
         None,
         "File with the token of a service account that may write annotations; read anew each time.",
     )
+    profile_locks: bool = _row(
+        types.boolean,
+        False,
+        "Count waits for the locks that are created from the start on: who waits, how long, and who makes others wait.",
+    )
+    profile_lock_packages: tuple[str, ...] = _row(
+        types.packages,
+        (),
+        "Packages whose locks are counted with profile_locks, commas between them. Empty: all but the standard library.",
+    )
+    profile_heap: bool = _row(
+        types.boolean,
+        False,
+        "Trace every allocation from the start on (tracemalloc, 1 frame): memory by place. Code that allocates much runs 7 to 24 times slower.",
+    )
     service_version: str = _row(
         types.text, "", "Version of the application: a profile is compared with those of the version before."
     )

@@ -165,6 +165,14 @@ def patterns(value: object) -> tuple[str, ...]:
     return tuple(_pattern(str(item).strip()) for item in _items(value))
 
 
+def packages(value: object) -> tuple[str, ...]:
+    """Return names of Python packages and modules."""
+    names = tuple(str(item).strip() for item in _items(value))
+    if all(part.isidentifier() for name in names for part in name.split(".")):
+        return names
+    raise ValueError("names of packages with commas between them are needed, such as shop,shop_api.views")
+
+
 def one_of(*choices: str) -> Callable[[object], str]:
     """Return the type whose values are `choices`, in any case."""
 

@@ -25,35 +25,34 @@ if TYPE_CHECKING:
 
     from runtime_exporter.profiling.profile import Profile, Stack
 
+    Take = Callable[[float, Callable[[], bool]], Profile]
+
 PATH = "/debug/pprof"
 DEFAULT_SECONDS = 30.0
 """How long Go profiles the CPU where the request does not say."""
 
 # What Go serves and this runtime has no source for, and why.
 NO_SOURCE: Mapping[str, str] = {
-    "allocs": "Python keeps no record of allocations unless tracemalloc traces them",
-    "block": "nothing records here how long threads wait; /debug/pprof/wall shows where they do",
+    "allocs": "nothing records in Python what was allocated and freed again; /debug/pprof/heap shows what is alive",
+    "block": "the setting profile_locks counts waits for locks; /debug/pprof/wall shows all places where threads wait",
     "heap": "Python keeps no record of allocation sites unless tracemalloc traces them",
-    "mutex": "nothing records contended locks here",
+    "mutex": "the setting profile_locks counts who lets others wait for locks; /debug/pprof/wall shows who waits",
     "profile": "no profiler runs in this process",
-    "threadcreate": "Python does not record where a thread was created; /debug/pprof/goroutine shows where each one is",
+    "threadcreate": "nothing tells here what threads were started with; /debug/pprof/goroutine shows where each one is",
     "trace": "there is no execution trace of Python; /debug/pprof/wall shows time by stack",
     "wall": "no profiler runs in this process",
 }
 
-# What slows the whole process down while it is taken is not for a scraper that asks every few seconds without a thought.
-COSTLY: Mapping[str, str] = {
-    "heap": "heap?seconds=10 traces what is allocated meanwhile, and slows the process down 7 times and more as long"
-}
-
 _ABOUT: Mapping[str, str] = {
     "allocs": "Past memory allocations.",
-    "block": "Stacks that waited for locks, sockets, queues.",
+    "block": "Stacks that waited for locks, since the start; with seconds=N within these.",
     "cmdline": "The command line of this process, what looks secret masked.",
     "goroutine": "Where every Python thread is now. debug=1: as text, debug=2: each thread with its name.",
-    "heap": "Memory allocated within seconds=N and alive at the end, by stack. Slows the process 7 times and more as long.",
-    "mutex": "Stacks that held contended locks.",
+    "heap": "Memory that is alive, by place of allocation, where tracemalloc runs (setting profile_heap). With seconds=N, what"
+    " was allocated within these: slows the process 7 times and more as long where tracemalloc does not run.",
+    "mutex": "Stacks that let go of locks which others waited for, since the start; with seconds=N within these.",
     "profile": "CPU time by stack, over seconds=30.",
+    "threadcreate": "The function that each thread was started with.",
     "symbol": "Names of addresses: none, as profiles of Python come with their names.",
     "wall": "Elapsed time by stack, waiting included, over seconds=30.",
 }
@@ -63,13 +62,25 @@ _ABOUT: Mapping[str, str] = {
 class Sources:
     """Where profiles come from, by the last part of their path.
 
-    `windows` are taken over the seconds given, one at a time; `instants` say how things are, and `texts` the same for people
-    (debug=2). All may raise ProfileError.
+    `windows` are taken over the seconds given, one at a time; `deltas` are, too, and hinder nobody. Both are told how to find
+    out that they are not wanted any more. `instants` say how things are, or came to since the start, and `texts` the same for
+    people (debug=2). Where a name has both, `seconds` tells which is meant. All may raise ProfileError. `unavailable` says why
+    there is no instant of that name now, or "".
     """
 
-    windows: Mapping[str, Callable[[float], Profile]] = field(default_factory=dict)
+    windows: Mapping[str, Take] = field(default_factory=dict)
+    deltas: Mapping[str, Take] = field(default_factory=dict)
     instants: Mapping[str, Callable[[], Profile]] = field(default_factory=dict)
     texts: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    unavailable: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+
+    def at_once(self, name: str) -> bool:
+        """Return whether this is a profile of an instant, unless a time is asked for."""
+        return name in self.instants or name in self.unavailable
+
+    def names(self) -> frozenset[str]:
+        """Return the names of all profiles that there are."""
+        return frozenset({*self.windows, *self.deltas, *self.instants})
 
 
 def pprof_routes(sources: Sources, *, longest: float) -> tuple[Route, ...]:
@@ -96,37 +107,41 @@ class _Pages:
             return self._index()
         if name == "cmdline":
             return text("\x00".join(masked(sys.orig_argv)))
-        if name not in {*self._sources.windows, *self._sources.instants}:
+        if name not in self._sources.names():
             return _missing(name)
         try:
-            return self._window(name, ask) if name in self._sources.windows else self._instant(name, ask)
+            if self._sources.at_once(name) and not ask.query.get("seconds", [""])[-1]:
+                return self._instant(name, ask)
+            return self._window(name, ask)
         except ProfileError as error:
             return refusal(500, f"Could not take the profile {name}: {error}")
 
     def _window(self, name: str, ask: Ask) -> Reply:
-        wanted = ask.query.get("seconds", [""])[-1]
-        if name in COSTLY and not wanted:
-            return refusal(501, f"No profile {name} without seconds: {COSTLY[name]}")
-        seconds = _seconds(wanted, min(DEFAULT_SECONDS, self._longest))
+        take = self._sources.deltas.get(name) or self._sources.windows.get(name)
+        if take is None:
+            return refusal(400, '"seconds" parameter is not supported for this profile type')
+        seconds = _seconds(ask.query.get("seconds", [""])[-1], min(DEFAULT_SECONDS, self._longest))
         if seconds is None:
             return refusal(400, 'invalid value for "seconds" - must be a number greater than 0')
         if seconds > self._longest:
             return refusal(
                 400, f'invalid value for "seconds" - at most {self._longest:g} (setting profile_seconds_limit)'
             )
+        if name in self._sources.deltas:
+            return attachment(f"{name}-delta", pprof.encode(take(seconds, ask.gone)))
         if not self._taking.acquire(blocking=False):
             # Go's own words: scrapers know them.
             return refusal(500, "Could not enable CPU profiling: cpu profiling already in use")
         try:
-            return attachment(
-                f"{name}-delta" if name in COSTLY else name, pprof.encode(self._sources.windows[name](seconds))
-            )
+            shown = f"{name}-delta" if self._sources.at_once(name) else name
+            return attachment(shown, pprof.encode(take(seconds, ask.gone)))
         finally:
             self._taking.release()
 
     def _instant(self, name: str, ask: Ask) -> Reply:
-        if ask.query.get("seconds"):
-            return refusal(400, '"seconds" parameter is not supported for this profile type')
+        why = self._sources.unavailable[name]() if name in self._sources.unavailable else ""
+        if why:
+            return refusal(501, f"No profile {name}: {why}")
         debug = ask.query.get("debug", ["0"])[-1]
         if debug in ("", "0"):
             return attachment(name, pprof.encode(self._sources.instants[name]()))
@@ -137,7 +152,7 @@ class _Pages:
         return refusal(400, f"{name} has no such text: debug=1 is the one there is")
 
     def _index(self) -> Reply:
-        served = {*self._sources.windows, *self._sources.instants, "cmdline", "symbol"}
+        served = {*self._sources.names(), "cmdline", "symbol"}
         items = "".join(_item(name, _ABOUT.get(name, ""), link=True) for name in sorted(served))
         missing = "".join(_item(name, why, link=False) for name, why in NO_SOURCE.items() if name not in served)
         body = (
@@ -192,6 +207,6 @@ def _seconds(written: str, default: float) -> float | None:
 def _item(name: str, about: str, *, link: bool) -> str:
     shown = escape(name)
     if link:
-        href = f"{PATH}/{shown}" + ("?debug=1" if name == "goroutine" else "")
+        href = f"{PATH}/{shown}" + ("?debug=1" if name in ("goroutine", "threadcreate") else "")
         shown = f'<a href="{href}">{shown}</a>'
     return f"<div><dt>{shown}</dt><dd>{escape(about)}</dd></div>\n"

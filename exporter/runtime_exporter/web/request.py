@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 from wsgiref.handlers import SimpleHandler
 
 from runtime_exporter.logs import LOGGER
+from runtime_exporter.web.presence import GONE, has_left
 
 if TYPE_CHECKING:
     import socket
@@ -75,7 +77,7 @@ class Request(BaseHTTPRequestHandler):
         return bool(self.raw_requestline.strip()) and self.parse_request()
 
     def _run(self, app: WSGIApplication) -> None:
-        environ = self._environ()
+        environ: dict[str, Any] = {**self._environ(), GONE: partial(has_left, self.request)}
         body: Any = io.BufferedReader(_Body(self.rfile, _length(environ), self.clock))
         output: Any = self.wfile
         response = Response(body, output, io.StringIO(), environ, multithread=True, multiprocess=False)

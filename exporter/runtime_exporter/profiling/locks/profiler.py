@@ -36,19 +36,20 @@ class Hold(NamedTuple):
 class LockProfiler:
     """Profiles the locks that modules of `modules` create from `install()` on; "shop" stands for "shop.orders", too.
 
+    None stands for every module that is not of the standard library.
     Locks that exist already stay as they are, as do those of modules that took `Lock` out of threading before, and those that
     the standard library makes for the application, in a queue for instance.
     """
 
     def __init__(
         self,
-        modules: Iterable[str],
+        modules: Iterable[str] | None,
         *,
         ledger: Ledger | None = None,
         now: Callable[[], int] = time.time_ns,
         loaded: Mapping[str, Any] = sys.modules,
     ) -> None:
-        self._modules = tuple(modules)
+        self._modules = tuple(modules) if modules is not None else None
         self._ledger = ledger or Ledger()
         self._now = now
         self._loaded = loaded
@@ -62,7 +63,7 @@ class LockProfiler:
         Raises ProfileError where that would do harm (gevent or eventlet have done it already), where locks are profiled
         already, and without modules.
         """
-        if not self._modules:
+        if self._modules == ():
             raise ProfileError("no modules to profile the locks of: name the application's packages")
         green = green_threads(self._loaded)
         if green:
@@ -108,8 +109,12 @@ class LockProfiler:
             stacks,
             time_nanos=self._began,
             duration_nanos=max(0, self._now() - self._began),
-            comments=(f"locks created by {', '.join(self._modules)} since the lock profiler was installed",),
+            comments=(f"locks created by {self._creators} since the lock profiler was installed",),
         )
+
+    @property
+    def _creators(self) -> str:
+        return "modules beyond the standard library" if self._modules is None else ", ".join(self._modules)
 
     def holds(self) -> tuple[Hold, ...]:
         """Return how long locks were held, by the place that created them."""
@@ -158,9 +163,14 @@ class LockProfiler:
             return False
         known = self._allowed.get(module)
         if known is None:
-            known = _within(module, self._modules) and not _within(module, _NEVER)
+            known = self._chosen(module) and not _within(module, _NEVER)
             self._allowed[module] = known
         return known
+
+    def _chosen(self, module: str) -> bool:
+        if self._modules is None:
+            return module.partition(".")[0] not in sys.stdlib_module_names
+        return _within(module, self._modules)
 
     def _replacements(self) -> Iterator[tuple[Any, str, type, Callable[..., Any]]]:
         condition = threading.Condition

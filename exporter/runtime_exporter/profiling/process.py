@@ -1,0 +1,121 @@
+"""All profiling of this process as one object, made as the settings say.
+
+What is not switched on is not even imported: samplers, comparison and advice are a third of this package.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.logs import LOGGER
+from runtime_exporter.profiling.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runtime_exporter.profiling.continuous import Continuous
+    from runtime_exporter.profiling.heaptracing import HeapTracing
+    from runtime_exporter.profiling.locks import LockProfiler
+    from runtime_exporter.profiling.ondemand import OnDemand
+    from runtime_exporter.profiling.pipeline import Report
+    from runtime_exporter.profiling.profile import Profile
+    from runtime_exporter.settings import Settings
+
+
+class Profiling:
+    """The parts that profile this process; None for what the settings leave off. The constructor has no effects.
+
+    read: gives a function that reads the numbers of this process, for advice and leak suspects; called where there is
+    continuous profiling. offer: is shown each profile with its kind and labels, to be sent elsewhere.
+
+    `continuous` is started, closed and told of forks by the collector that shows what it reports.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read: Callable[[], Callable[[], Any]] | None = None,
+        offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
+    ) -> None:
+        directory = settings.profile_directory
+        self.store = Store(directory, limit=settings.profile_bytes_limit) if directory else None
+        """Where all profiles are kept."""
+        self.locks: LockProfiler | None = _locks(settings) if settings.profile_locks else None
+        self.heap: HeapTracing | None = _heap(settings) if settings.profile_heap else None
+        self.continuous: Continuous | None = None
+        """What profiles all the time."""
+        if settings.profiling:
+            from runtime_exporter.profiling.assembly import continuous
+
+            self.continuous = continuous(
+                settings,
+                store=self.store,
+                read=read() if read is not None else None,
+                offer=offer,
+                locks=self.locks,
+                heap=self.heap,
+            )
+        self._making = threading.Lock()
+        self._on_demand: OnDemand | None = None
+
+    @property
+    def on_demand(self) -> OnDemand:
+        """What takes profiles that somebody asks for."""
+        with self._making:
+            if self._on_demand is None:
+                from runtime_exporter.profiling.ondemand import OnDemand
+
+                self._on_demand = OnDemand(running=self._sampler, locks=self.locks, store=self.store)
+            return self._on_demand
+
+    @property
+    def report(self) -> Report | None:
+        """What the last interval of continuous profiling came to; None where there is none."""
+        return self.continuous.report if self.continuous is not None else None
+
+    def open(self) -> None:
+        """Profile locks and memory from now on, where the settings say so, and answer who asks. Failures are logged."""
+        if self._on_demand is not None:
+            self._on_demand.open()
+        if self.heap is not None:
+            self.heap.start()
+        if self.locks is not None:
+            try:
+                self.locks.install()
+            except ProfileError as error:
+                LOGGER.warning("locks are not profiled: %s", error)
+
+    def close(self) -> None:
+        """Give every hook back, and end what is being taken."""
+        if self._on_demand is not None:
+            self._on_demand.close()
+        if self.locks is not None:
+            self.locks.uninstall()
+        if self.heap is not None:
+            self.heap.close()
+
+    def forked(self) -> None:
+        """In the child of a fork: other threads may have held the locks, and what was counted is the parent's."""
+        self._making = threading.Lock()
+        for part in (self.store, self.locks, self._on_demand):
+            if part is not None:
+                part.forked()
+
+    def _sampler(self) -> Any:
+        """Return what samples now."""
+        return self.continuous.sampler if self.continuous is not None and self.continuous.running else None
+
+
+def _locks(settings: Settings) -> LockProfiler:
+    from runtime_exporter.profiling.locks import LockProfiler
+
+    return LockProfiler(settings.profile_lock_packages or None)
+
+
+def _heap(settings: Settings) -> HeapTracing:
+    from runtime_exporter.profiling.heaptracing import HeapTracing
+
+    return HeapTracing(share=settings.overhead_budget / 2)

@@ -1,0 +1,56 @@
+"""What a process that profiles itself serves below /debug/pprof."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import TYPE_CHECKING
+
+from runtime_exporter.profiling.threadcreate import threadcreate_profile
+from runtime_exporter.profiling.threads import inventory, thread_profile, thread_text
+from runtime_exporter.web.pprof_pages import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime_exporter.profiling.process import Profiling
+    from runtime_exporter.profiling.profile import Profile
+
+LOCKS = ("block", "mutex")
+
+
+def sources_of(profiling: Profiling) -> Sources:
+    """Return where the profiles of this process come from. Nothing is taken, and nothing imported, before somebody asks."""
+    locks = LOCKS if profiling.locks is not None else ()
+    return Sources(
+        windows={
+            "profile": _over(profiling, "cpu"),
+            "wall": _over(profiling, "wall"),
+            "heap": _over(profiling, "heap"),
+        },
+        deltas={kind: _over(profiling, kind) for kind in locks},
+        instants={
+            "goroutine": lambda: thread_profile(inventory(), kind="goroutine"),
+            "threadcreate": threadcreate_profile,
+            "heap": _now(profiling, "heap"),
+            **{kind: _now(profiling, kind) for kind in locks},
+        },
+        texts={"goroutine": lambda: thread_text(inventory())},
+        unavailable={"heap": _no_heap},
+    )
+
+
+def _over(profiling: Profiling, kind: str) -> Callable[[float, Callable[[], bool]], Profile]:
+    return lambda seconds, gone: profiling.on_demand.take(kind, seconds, gone)
+
+
+def _now(profiling: Profiling, kind: str) -> Callable[[], Profile]:
+    return lambda: profiling.on_demand.now(kind)
+
+
+def _no_heap() -> str:
+    if tracemalloc.is_tracing():
+        return ""
+    return (
+        "nothing traces allocations: the setting profile_heap lets tracemalloc do so all the time, and heap?seconds=10 for as"
+        " long, which slows the process down 7 times and more meanwhile"
+    )
