@@ -8,11 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from runtime_exporter.collectors import ALL, Supervisor
-from runtime_exporter.collectors.profiles import ProfilesCollector
+from runtime_exporter.collectors.profiles import STATES, ProfilesCollector
 from runtime_exporter.errors import NoData, ProfileError
 from runtime_exporter.metrics.exposition import TEXT
+from runtime_exporter.profiling import comparison
 from runtime_exporter.profiling.advice import Recommendation
 from runtime_exporter.profiling.comparison import Comparison, Finding
+from runtime_exporter.profiling.leaks import Suspect
 from runtime_exporter.profiling.persistence import History
 from runtime_exporter.profiling.pipeline import Interval, Report, Taken
 from runtime_exporter.profiling.process import Profiling
@@ -152,6 +154,46 @@ def test_recommendations_and_captures_are_told():
     assert 1 == shown["profile_recommendation", "regex_compile", "info", "app:parse"]
     assert 7 == shown["profile_captures_total", "cpu", "kept"]
     assert 1_700_000_000.0 == shown["profile_last_capture_timestamp_seconds", "cpu", "kept"]
+
+
+def test_states_are_those_of_a_comparison_and_all_of_them_are_told():
+    assert STATES == comparison.STATES
+    found = judgement(finding(), replace(finding("shift"), function="app:load"))
+    shown = series(ProfilesCollector(FakeContinuous(report(CPU, comparisons={"cpu": found}))))
+    counted = {key[2]: value for key, value in shown.items() if key[0] == "profile_regressions"}
+    assert {"confirmed": 1, "shift": 1, "transient": 0, "gone": 0} == counted
+
+
+def test_what_a_recommendation_can_bring_is_told_where_a_bound_is_known():
+    advice = Recommendation(
+        rule="cpu-throttled", title="", severity="warning", target="process", claim="", evidence={},
+        gain_upper_bound=0.4, gain_of="wall time", what_to_do="", how_to_verify="", wrong_when="",
+    )  # fmt: skip
+    unbounded = replace(advice, target="app:parse", gain_upper_bound=None)
+    shown = series(ProfilesCollector(FakeContinuous(report(recommendations=(advice, unbounded)))))
+    bounds = {key[1:]: value for key, value in shown.items() if key[0] == "profile_recommendation_impact_ratio"}
+    assert {("cpu-throttled", "warning", "process"): 0.4} == bounds
+
+
+def suspect(kind, site, unit, slope):
+    return Suspect(
+        kind=kind, site=site, unit=unit, first=1.0, last=2.0, begin=0.0, end=1.0, windows=12, p=0.001, slope=slope,
+        slope_low=slope, slope_high=slope, settled=False, seconds_to_limit=float("inf"),
+    )  # fmt: skip
+
+
+def test_leak_suspects_are_counted_by_kind_and_their_slopes_are_told_by_site():
+    suspects = {
+        "rss": [suspect("rss", "", "bytes", 5000.0)],
+        "objects": [suspect("objects", f"app.Type{number}", "objects", float(number)) for number in range(15)],
+        "threads": [],
+    }
+    shown = series(ProfilesCollector(FakeContinuous(report(suspects=suspects))))
+    assert (1, 15, 0) == tuple(shown["profile_leak_suspects", kind] for kind in ("rss", "objects", "threads"))
+    assert 5000.0 == shown["profile_leak_slope_bytes_per_second", "rss", "process"]
+    assert 7.0 == shown["profile_leak_slope_per_second", "objects", "app.Type7"]
+    slopes = [key for key in shown if key[0] == "profile_leak_slope_per_second"]
+    assert 10 == len(slopes)
 
 
 def test_what_profiling_costs_is_told_once():

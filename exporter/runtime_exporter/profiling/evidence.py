@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 from runtime_exporter.profiling.advice import Evidence, Facts, Recommendation, advise, bias_risk, weigh
 from runtime_exporter.profiling.advice.engine import LEAST_SAMPLES
 from runtime_exporter.profiling.advice.weights import Weights
-from runtime_exporter.profiling.offcpu import IDLE, classify
+from runtime_exporter.profiling.offcpu import IDLE, OTHER, classify
 from runtime_exporter.profiling.profile import frames
 from runtime_exporter.profiling.readings import Seen
 
@@ -184,10 +184,15 @@ def _busy(wall: Profile) -> dict[str, float]:
     index, seconds = wall.index("wall"), Counter[str]()
     for sample in wall.samples:
         group = next((one.str for one in sample.labels if one.key == _THREAD), "")
-        wait = classify(frames(sample))
-        if wait is None or wait.kind != IDLE:
+        if _kind(frames(sample)) != IDLE:
             seconds[group] += sample.values[index]
     return {group: value / _NANOSECONDS for group, value in seconds.items()}
+
+
+def _kind(stack: Stack) -> str:
+    """Return what a thread that stands here waits for if it waits; empty for an empty stack."""
+    wait = classify(stack)
+    return wait.kind if wait is not None else ""
 
 
 def _runnable(weights: Mapping[str, Weights], seconds: float) -> float | None:
@@ -196,7 +201,7 @@ def _runnable(weights: Mapping[str, Weights], seconds: float) -> float | None:
     if wall is None or seconds <= 0:
         return None
     working: frozenset[Stack] = frozenset(cpu.stacks) if cpu is not None else frozenset()
-    places = wall.places(lambda stack: stack in working and classify(stack) is None)
+    places = wall.places(lambda stack: stack in working and _kind(stack) in ("", OTHER))
     return wall.value(places) / seconds
 
 
