@@ -131,6 +131,7 @@ class _Exchange:
         self.ended = ""
         """Why it was ended from outside."""
         self._seconds = seconds
+        self._socket: socket.socket | None = None
         self._connection = (
             http.client.HTTPSConnection(here.host, here.port, timeout=patience, context=context)
             if here.scheme == "https"
@@ -145,9 +146,10 @@ class _Exchange:
         clock.start()
         try:
             self._connection.connect()
+            self._socket = self._connection.sock  # the connection forgets it before the answer is read
             if self.ended:
                 raise ProfileError(self.ended)
-            self._connection.sock.settimeout(self._seconds)
+            self._socket.settimeout(self._seconds)
             self._connection.request("GET", target, headers=headers)
             with self._connection.getresponse() as response:
                 body = b"".join(self._pieces(response, limit))
@@ -162,11 +164,10 @@ class _Exchange:
     def end(self, why: str) -> None:
         """Let whoever waits for this exchange wait no longer."""
         self.ended = self.ended or why
-        connected = self._connection.sock
-        if connected is not None:
+        if self._socket is not None:
             with suppress(OSError):
                 # Past TLS, which would take away from the reading thread what it reads with.
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _pieces(self, response: http.client.HTTPResponse, limit: int) -> Iterator[bytes]:
         encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -180,8 +181,8 @@ class _Exchange:
             yield part
         if left < 0:
             raise ProfileError(f"answers with more than {limit} bytes")
-        if decompressor is not None and not decompressor.eof:
-            raise ProfileError("the answer is cut off: its compressed data ends too early")
+        if response.length or (decompressor is not None and not decompressor.eof):
+            raise ProfileError("the answer is cut off")
 
 
 def _followed(here: Address, target: str, location: str) -> tuple[Address, str]:
