@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from playwright.sync_api import sync_playwright
 
 from runtime_exporter.cli import flamegraph
-from runtime_exporter.profiling.flamegraph import render
+from runtime_exporter.profiling.flamegraph import render, render_change
 from runtime_exporter.profiling.flamegraph.tree import Node, grow
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import Frame, build
@@ -177,9 +177,11 @@ def page(browser, tmp_path):
     complaints = []
     context = browser.new_context(viewport={"width": 1200, "height": 800}, color_scheme="light")
 
-    def opened(source, **options):
+    def opened(source, *, before=None, **options):
         path = tmp_path / "page.html"
-        path.write_text(render(source, **{"title": "shop", **options}), encoding="utf-8")
+        options = {"title": "shop", **options}
+        html = render_change(before, source, **options) if before else render(source, **options)
+        path.write_text(html, encoding="utf-8")
         tab = context.new_page()
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -304,3 +306,92 @@ def test_a_function_that_was_asked_for_is_searched_at_the_start(page):
 
     assert "^re:match$" == tab.locator("#search").input_value()
     assert ["re:match"] == [div.text_content() for div in tab.locator(".frame.match").all()]
+
+
+# --- of what changed
+
+BEFORE = profile(((FAST, WORK, MAIN), (2, 200 * MS)), ((EVIL, MAIN), (2, 200 * MS)))
+AFTER = profile(((FAST, WORK, MAIN), (6, 600 * MS)), ((WORK, MAIN), (2, 200 * MS)))
+
+
+COLOUR = """one => {
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = getComputedStyle(one).backgroundColor;
+  context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}"""
+
+
+def drawn(html):
+    return json.loads(re.search(r'<script id="profile" type="application/json">(.*?)</script>', html, re.DOTALL)[1])
+
+
+def columns(content, place):
+    names = [name for name, _ in content["functions"]]
+    return [
+        (names[content["function"][node]], content["before"]["totals"][place][node], content["totals"][place][node])
+        for node in range(len(content["depth"]))
+    ]
+
+
+def test_a_change_has_what_was_and_what_is_of_every_frame():
+    content = drawn(render_change(BEFORE, AFTER, title="change"))
+    assert [["samples", "count"], ["cpu", "nanoseconds"]] == content["types"]
+    assert [
+        ("", 400 * MS, 800 * MS),
+        ("app:main", 400 * MS, 800 * MS),
+        (HOSTILE, 200 * MS, 0),
+        ("shop.search:find", 200 * MS, 800 * MS),
+        ("re:match", 200 * MS, 600 * MS),
+    ] == columns(content, 1)
+
+
+def test_normalised_what_was_is_scaled_to_the_total_of_what_is():
+    content = drawn(render_change(BEFORE, AFTER, title="change", normalised=True))
+    assert [("", 800 * MS, 800 * MS), ("app:main", 800 * MS, 800 * MS), (HOSTILE, 400 * MS, 0)] == columns(content, 1)[
+        :3
+    ]
+
+
+def test_profiles_of_other_types_are_not_drawn_as_a_change(tmp_path):
+    heap, cpu = (str(DATA / name) for name in ("heap.pb.gz", "cpu.pb.gz"))
+    ended = run(heap, cpu, "-o", str(tmp_path / "out.html"))
+    assert 1 == ended.returncode
+    assert (
+        b"error: cannot compare a profile of alloc_objects, alloc_space, inuse_objects, inuse_space with one of samples, cpu\n"
+        == ended.stderr
+    )
+    assert [] == [*tmp_path.iterdir()]
+
+
+def test_the_verb_draws_two_files_as_a_change(tmp_path):
+    for name, one in (("before", BEFORE), ("after", AFTER)):
+        (tmp_path / name).write_bytes(encode(one))
+    ended = run(str(tmp_path / "before"), str(tmp_path / "after"), "-o", str(tmp_path / "out.html"))
+    assert 0 == ended.returncode
+    assert render_change(BEFORE, AFTER, title="before → after") == (tmp_path / "out.html").read_text()
+
+
+def test_a_browser_shows_growth_in_red_loss_in_blue_and_says_both_in_words(page):
+    tab = page(AFTER, before=BEFORE)
+    assert "all: 400 ms before, 800 ms after, +400 ms, 0.00 pp; itself 0" == tab.locator(".root").get_attribute(
+        "aria-label"
+    )
+    found = tab.locator('.frame[aria-label^="shop.search:find"]')
+    assert "shop.search:find: 200 ms before, 800 ms after, +600 ms, +50.00 pp; itself +200 ms" == found.get_attribute(
+        "aria-label"
+    )
+    gone = tab.locator(".frame[aria-label*='200 ms before, 0 after']")
+    red, blue = (one.evaluate(COLOUR) for one in (found, gone))
+    assert red[0] > red[2] + 20
+    assert blue[2] > blue[0] + 20
+    assert ["Self change", "Total change", "Function"] == tab.locator("th button").all_text_contents()
+    first = tab.locator("#functions tr").first
+    assert "re:match" in first.text_content()
+    assert first.text_content().startswith("+400 ms")
+
+
+def test_in_a_change_a_frame_is_as_wide_as_both_together(page):
+    tab = page(AFTER, before=BEFORE)
+    width = tab.locator('.frame[aria-label^="shop.search:find"]').evaluate("one => parseFloat(one.style.width)")
+    assert pytest.approx(100 * 1000 / 1200, abs=0.01) == width

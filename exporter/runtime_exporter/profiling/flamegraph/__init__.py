@@ -7,15 +7,18 @@ import hashlib
 import html
 import json
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from runtime_exporter.profiling.flamegraph.joint import join
 from runtime_exporter.profiling.flamegraph.tree import grow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runtime_exporter.profiling.flamegraph.tree import Tree
     from runtime_exporter.profiling.profile import Profile
 
-__all__ = ["render"]
+__all__ = ["render", "render_change"]
 
 
 def render(profile: Profile, *, title: str, sample_type: str = "", function: str = "") -> str:
@@ -23,7 +26,41 @@ def render(profile: Profile, *, title: str, sample_type: str = "", function: str
 
     Raises ProfileError for a sample type that the profile does not have.
     """
-    shown = profile.index(sample_type)
+    content = _content(profile, grow(profile), title, profile.index(sample_type))
+    return _page(title, {**content, "search": function})
+
+
+def render_change(
+    before: Profile,
+    after: Profile,
+    *,
+    title: str,
+    sample_type: str = "",
+    function: str = "",
+    normalised: bool = False,
+) -> str:
+    """Return the page of what changed: a frame is as wide as it was and is together, red where it grew and blue where it shrank.
+
+    `normalised` scales the values before to the total after. Raises ProfileError for profiles of different sample types.
+    """
+    shown, width = after.index(sample_type), len(after.sample_types)
+    joined = join(before, after, normalised=normalised)
+    content = _content(joined, grow(joined), title, shown)
+    totals, self_ = content["totals"], content["self"]
+    return _page(
+        title,
+        {
+            **content,
+            "types": after.sample_types,
+            "totals": totals[:width],
+            "self": self_[:width],
+            "before": {"totals": totals[width:], "self": self_[width:], "normalised": normalised},
+            "search": function,
+        },
+    )
+
+
+def _page(title: str, content: Mapping[str, object]) -> str:
     page, style, script = (_asset(name) for name in ("page.html", "page.css", "page.js"))
     return page.format(
         title=html.escape(title),
@@ -31,11 +68,11 @@ def render(profile: Profile, *, title: str, sample_type: str = "", function: str
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        profile=_json({**_content(profile, grow(profile), title, shown), "search": function}),
+        profile=_json(content),
     )
 
 
-def _content(profile: Profile, tree: Tree, title: str, shown: int) -> dict[str, object]:
+def _content(profile: Profile, tree: Tree, title: str, shown: int) -> dict[str, Any]:
     """Return what the page's script draws: columns instead of a record for each node, for size."""
     functions = {function: index for index, function in enumerate(dict.fromkeys(node.function for node in tree.nodes))}
     columns = range(len(profile.sample_types))

@@ -40,6 +40,25 @@
   const total = (node) => profile.totals[state.type][node];
   const own = (node) => profile.self[state.type][node];
 
+  // --- what changed, where the profile is one of two
+
+  const before = profile.before || null;
+  const was = (node) => before.totals[state.type][node];
+  const wasOwn = (node) => before.self[state.type][node];
+  const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + amount(Math.abs(value));
+  const share = (part, whole) => (whole ? (part / whole) * 100 : 0);
+  function points(now, then) {
+    const change = share(now, total(0)) - share(then, was(0));
+    return `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(2)} pp`;
+  }
+  function growth(now, then) {
+    // -1 for what is gone, 0 for what is as it was, 1 for what is new.
+    const sum = Math.abs(now) + Math.abs(then), x = sum ? (now - then) / sum : 0, size = Math.abs(x);
+    const hue = x > 0 ? 27 : 252, chroma = (0.006 + 0.15 * size).toFixed(3);
+    return `light-dark(oklch(${(0.91 - 0.17 * size).toFixed(3)} ${chroma} ${hue}), oklch(${(0.34 + 0.16 * size).toFixed(3)} ${chroma} ${hue}))`;
+  }
+  const size = (node) => Math.max(0, total(node)) + (before ? Math.max(0, was(node)) : 0);
+
   // --- colours: one of twelve for each package, nearly always the same one in every profile
 
   function packageOf([name, file]) {
@@ -79,7 +98,7 @@
 
   function measure() {
     // A child that fell below zero in a difference has no width; neither has what was left out as too small.
-    const values = profile.totals[state.type].map((value) => Math.max(0, value));
+    const values = profile.totals[state.type].map((_, node) => size(node));
     const left = new Float64Array(count), width = new Float64Array(count);
     width[0] = 1;
     const place = (node) => {
@@ -122,13 +141,13 @@
     chart.style.height = `${(deepest + 1) * ROW}px`;
     chart.classList.toggle("searching", state.query !== null);
     chart.replaceChildren(...shown);
-    if (total(0) === 0) chart.append(empty());
+    if (size(0) === 0) chart.append(empty());
     element("reset").disabled = state.zoom === 0 && state.query === null;
   }
   function frame(node, left, width, faded, pixels) {
     const div = document.createElement("div");
     div.className = "frame" + (node ? "" : " root") + (faded ? " above" : "") + (pixels < TEXT_FROM ? " narrow" : "");
-    if (node) div.style.setProperty("--colour", colours[profile.function[node]]);
+    if (node) div.style.setProperty("--colour", before ? growth(total(node), was(node)) : colours[profile.function[node]]);
     div.style.left = `${left * 100}%`;
     div.style.width = `${width * 100}%`;
     if (pixels >= TEXT_FROM) div.textContent = nameOf(node);
@@ -146,8 +165,9 @@
     paragraph.textContent = `Nothing was measured: the total of ${profile.types[state.type][0]} is 0.`;
     return paragraph;
   }
-  const sentence = (node) =>
-    `${nameOf(node)}: ${amount(total(node))}, ${percent(total(node), total(0))}; itself ${amount(own(node))}`;
+  const sentence = (node) => (before
+    ? `${nameOf(node)}: ${amount(was(node))} before, ${amount(total(node))} after, ${signed(total(node) - was(node))}, ${points(total(node), was(node))}; itself ${signed(own(node) - wasOwn(node))}`
+    : `${nameOf(node)}: ${amount(total(node))}, ${percent(total(node), total(0))}; itself ${amount(own(node))}`);
 
   function zoom(node) {
     state.zoom = node;
@@ -181,13 +201,13 @@
     list();
     describe();
   }
-  function matched() {
+  function matched(value) {
     // A match within a match is counted already.
     let sum = 0;
     const waiting = [0];
     while (waiting.length) {
       const node = waiting.pop();
-      if (node && matches(node)) sum += total(node);
+      if (node && matches(node)) sum += value(node);
       else waiting.push(...children[node]);
     }
     return sum;
@@ -204,19 +224,24 @@
   function describe(node) {
     const details = element("details");
     if (node === undefined) {
-      const words = [`${amount(total(0))} in all`];
-      if (state.query) words.push(`${percent(matched(), total(0))} in what matches`);
+      const words = [before ? `${signed(total(0) - was(0))} in all` : `${amount(total(0))} in all`];
+      if (state.query && before) words.push(`${signed(matched(total) - matched(was))}, ${points(matched(total), matched(was))} in what matches`);
+      else if (state.query) words.push(`${percent(matched(total), total(0))} in what matches`);
       if (profile.leftOut) words.push(`${profile.leftOut.toLocaleString("en")} smallest frames left out`);
       details.textContent = words.join(" · ");
       return;
     }
-    const ofZoom = state.zoom && node !== state.zoom ? `, ${percent(total(node), total(state.zoom))} of what is shown` : "";
+    const ofZoom = !before && state.zoom && node !== state.zoom ? `, ${percent(total(node), total(state.zoom))} of what is shown` : "";
     details.textContent = sentence(node) + ofZoom;
   }
   function explain(node, x, y) {
-    const rows = [["Total", total(node)], ["Self", own(node)]];
+    const rows = before
+      ? [["Before", amount(was(node)), percent(was(node), was(0))], ["After", amount(total(node)), percent(total(node), total(0))],
+        ["Change", signed(total(node) - was(node)), points(total(node), was(node))],
+        ["Self", signed(own(node) - wasOwn(node)), points(own(node), wasOwn(node))]]
+      : [["Total", total(node)], ["Self", own(node)]].map(([word, value]) => [word, amount(value), percent(value, total(0))]);
     const list_ = document.createElement("dl");
-    for (const [word, value] of rows) list_.append(cell("dt", word), cell("dd", amount(value)), cell("dd", percent(value, total(0))));
+    for (const [word, value, part] of rows) list_.append(cell("dt", word), cell("dd", value), cell("dd", part));
     const file = node ? functionOf(node)[1] : "";
     tip.replaceChildren(cell("b", nameOf(node)), ...(file ? [cell("small", file)] : []), list_);
     tip.hidden = false;
@@ -232,7 +257,7 @@
 
   // --- the table: a function counts once in a stack, so that recursion adds nothing to its total
 
-  function sums() {
+  function sums(own, total) {
     const self = new Map(), all = new Map(), open = new Map(), path = [];
     for (let node = 1; node < count; node++) {
       while (path.length >= depth[node]) {
@@ -248,16 +273,19 @@
     return { self, all };
   }
   function list() {
-    const { self, all } = sums();
+    const now = sums(own, total), then = before ? sums(wasOwn, was) : null;
+    const change = (one, other) => new Map([...one].map(([id, value]) => [id, value - other.get(id)]));
+    const self = before ? change(now.self, then.self) : now.self, all = before ? change(now.all, then.all) : now.all;
+    const rank = before ? Math.abs : (value) => value;
     const orders = {
-      self: (a, b) => self.get(b) - self.get(a) || all.get(b) - all.get(a),
-      total: (a, b) => all.get(b) - all.get(a) || self.get(b) - self.get(a),
+      self: (a, b) => rank(self.get(b)) - rank(self.get(a)) || rank(all.get(b)) - rank(all.get(a)),
+      total: (a, b) => rank(all.get(b)) - rank(all.get(a)) || rank(self.get(b)) - rank(self.get(a)),
       name: (a, b) => profile.functions[a][0].localeCompare(profile.functions[b][0]),
     };
     const shown = [...all.keys()]
       .filter((id) => (all.get(id) || self.get(id)) && (state.query === null || state.query.has(id)))
       .sort(orders[state.sort]);
-    element("functions").replaceChildren(...shown.slice(0, ROWS_OF_TABLE).map((id) => line(id, self.get(id), all.get(id))));
+    element("functions").replaceChildren(...shown.slice(0, ROWS_OF_TABLE).map((id) => line(id, now, then)));
     for (const button of document.querySelectorAll("th button")) {
       const column = button.parentElement, chosen = button.dataset.sort === state.sort;
       if (chosen) column.setAttribute("aria-sort", state.sort === "name" ? "ascending" : "descending");
@@ -265,37 +293,41 @@
     }
     legend(self);
   }
-  function line(id, self, all) {
+  function line(id, now, then) {
     const [name, file] = profile.functions[id];
     const row = document.createElement("tr"), label = document.createElement("td"), dot = document.createElement("i");
-    dot.style.setProperty("--colour", colours[id]);
+    dot.style.setProperty("--colour", before ? growth(now.all.get(id), then.all.get(id)) : colours[id]);
     const button = cell("button", name);
     button.type = "button";
     button.title = `Search for ${name}`;
     button.addEventListener("click", () => set(exactly(name)));
     label.className = "name";
     label.append(dot, button, cell("small", file));
-    row.append(number(self), number(all), label);
+    const columns = [now.self, now.all].map((values, at) =>
+      (before ? changed(values.get(id), [then.self, then.all][at].get(id)) : number(amount(values.get(id)), percent(values.get(id), total(0)))));
+    row.append(...columns, label);
     return row;
   }
-  function number(value) {
-    const made = cell("td", amount(value) + " ");
+  const changed = (now, then) => number(signed(now - then), points(now, then));
+  function number(value, part) {
+    const made = cell("td", value + " ");
     made.className = "number";
-    made.append(cell("small", percent(value, total(0))));
+    made.append(cell("small", part));
     return made;
   }
   function legend(self) {
     const costs = new Map();
     for (const [id, value] of self) costs.set(packages[id], (costs.get(packages[id]) || 0) + value);
-    const largest = [...costs].filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]).slice(0, PACKAGES);
+    const kept = before ? ([, value]) => value : ([, value]) => value > 0;
+    const largest = [...costs].filter(kept).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, PACKAGES);
     element("packages").replaceChildren(...largest.map(([name, value]) => {
       const chip = document.createElement("button"), wanted = "^" + escaped(name) + "(?![\\w])";
       chip.type = "button";
-      chip.title = `${name}: ${amount(value)} in its own functions`;
+      chip.title = `${name}: ${before ? signed(value) : amount(value)} in its own functions`;
       chip.setAttribute("aria-pressed", search.value === wanted);
       const dot = document.createElement("i");
-      dot.style.setProperty("--colour", colourOf(name));
-      chip.append(dot, cell("span", name), cell("b", percent(value, total(0))));
+      dot.style.setProperty("--colour", before ? growth(Math.max(0, value), Math.max(0, -value)) : colourOf(name));
+      chip.append(dot, cell("span", name), cell("b", before ? signed(value) : percent(value, total(0))));
       chip.addEventListener("click", () => set(search.value === wanted ? "" : wanted));
       return chip;
     }));
@@ -341,7 +373,7 @@
   }
   function below() {
     const drawn = children[state.focus].filter((child) => chart.querySelector(`[data-node="${child}"]`));
-    if (drawn.length) focus(drawn.reduce((best, child) => (total(child) > total(best) ? child : best)));
+    if (drawn.length) focus(drawn.reduce((best, child) => (size(child) > size(best) ? child : best)));
   }
   const MOVES = {
     ArrowLeft: () => beside(-1),
@@ -404,11 +436,15 @@
     draw();
     list();
     describe();
-    const words = [`${amount(total(0))} ${profile.types[state.type][0]}`, `${profile.samples.toLocaleString("en")} stacks`];
+    const words = before
+      ? [`${profile.types[state.type][0]}: ${amount(was(0))} before${before.normalised ? " (scaled)" : ""}, ${amount(total(0))} after`,
+        "red grew, blue shrank, a frame is as wide as both together"]
+      : [`${amount(total(0))} ${profile.types[state.type][0]}`, `${profile.samples.toLocaleString("en")} stacks`];
     if (profile.time > 0) words.push(new Date(profile.time * 1000).toISOString().replace("T", " ").replace(/\..*/, " UTC"));
     if (profile.duration > 0) words.push(`${Number(profile.duration.toPrecision(4))} s`);
     element("about").textContent = words.join(" · ");
   }
+  if (before) for (const button of document.querySelectorAll("th.number button")) button.textContent += " change";
   show();
   if (profile.search) set(exactly(profile.search));
 })();
