@@ -18,6 +18,7 @@ from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
 from runtime_exporter.profiling.process import Profiling
+from runtime_exporter.push import push_of
 from runtime_exporter.settings import Settings, load, select
 from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
@@ -72,7 +73,8 @@ class Exporter:
             folded=(self._http.folded,),
         )
         self._numbers: ProcessReadings | None = None
-        self.profiling = Profiling(settings, read=self._readings)
+        self._push = push_of(settings)
+        self.profiling = Profiling(settings, read=self._readings, offer=self._push.offer)
         shown = self._supervisor.collectors.get(ProfilesCollector.name)
         if isinstance(shown, ProfilesCollector):
             shown.continuous = self.profiling.continuous
@@ -99,7 +101,7 @@ class Exporter:
 
     def families(self) -> Sequence[Metric]:
         """Return every family that may be exposed, apart from the application's own."""
-        return (*self._http.families, *self._supervisor.families)
+        return (*self._http.families, *self._supervisor.families, *self._push.families)
 
     def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
         """Return the exposition in a format; with `names`, only the families and samples that are called so."""
@@ -110,7 +112,7 @@ class Exporter:
         return exposition
 
     def _collectors(self) -> tuple[Any, ...]:
-        return (self._supervisor, *self._http.families, self._registry)
+        return (self._supervisor, *self._http.families, *self._push.families, self._registry)
 
     def start(self) -> Exporter:
         """Serve and watch; return self.
@@ -149,6 +151,7 @@ class Exporter:
         self.close()
 
     def _open(self) -> None:
+        self._push.start()
         self.profiling.open()
         self._server = self._serve()
         self._supervisor.start()
@@ -166,7 +169,8 @@ class Exporter:
             server.close()
         if self._watcher is not None:
             self._http.off_loop(self._watcher.watch)
-        self._supervisor.close()
+        self._supervisor.close()  # with the last profiles, that are to be pushed
+        self._push.close()
         if self._numbers is not None:
             self._numbers.close()
         self._opened = False
@@ -204,6 +208,7 @@ class Exporter:
         """Make new locks: another thread may have held the old ones when this process was forked."""
         self._lock = threading.RLock()
         self.profiling.forked()
+        self._push.forked()
 
 
 class _Started:

@@ -69,6 +69,7 @@ class Push:
             registry=None,
         )
         self._counts = {result: counter.labels(result) for result in _RESULTS} if self.enabled else {}
+        counter.hidden = not self.enabled
         self.families: tuple[Metric, ...] = (counter,)
         self._open = False
         self.forked()
