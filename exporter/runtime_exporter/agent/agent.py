@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runtime_exporter import logs
+from runtime_exporter.agent.alerts import alerts_route
 from runtime_exporter.agent.collector import AgentCollector
 from runtime_exporter.agent.config import load
 from runtime_exporter.agent.discovery import MOUNT, discovery_route
 from runtime_exporter.agent.fleet import Fleet
-from runtime_exporter.agent.pages import target_app, targets_route
+from runtime_exporter.agent.pages import targets_route
 from runtime_exporter.collectors import ALL, Supervisor
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.errors import ExporterError
@@ -65,7 +66,11 @@ class Agent:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves."""
-        routes = (targets_route(self._watched), discovery_route(self._watched, self._netloc))
+        routes = (
+            targets_route(self._watched),
+            discovery_route(self._watched, self._netloc),
+            alerts_route(self._watched),
+        )
         own = make_app(self.settings, expose=self.expose, health=self.health, routes=routes)
         return mounted(MOUNT, self._app_of, own)
 
@@ -136,7 +141,7 @@ class Agent:
 
     def _app_of(self, name: str) -> WSGIApplication | None:
         watched = self.fleet.watched.get(name)
-        return target_app(watched, longest=self.settings.profile_seconds_limit) if watched is not None else None
+        return watched.app if watched is not None else None
 
     def _watched(self) -> Iterable[Watched]:
         return self.fleet.watched.values()

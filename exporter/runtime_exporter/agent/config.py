@@ -12,6 +12,7 @@ from runtime_exporter.configfile import ConfigFile, read
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.nearest import did_you_mean
 from runtime_exporter.settings import types
+from runtime_exporter.settings.sources import masked_url, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -202,7 +203,7 @@ class _Reader:
         try:
             return parse(value)
         except ValueError as error:
-            return self._fail(f"{place}.{key}".lstrip("."), f"{key} = {value!r}: {error}")
+            return self._fail(f"{place}.{key}".lstrip("."), f"{key} = {shortened(masked_url(value))}: {error}")
 
     def _known(self, place: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
         for key in row:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Final
 from runtime_exporter.agent.discovery import METRICS, MOUNT
 from runtime_exporter.agent.lastprofiles import last_profiles_route
 from runtime_exporter.metrics.exposition import negotiate
+from runtime_exporter.web.alert import PATH as ALERT_PATH
 from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import application_of
 from runtime_exporter.web.page import Ask, Reply, Route, html, text
+from runtime_exporter.web.profile_pages import profile_routes
 from runtime_exporter.web.style import document
+from runtime_exporter.web.summary_pages import summary_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +48,10 @@ def target_app(watched: Watched, *, longest: float) -> WSGIApplication:
     pages = [
         Route(METRICS, _metrics_page(watched), title="Metrics: what the profiles come to, as Prometheus scrapes them"),
         last_profiles_route(watched.watcher, longest=longest),
+        *profile_routes(watched.shelf, watched.captures, comparisons=lambda: watched.watcher.report.comparisons),
         *api_routes(watched.store),
+        *summary_routes(lambda: watched.watcher.report),
+        Route(ALERT_PATH, watched.alerts, methods=("POST",)),
     ]
     return application_of([*pages, Route("/", _target_page(watched, pages))])
 

@@ -5,30 +5,44 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.agent.config import GO_KINDS, PROCESS_KINDS
 from runtime_exporter.agent.go import GoTarget
+from runtime_exporter.agent.pages import target_app
 from runtime_exporter.agent.process import ProcessTarget
 from runtime_exporter.agent.targetmetrics import TargetMetrics
 from runtime_exporter.agent.watcher import Watcher
 from runtime_exporter.profiling.assembly import VERSION, recalled
+from runtime_exporter.profiling.captures import Captures
+from runtime_exporter.profiling.captures import Source as Capture
 from runtime_exporter.profiling.evidence import Adviser
 from runtime_exporter.profiling.membership import Rules
 from runtime_exporter.profiling.pipeline import Pipeline
+from runtime_exporter.profiling.shelf import Shelf
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.watch import Watch
 from runtime_exporter.profiling.windows import is_idle
+from runtime_exporter.web.alert import alert_routes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
+
+    from _typeshed.wsgi import WSGIApplication
 
     from runtime_exporter.agent.config import Target
     from runtime_exporter.agent.source import Source
     from runtime_exporter.profiling.advice import Facts
+    from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.readings import Seen
     from runtime_exporter.settings import Settings
+    from runtime_exporter.web.page import Ask, Reply
+
+INSTANTS: Final = frozenset({"heap", "goroutine", "goroutineleak"})
+"""Kinds of Go's profiles that say how things are; of the others what came to be meanwhile is of interest."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +53,27 @@ class Watched:
     watcher: Watcher
     metrics: TargetMetrics
     store: Store | None
+    shelf: Shelf
+    captures: Captures | None
+    """What takes profiles for alerts; None where alerts take none."""
+    longest: float
+    """Seconds that a profile which somebody asks for takes at most."""
+
+    @cached_property
+    def app(self) -> WSGIApplication:
+        """All of its pages; one application, since pages remember what was opened."""
+        return target_app(self, longest=self.longest)
+
+    def alerts(self, ask: Ask) -> Reply:
+        """Answer a notification of Alertmanager about this target."""
+        route = next(iter(alert_routes(self.captures, instance=self.target.instance, port=lambda: 0)))
+        return route.page(ask)
 
     def close(self) -> None:
         """Stop to watch it, and give back what that took."""
         self.watcher.close()
+        if self.captures is not None:
+            self.captures.close()
         self.metrics.close()
 
 
@@ -91,4 +122,20 @@ def watch(
         delay=delay,
         recall=partial(recalled, store, past) if store is not None else None,
     )
-    return Watched(target, watcher, TargetMetrics(watcher), store)
+    shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels)
+    captures = _captures(target, source, shelf, settings) if settings.alert_profiling else None
+    return Watched(target, watcher, TargetMetrics(watcher), store, shelf, captures, settings.profile_seconds_limit)
+
+
+def _latest(watcher: Watcher) -> Mapping[str, Profile]:
+    interval = watcher.report.interval
+    return interval.profiles if interval is not None else {}
+
+
+def _captures(target: Target, source: Source, shelf: Shelf, settings: Settings) -> Captures:
+    """Return what takes profiles of a target for alerts: what Go says of an instant at once, the rest over some seconds."""
+    sources = {
+        kind: Capture(partial(source.capture, kind), 0.0 if kind in INSTANTS else settings.alert_profile_seconds)
+        for kind in (GO_KINDS if target.url else PROCESS_KINDS)
+    }
+    return Captures(sources, shelf, pause=settings.alert_pause)

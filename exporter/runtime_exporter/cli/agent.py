@@ -17,8 +17,7 @@ from runtime_exporter.collectors import ALL
 from runtime_exporter.settings import load, select
 
 _TICK_SECONDS = 1.0
-# The exit codes of the signals that end it: a service manager's SIGTERM is no failure.
-_ENDS: dict[int, int] = {signal.SIGTERM: 0, signal.SIGINT: 130}
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Signals:
@@ -37,7 +36,7 @@ class _Signals:
                 return self._taken.get(timeout=_TICK_SECONDS)
 
 
-def _agent(config: str, check: bool, **given: Any) -> int:
+def _agent(config: str, check: bool, **given: Any) -> None:
     """Profile other processes and serve what that comes to: Go services by the URL of their pprof pages, Python by pid or command.
 
     The targets are in a YAML file, which is read again on SIGHUP. Each has its series at /targets/NAME/metrics, and Prometheus finds all
@@ -48,7 +47,7 @@ def _agent(config: str, check: bool, **given: Any) -> int:
     if check:
         targets = load_targets(Path(config))
         click.echo(f"{config}: {len(targets)} target{'s' if len(targets) != 1 else ''}")
-        return 0
+        return
     signals = _Signals()
     agent = Agent(Path(config), settings).start()
     try:
@@ -56,7 +55,8 @@ def _agent(config: str, check: bool, **given: Any) -> int:
             agent.reload()
     finally:
         agent.close()
-    return _ENDS[taken]
+    if taken == signal.SIGINT:  # a service manager's SIGTERM is no failure
+        raise KeyboardInterrupt
 
 
 command = click.Command(
