@@ -8,9 +8,13 @@ import tracemalloc
 
 import pytest
 
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.locks import LockProfiler
 from runtime_exporter.profiling.ondemand import OnDemand
 from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
+from runtime_exporter.profiling.store import Store
 
 
 @pytest.fixture
@@ -107,3 +111,121 @@ def test_seconds_are_kept(busy):
     profile = OnDemand().wall(0.5)
 
     assert 500_000_000 <= profile.duration_nanos <= (time.monotonic() - began) * 1e9 + 1e7
+
+
+@pytest.mark.parametrize("kind", ["cpu", "wall", "heap"])
+def test_what_nobody_waits_for_any_more_ends_and_is_not_kept(tmp_path, kind):
+    store = Store(tmp_path)
+    profiles = OnDemand(store=store)
+    asked = []
+
+    def unwanted():
+        asked.append(kind)
+        return len(asked) > 1
+
+    began = time.monotonic()
+    with pytest.raises(ProfileError, match="did not wait"):
+        profiles.take(kind, 100, unwanted)
+    assert time.monotonic() - began < 60
+    assert () == store.entries()
+    assert not tracemalloc.is_tracing()
+
+
+def test_it_is_kept_unless_somebody_else_keeps_it(tmp_path, busy):
+    store = Store(tmp_path)
+    profiles = OnDemand(store=store)
+    profiles.take("wall", 0.2, keep=False)
+    assert () == store.entries()
+    profiles.take("wall", 0.2)
+
+    assert busy.is_alive()
+    assert ["wall"] == [one.kind for one in store.entries()]
+
+
+def test_where_tracemalloc_runs_the_heap_is_what_is_alive_and_a_window_is_its_growth():
+    kept = [bytearray(1_000_000)]
+    profiles = OnDemand()
+    with pytest.raises(ProfileError, match="profile_heap"):
+        profiles.now("heap")
+    tracemalloc.start(2)
+    try:
+        kept.append(bytearray(700_000))
+        alive = profiles.now("heap")
+        growth = profiles.heap(0.1)
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+    name = test_where_tracemalloc_runs_the_heap_is_what_is_alive_and_a_window_is_its_growth.__name__
+    assert 700_000 <= value_of(alive, name) < 1_000_000
+    assert value_of(growth, name) < 100_000
+
+
+def test_waits_for_locks_are_told_since_the_start_and_for_the_next_seconds():
+    locks = LockProfiler([__name__])
+    locks.install()
+    stop, profiles = threading.Event(), OnDemand(locks=locks)
+    lock = threading.Lock()
+
+    def works():
+        while not stop.is_set():
+            with lock:
+                time.sleep(0.01)
+
+    workers = [threading.Thread(target=works) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        first = profiles.take("block", 0.4)
+        since = profiles.now("block")
+        second = profiles.take("mutex", 0.4)
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join(10)
+        locks.uninstall()
+
+    assert 0 < first.total(0) <= since.total(0)
+    assert value_of(first, "works") == first.total(1) > 0
+    assert 0 < second.total(0) < profiles.now("mutex").total(0)
+    assert 400_000_000 <= second.duration_nanos
+
+
+@pytest.mark.parametrize("ask", [lambda one: one.now("block"), lambda one: one.take("mutex", 0.1)])
+def test_where_no_locks_are_profiled_the_setting_is_named(ask):
+    with pytest.raises(ProfileError, match="profile_locks"):
+        ask(OnDemand())
+
+
+def test_the_backend_that_runs_already_is_used(busy):
+    def choose(*_, **__):
+        raise AssertionError("another sampler was chosen")
+
+    running = ThreadSampler()
+    profile = OnDemand(choose_sampler=choose, running=lambda: running).cpu(0.5)
+
+    assert busy.is_alive()
+    assert profile.comments[0].startswith("backend thread, bias ratio ")
+
+
+def test_beside_signals_of_the_main_thread_the_others_are_seen_too(busy):
+    sampler = choose(("signal",))
+    sampler.start()
+    taken = []
+    asking = threading.Thread(target=lambda: taken.append(OnDemand(running=lambda: sampler).cpu(1.0)))
+    asking.start()
+    try:
+        while asking.is_alive():
+            sum(number * number for number in range(1000))
+    finally:
+        asking.join(20)
+        whole = sampler.take()
+        sampler.close()
+
+    assert busy.is_alive()
+    (profile,) = taken
+    assert profile.comments[0].startswith("backend signal, bias ratio ")
+    assert value_of(profile, "burns_cpu") > 0
+    name = test_beside_signals_of_the_main_thread_the_others_are_seen_too.__name__
+    assert value_of(profile, name) > 0
+    assert any(name in frame.name for _, stack in whole.stacks for frame in stack)

@@ -1,0 +1,123 @@
+"""Waits in an interval: those for profiled locks counted, the others sampled, none twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from runtime_exporter.profiling.contention import Contention, counted
+from runtime_exporter.profiling.locks import LockProfiler
+from runtime_exporter.profiling.pipeline import Pipeline, Taken
+from runtime_exporter.profiling.profile import Frame, frames
+from runtime_exporter.profiling.samplers.sampler import Usage, Window
+from runtime_exporter.profiling.samplers.thread import ThreadSampler
+
+START = 1_700_000_000.0
+MS = 10**6
+
+
+@pytest.fixture
+def locks():
+    """Of this module alone, and taken out with the test."""
+    profiler = LockProfiler([__name__])
+    profiler.install()
+    yield profiler
+    profiler.uninstall()
+
+
+def waits_for(lock):
+    with lock:
+        pass
+
+
+def contend(lock, seconds=0.05):
+    """Have one thread wait for the lock as long."""
+    with lock:
+        thread = threading.Thread(target=waits_for, args=(lock,))
+        thread.start()
+        time.sleep(seconds)
+    thread.join(10)
+
+
+def window(number, stacks=()):
+    begin = START + 60 * number
+    return Window(dict(stacks), begin, begin + 60.0)
+
+
+SOCKET = {
+    ("main", (Frame("socket:socket.recv", "socket.py", 5), Frame("shop:fetch", "shop.py", 9))): Usage(4, 0, 200 * MS)
+}
+
+
+def sites(profile):
+    return {frames(one)[-1].name.rpartition(":")[2] for one in profile.samples}
+
+
+def test_each_interval_has_its_own_waits(locks):
+    lock, contention = threading.Lock(), Contention(locks)
+    contend(lock)
+    first = contention(window(0))
+    contend(lock)
+    contend(lock)
+    second, third = contention(window(1)), contention(window(2))
+
+    assert [1, 2, 0] == [one["block"].total(0) for one in (first, second, third)]
+    assert [1, 2, 0] == [one["mutex"].total(0) for one in (first, second, third)]
+    assert second["block"].total(1) == second["mutex"].total(1) > 0
+    assert (START + 60, 60 * 10**9) == (second["block"].time_nanos / 1e9, second["mutex"].duration_nanos)
+
+
+def test_what_else_threads_wait_for_is_beside_it(locks):
+    lock, contention = threading.Lock(), Contention(locks)
+    contend(lock)
+    block = contention(window(0, SOCKET))["block"]
+    block.check()
+
+    assert 5 == block.total(0)
+    assert any("waits_for" in frame.name for one in block.samples for frame in frames(one))
+    assert "fetch" in sites(block)
+
+
+def test_without_profiled_locks_waits_are_sampled_and_nobody_is_known_to_cause_them():
+    profiles = Contention()(window(0, SOCKET))
+
+    assert {"block"} == profiles.keys()
+    assert 4 == profiles["block"].total(0)
+
+
+def test_a_wait_for_a_profiled_lock_is_not_sampled_too(locks):
+    lock, sampler = threading.Lock(), ThreadSampler()
+    sampler.start()
+    try:
+        contend(lock, 1.0)
+        seen = sampler.take()
+    finally:
+        sampler.close()
+    waiting = [stack for _, stack in seen.stacks if any("waits_for" in frame.name for frame in stack)]
+    block = Contention(locks)(seen)["block"]
+    rows = [one.values for one in block.samples if any("waits_for" in frame.name for frame in frames(one))]
+
+    assert waiting
+    assert [1] == [contentions for contentions, _ in rows]
+
+
+def test_both_kinds_become_series(locks):
+    lock, contention, pipeline = threading.Lock(), Contention(locks), Pipeline()
+    for number in range(3):
+        contend(lock)
+        pipeline.take_in(Taken(contention(window(number)), START + 60 * number, START + 60 * (number + 1)))
+    block, mutex = (pipeline.report.tallies[kind] for kind in ("block", "mutex"))
+
+    assert [3, 3] == [block.counts.total, mutex.counts.total]
+    assert block.self_.total == mutex.self_.total > 0
+    assert any(name.endswith(":waits_for") for name in block.self_.members)
+
+
+def test_what_is_counted_is_as_of_now(locks):
+    before = counted(locks, "block")
+    after = counted(locks, "block")
+
+    assert 0 == before.duration_nanos
+    assert after.time_nanos >= before.time_nanos > START * 1e9
