@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.profiling.arithmetic import is_reset, subtract
+from runtime_exporter.profiling.arithmetic import CUMULATIVE, is_reset, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,16 @@ def restarted(now: Mapping[str, Profile], before: Mapping[str, Profile]) -> bool
 
 
 def differences(now: Mapping[str, Profile], before: Mapping[str, Profile]) -> dict[str, Profile]:
-    """Return what came after `before`, for each kind that was there then."""
-    return {kind: subtract(profile, before[kind]) for kind, profile in now.items() if kind in before}
+    """Return what came after `before`, for each kind that was there then; stacks of which nothing came are left out."""
+    return {kind: _grown(subtract(profile, before[kind])) for kind, profile in now.items() if kind in before}
+
+
+def _grown(profile: Profile) -> Profile:
+    """Return a difference without the stacks that are only alive still."""
+    columns = [place for place, kind in enumerate(profile.sample_types) if kind.type in CUMULATIVE]
+    return replace(
+        profile, samples=tuple(one for one in profile.samples if any(one.values[place] for place in columns))
+    )
 
 
 def without_profiler(profile: Profile) -> Profile:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A row of the table that net/http/pprof writes, from Go 1.11 (without the surrounding elements) to 1.27.
+# A row of the table that net/http/pprof writes, with or without quotes.
 _ROW: Final = re.compile(r"<td>(\d{1,18})</td>\s*<td><a href=['\"]?(\w+)\?debug=1['\"]?>")
 
 

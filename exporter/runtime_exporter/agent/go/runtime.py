@@ -88,7 +88,7 @@ def of_expvar(text: bytes) -> Said:
         return Said()
     memstats = page.get("memstats") if isinstance(page, dict) else None
     goal = memstats.get("NextGC") if isinstance(memstats, dict) else None
-    return _said({"heap_goal": float(goal)}) if isinstance(goal, int) else Said()
+    return _said({"heap_goal": _number(str(goal))}) if isinstance(goal, int) else Said()
 
 
 def of_heap_text(text: bytes) -> Said:

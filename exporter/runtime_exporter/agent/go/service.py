@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.agent.go import runtime
 from runtime_exporter.agent.go.address import PPROF, address
@@ -23,17 +23,25 @@ if TYPE_CHECKING:
     from runtime_exporter.agent.go.runtime import Said
     from runtime_exporter.profiling.profile import Profile
 
-PATHS: Final = {
-    "cpu": "profile",
-    "heap": "heap",
-    "allocs": "allocs",
-    "goroutine": "goroutine",
-    "mutex": "mutex",
-    "block": "block",
-    "goroutineleak": "goroutineleak",
-    "threadcreate": "threadcreate",
+
+class Page(NamedTuple):
+    """Where a kind of profile is, and the sample type that it is about."""
+
+    name: str
+    sample_type: str
+
+
+PAGES: Final = {
+    "cpu": Page("profile", "cpu"),
+    "heap": Page("heap", "inuse_space"),
+    "allocs": Page("allocs", "alloc_space"),
+    "goroutine": Page("goroutine", "goroutine"),
+    "mutex": Page("mutex", "delay"),
+    "block": Page("block", "delay"),
+    "goroutineleak": Page("goroutineleak", "goroutineleak"),
+    "threadcreate": Page("threadcreate", "threadcreate"),
 }
-"""Kinds of profiles, and the last part of their paths."""
+"""Kinds of profiles that a Go service has."""
 ABSENT_SECONDS: Final = 3600.0
 """How long a page that the service does not have is not asked for again."""
 _TEXT_LIMIT: Final = 16 * 1024 * 1024
@@ -62,7 +70,7 @@ class Service:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._closed = False
-        self._absent: dict[str, float] = {}
+        self._absent: dict[tuple[str, str], float] = {}
 
     def standing(self) -> Mapping[str, int]:
         """Return how much is in each profile, by name; nothing where there is no such page but somebody who answers."""
@@ -73,16 +81,19 @@ class Service:
 
     def profile(self, kind: str, seconds: int = 0) -> Profile:
         """Return a profile of a kind, over seconds where they are not 0. Raises BusyError where a CPU profile is being taken."""
-        path = f"{PPROF}/{PATHS[kind]}"
+        page = PAGES[kind]
+        path = f"{PPROF}/{page.name}"
         body = self._page(path, {"seconds": str(seconds)} if seconds else {}, seconds=seconds)
         try:
-            return pprof.decode(body)
+            profile = pprof.decode(body)
+            profile.index(page.sample_type)  # a service may serve anything there
         except ProfileError as error:
             raise ProfileError(f"{self.where}{path}: {error}") from None
+        return profile
 
     def lacks(self, kind: str) -> bool:
         """Return whether the service said a while ago that it has no such profile."""
-        return self._lacks(f"{PPROF}/{PATHS[kind]}")
+        return self._lacks(f"{PPROF}/{PAGES[kind].name}", _NONE)
 
     def said(self) -> Said:
         """Return what the process says of itself: on its metrics page, and what is not there from the cheapest other page."""
@@ -109,22 +120,22 @@ class Service:
 
     def _read(self, path: str, read: Callable[[bytes], Said], query: Mapping[str, str] = _NONE) -> Said:
         """Return what a page says; nothing where it is not there: whatever it says is an extra."""
-        if self._lacks(path):
+        if self._lacks(path, query):
             return runtime.Said()
         try:
             return read(self._page(path, query, limit=_TEXT_LIMIT))
         except ProfileError:
             return runtime.Said()
 
-    def _lacks(self, path: str) -> bool:
-        return self._clock() < self._absent.get(path, 0.0)
+    def _lacks(self, path: str, query: Mapping[str, str]) -> bool:
+        return self._clock() < self._absent.get((path, query.get("debug", "")), 0.0)
 
     def _page(self, path: str, query: Mapping[str, str], *, seconds: float = 0.0, limit: int = pprof.LIMIT) -> bytes:
         answer = self._ask(path, query, seconds=seconds, limit=limit)
         if answer.ok:
             return answer.body
         if answer.status in _ABSENT:
-            self._absent[path] = self._clock() + ABSENT_SECONDS
+            self._absent[path, query.get("debug", "")] = self._clock() + ABSENT_SECONDS
         error = BusyError if _IN_USE in answer.words else ProfileError
         raise error(f"{self.where}{path} says {answer.words}")
 

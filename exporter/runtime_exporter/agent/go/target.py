@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from runtime_exporter.agent.go.client import PATIENCE_SECONDS
 from runtime_exporter.agent.go.deltas import differences, restarted, without_profiler
 from runtime_exporter.agent.go.growth import Growth
-from runtime_exporter.agent.go.service import PATHS, Service
+from runtime_exporter.agent.go.service import PAGES, Service
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling.advice import Facts
@@ -114,8 +114,8 @@ class GoTarget:
 
         Raises ProfileError where there is no such kind, and BusyError where a CPU profile is being taken.
         """
-        if kind not in PATHS:
-            raise ProfileError(f"no profile {kind!r}: a Go service has {', '.join(PATHS)}")
+        if kind not in PAGES:
+            raise ProfileError(f"no profile {kind!r}: a Go service has {', '.join(PAGES)}")
         if kind != "cpu":
             return self._service.profile(kind, round(seconds))
         if not self._cpu.acquire(blocking=False):
