@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.profile import Frame
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _FRAME = re.compile(r"(?P<name>.*?) \((?P<file>.*?)(?::(?P<line>\d+))?\)", re.DOTALL)
 _THREAD = re.compile(r"thread \((?P<number>0x[0-9A-Fa-f]+|\d+)\)(?:: (?P<name>.*))?", re.DOTALL)
 _FROZEN = re.compile(r"<frozen (.+)>")
+
+TYPED: Final[Mapping[str, str]] = {"<string>": "__main__", "<stdin>": "__main__"}
+"""The modules of a program that came as an argument (`python -c`) or by standard input, and so has no file."""
 
 
 class Line(NamedTuple):
@@ -44,7 +47,7 @@ def parse(text: str, modules: Mapping[str, str]) -> Iterator[Line]:
 
 def modules_by_file() -> Mapping[str, str]:
     """Return the module that each source file is, of what this process has imported."""
-    found: dict[str, str] = {}
+    found = {} if hasattr(sys.modules.get("__main__"), "__file__") else dict(TYPED)
     for name, module in tuple(sys.modules.items()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str):
