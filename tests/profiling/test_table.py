@@ -197,3 +197,15 @@ def test_time_of_a_goroutine_that_a_signal_stopped_is_that_of_its_own_function()
     assert {"main.loop": 40e-9} == table.self_
     assert {"main.loop": 40e-9, "main.main": 40e-9} == table.cum
     assert 40e-9 == table.total
+
+
+@pytest.mark.parametrize("kind", ["goroutine", "goroutineleak"])
+def test_goroutines_are_counted_where_they_stand_in_the_program_and_not_where_all_wait(kind):
+    stacks = [
+        (tuple(map(Frame, ("runtime.gopark", "runtime.chansend", "main.notify"))), (7,), ()),
+        (tuple(map(Frame, ("runtime.gopark", "internal/poll.(*FD).Read", "net.(*conn).Read"))), (2,), ()),
+        ((Frame("runtime.bgsweep"),), (1,), ()),
+    ]
+    table = tabulate(build([ValueType(kind, "count")], stacks, time_nanos=0), kind=kind)
+
+    assert {"main.notify": 7, "net.(*conn).Read": 2, "runtime.bgsweep": 1} == table.self_

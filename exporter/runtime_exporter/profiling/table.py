@@ -21,6 +21,9 @@ __all__ = ["WAITS", "Table", "label", "tabulate"]
 WAITS: Final = frozenset({"block", "mutex"})
 """Kinds whose leaf is always machinery of waiting: their self value goes to the site, the first frame that is none."""
 
+# Goroutines that stand still are all in runtime.gopark: what is of interest is where they are in the program.
+_SITED: Final = WAITS | {"goroutine", "goroutineleak"}
+
 # Per kind, the names of the sample types that it is read from, best first.
 _SAMPLE_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
     "cpu": ("cpu",),
@@ -97,7 +100,7 @@ def tabulate(
     unit, divisor = _UNITS.get(chosen.unit, ("count", 1))
     names = _names(profile)
     paths, counts = _paths(profile, index, names, idle)
-    self_, cum, own_counts, total = _columns(paths, counts, _is_site if kind in WAITS else None)
+    self_, cum, own_counts, total = _columns(paths, counts, _is_site if kind in _SITED else None)
     callers, links = _edges(paths, self_, cum, total)
     begin = profile.time_nanos / 1e9
     return Table(
