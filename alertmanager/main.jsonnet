@@ -40,16 +40,24 @@ local heartbeat(config) = {
   repeat_interval: '1ms',
 };
 
-// Beside everybody else: each alert alone and at once, since what it is about may be over soon.
-local profiling(config) = {
-  local settings = config.alertmanager.profiling,
-  receiver: 'profiling',
-  matchers: [matches('alertname', std.join('|', profiled)), isNot('job', '')],
-  continue: true,
-  group_by: ['...'],
-  group_wait: '0s',
-  repeat_interval: settings.repeatInterval,
-};
+// Beside everybody else: each alert alone and at once, since what it is about may be over soon. An alert of one's own is
+// among them by its label `profile`.
+local profiling(config) =
+  local settings = config.alertmanager.profiling;
+  local ours = std.join('|', profiled);
+  local beside(matchers) = {
+    receiver: 'profiling',
+    matchers: matchers,
+    continue: true,
+    group_by: ['...'],
+    group_wait: '0s',
+    repeat_interval: settings.repeatInterval,
+  };
+  if !settings.enabled then []
+  else [
+    beside([matches('alertname', ours), isNot('job', '')]),
+    beside(['alertname!~"%s"' % ours, isNot('profile', '')]),
+  ];
 
 local routes(config) = {
   // What has no known severity is nobody's to drop.
@@ -60,7 +68,7 @@ local routes(config) = {
   repeat_interval: config.alertmanager.warning.repeatInterval,
   routes: [
     heartbeat(config),
-  ] + (if config.alertmanager.profiling.enabled then [profiling(config)] else []) + [
+  ] + profiling(config) + [
     { receiver: 'null', matchers: [is('severity', 'none')] },
     route(config, 'critical'),
     route(config, 'warning'),
@@ -86,6 +94,12 @@ local inhibitions(config) =
       source_matchers: [is('alertname', 'RuntimeProfileRegression'), isNot('job', ''), isNot('function', '')],
       target_matchers: [is('alertname', 'RuntimeProfileNewDominantFunction'), isNot('job', ''), isNot('function', '')],
       equal: place + ['job', 'function'],
+    },
+    // The growth of the process as a whole is the same growth, seen from outside. What has a site is worth saying beside it.
+    {
+      source_matchers: [is('alertname', 'RuntimeMemoryLeakSuspected'), isNot('job', ''), isNot('instance', '')],
+      target_matchers: [is('alertname', 'RuntimeProfileLeakSuspect'), is('kind', 'rss')],
+      equal: place + ['job', 'instance'],
     },
     // Nothing else is worth saying of an instance that is gone, nor of a service whose instances all are. An alert that is
     // on both sides never mutes itself.

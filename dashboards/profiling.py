@@ -34,6 +34,7 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
             panels.row("What to do", *_findings(scope)),
             panels.row("Waiting", *_waiting(scope)),
             panels.row("Memory", *_memory(scope)),
+            panels.row("What grows", *_growth(scope)),
             panels.row("Can the profiles be trusted", *_trust(scope)),
         ],
     )
@@ -223,19 +224,25 @@ def _findings(scope: Scope) -> list[panels.Panel]:
         ),
         panels.table(
             "Recommendations now",
-            "What the advice rules say of the last profiles. The evidence, what to do and when it is wrong are in /api/v1/recommendations of the instance.",
+            "What the advice rules say of the last profiles, and the most that each can bring. The evidence, what to do and when it is wrong are in /api/v1/recommendations of the instance.",
             Column("Job", label="job"),
             Column("Rule", label="rule"),
             Column("Severity", label="severity"),
             Column("About", label="target"),
             Column(
                 "Instances",
-                f"sum by ({scope.cluster_label}, {scope.namespace_label}, job, rule, severity, target)"
-                f" ({scope.select('profile_recommendation')})",
+                scope.sum_by("job, rule, severity, target", scope.select("profile_recommendation")),
                 decimals=0,
                 width=110,
             ),
-            sort="Instances",
+            Column(
+                "At most",
+                scope.max_by("job, rule, severity, target", scope.select("profile_recommendation_impact_ratio")),
+                unit="percentunit",
+                decimals=0,
+                width=110,
+            ),
+            sort="At most",
             nothing=ALL_IS_WELL,
         ),
         panels.timeseries(
@@ -245,7 +252,14 @@ def _findings(scope: Scope) -> list[panels.Panel]:
                 f"max by (profile, function) ({scope.select('profile_regression_score')})", "{{profile}} {{function}}"
             ),
             unit="none",
-            width=12,
+        ),
+        panels.timeseries(
+            "Findings by state",
+            "Functions whose share rose: confirmed is a regression, shift rose in share but not in cost, transient is not (yet) there often enough, "
+            "gone was confirmed and is over.",
+            Query(f"sum by (state) ({scope.select('profile_regressions')})", "{{state}}"),
+            unit="none",
+            axis="functions",
         ),
         panels.timeseries(
             "Change of shape",
@@ -254,7 +268,6 @@ def _findings(scope: Scope) -> list[panels.Panel]:
             Query(f"max by (profile) ({scope.select('profile_divergence')})", "{{profile}}"),
             unit="none",
             maximum=1,
-            width=12,
         ),
     ]
 
@@ -302,6 +315,38 @@ def _memory(scope: Scope) -> list[panels.Panel]:
             unit="binBps",
             stacked=True,
             width=12,
+        ),
+    ]
+
+
+def _growth(scope: Scope) -> list[panels.Panel]:
+    by = "job, instance, kind, site"
+    slopes = [
+        f"3600 * {scope.max_by(by, scope.select(metric))}"
+        for metric in ("profile_leak_slope_bytes_per_second", "profile_leak_slope_per_second")
+    ]
+    return [
+        panels.timeseries(
+            "Leak suspects",
+            "What has grown so steadily that a leak is suspected, by kind. RuntimeProfileLeakSuspect tells of it.",
+            Query(f"sum by (kind) ({scope.select('profile_leak_suspects')})", "{{kind}}"),
+            unit="none",
+            axis="suspects",
+            height=9,
+        ),
+        panels.table(
+            "Growth of suspects",
+            "What grows, and how fast: memory in bytes an hour, blocks, objects, threads and tasks in numbers an hour.",
+            Column("Job", label="job"),
+            Column("Instance", label="instance"),
+            Column("Kind", label="kind", width=90),
+            Column("What", label="site"),
+            Column("Bytes an hour", slopes[0], unit="bytes", decimals=1, width=130),
+            Column("An hour", slopes[1], unit="short", decimals=1, width=110),
+            sort="Kind",
+            descending=False,
+            width=16,
+            nothing=ALL_IS_WELL,
         ),
     ]
 

@@ -285,6 +285,15 @@
         // The relative rise of its share from which it is told; the comparison has floors of its own.
         minDeltaRatio: 0,
       },
+      // Something in the process grows in a straight line, as the profiler sees it from inside: it names types and stacks.
+      profileLeakSuspect: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '30m',
+        // Which kinds count: rss, blocks, objects, threads, tasks.
+        selector: '',
+      },
       // One place has most of the time that is lost to locks, and that is much.
       lockHotSpot: {
         enabled: true,
@@ -396,7 +405,7 @@
       // The Watchdog fires always. Its posts to a dead man's switch prove that alerting works; '' sends them nowhere.
       watchdog: { url: '', credentialsFile: '', interval: '1m' },
 
-      // Alerts that have a profile taken are posted to the exporter, or to the agent, that takes it: its address with /-/alert.
+      // Alerts that have a profile taken, and your own that carry a label `profile` (cpu, wall, heap …), are posted to the exporter, or to the agent, that takes it: its address with /-/alert.
       // It hears of each at once and beside everybody else. credentialsFile: a bearer token, '' for none.
       profiling: {
         enabled: false,
@@ -410,7 +419,8 @@
       // A critical alert mutes the warnings and infos of the same name that agree on these labels, on the cluster's and
       // on the namespace's; a label that both lack agrees. Only alerts whose name matches `alerts` and that have a job
       // take part, so that nobody else's alert is muted for lack of labels.
-      // A regression mutes RuntimeProfileNewDominantFunction about the same function.
+      // A regression mutes RuntimeProfileNewDominantFunction about the same function, and RuntimeMemoryLeakSuspected mutes
+      // RuntimeProfileLeakSuspect about the same memory as a whole.
       // RuntimeTargetDown mutes what else is said of the same instance, or of the same job where all of it is down.
       inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route'] },
 

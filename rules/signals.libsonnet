@@ -27,6 +27,7 @@ function(config)
     // `other` is the rest and `idle` does nothing: no functions.
     profileFunctions: metric('profile_self_seconds_total', 'profile="cpu",function!~"other|idle"'),
     profileWait(selector): metric('profile_wait_seconds_total', selector),
+    leakSuspects(selector): metric('profile_leak_suspects', selector),
     regression(selector): metric('profile_regression_active', selector),
     regressionDelta(selector): metric('profile_regression_delta_ratio', selector),
 

@@ -78,6 +78,7 @@ class Delivery:
     slack: HTTPSink
     webhook: HTTPSink
     watchdog: HTTPSink
+    profiler: HTTPSink
 
     def post(self, *alerts: Mapping[str, Any]) -> None:
         """Send alerts as Prometheus does."""
@@ -120,24 +121,32 @@ class Delivery:
 @contextlib.contextmanager
 def running(directory: Path) -> Iterator[Delivery]:
     """Start Alertmanager with every channel switched on; afterwards none of its deliveries may have failed."""
-    with MailSink(password=PASSWORD) as mail, HTTPSink() as slack, HTTPSink() as webhook, HTTPSink() as watchdog:
+    with (
+        MailSink(password=PASSWORD) as mail,
+        HTTPSink() as slack,
+        HTTPSink() as webhook,
+        HTTPSink() as watchdog,
+        HTTPSink() as profiler,
+    ):
         for name, secret in {"slack": slack.url + "services/T0/B0/x", "smtp": PASSWORD, "token": TOKEN}.items():
             (directory / name).write_text(secret)
         url = f"http://127.0.0.1:{free_port()}"
-        config = write(directory / "config", _everything_on(directory, mail, webhook, watchdog))
+        config = write(directory / "config", _everything_on(directory, mail, webhook, watchdog, profiler))
         log = directory / "alertmanager.log"
         with log.open("wb") as output, subprocess.Popen(_command(config, url), stdout=output, stderr=output) as process:
             try:
                 wait_for(lambda: process.poll() is not None or _ready(url), what="a ready Alertmanager")
                 assert process.poll() is None, log.read_text()
-                yield Delivery(url, mail, slack, webhook, watchdog)
+                yield Delivery(url, mail, slack, webhook, watchdog, profiler)
             finally:
                 process.terminate()
                 process.wait(timeout=15)
         assert [line for line in log.read_text().splitlines() if "level=error" in line.lower()] == []
 
 
-def _everything_on(directory: Path, mail: MailSink, webhook: HTTPSink, watchdog: HTTPSink) -> dict[str, Any]:
+def _everything_on(
+    directory: Path, mail: MailSink, webhook: HTTPSink, watchdog: HTTPSink, profiler: HTTPSink
+) -> dict[str, Any]:
     return {
         "alertmanager": {
             "groupWait": "500ms",
@@ -151,6 +160,7 @@ def _everything_on(directory: Path, mail: MailSink, webhook: HTTPSink, watchdog:
             },
             "warning": {"email": True},
             "webhook": {"url": webhook.url, "credentialsFile": str(directory / "token"), "maxAlerts": 3},
+            "profiling": {"enabled": True, "url": profiler.url, "credentialsFile": str(directory / "token")},
             "watchdog": {"url": watchdog.url, "interval": "1s"},
         }
     }

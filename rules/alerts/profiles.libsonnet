@@ -83,6 +83,24 @@ local signalsOf = import '../signals.libsonnet';
             'If it is meant to cost this much: nothing. After a while the baseline will know.',
           ],
         }),
+      profileLeakSuspect:
+        local settings = config.alerts.profileLeakSuspect;
+        alert(settings, {
+          name: 'RuntimeProfileLeakSuspect',
+          level: 'instance',
+          dashboard: 'profiling',
+          expr: signals.leakSuspects(settings.selector) + ' > 0',
+          summary: 'Something in a process grows and grows.',
+          description: 'In ' + labels.where.instance + ' {{ $value | printf "%.0f" }} of the kind {{ $labels.kind }} '
+                       + '{{ if eq $value 1.0 }}is suspected of a leak{{ else }}are suspected of leaks{{ end }}' + ask.steepest(config) + '.',
+          actions: [
+            'Open the profile: a heap profile says who allocated what is in use, a dump of the threads what they wait for.',
+            'Look for what keeps them: a dict or list of a module, a cache without a bound, a listener that nobody removes, a thread that nobody ends.',
+            'objects: gc.get_referrers(x) of one of them, or objgraph.show_backrefs, leads to what holds it.',
+            'threads and tasks: the stack that they share says where they are started; end them with a timeout or a sentinel.',
+            'blocks flat while rss grows: native memory or fragmentation, see process_malloc_free_bytes.',
+          ],
+        }),
       lockHotSpot:
         local settings = config.alerts.lockHotSpot;
         alert(settings, {

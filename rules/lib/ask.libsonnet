@@ -2,7 +2,6 @@
 //
 // Where nothing is found nothing is said, so that an alert reads well without profiles. vmalert's templates cannot query: there
 // every function returns ''.
-local duration = import 'duration.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 
 local asking(config) =
@@ -39,6 +38,16 @@ local selected(config, metric, names, more='') = '%s{%s}' % [
         names + names,
       ),
     ],
+
+  // What of a kind of leak suspects grows fastest, in bytes or in numbers: '; most grows dict, by 1200 an hour'.
+  steepest(config)::
+    local names = labelsOf(config).names.instance + ['kind'];
+    local text(metric, amount) = '{{ with %s }}; most grows {{ . | first | label "site" }}, by {{ . | first | value | %s an hour{{ end }}' % [
+      call('topk(1, 3600 * %s)' % selected(config, metric, names), names),
+      amount,
+    ];
+    if !asking(config) then ''
+    else text('profile_leak_slope_bytes_per_second', 'humanize1024 }}B') + text('profile_leak_slope_per_second', 'humanize }}'),
 
   // A text in which $labels.instance is one that the alert itself does not name: the first series that `expr` finds.
   // names: the labels that stand for each %q in expr.

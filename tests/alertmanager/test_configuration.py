@@ -10,6 +10,7 @@ import pytest
 
 from notifications import render, write
 from runtime_exporter.errors import BundleError
+from runtime_exporter.profiling import captures
 from tools import require
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ EVERYTHING = {
         "info": EVERY_SEVERITY,
         "email": {"authUsername": "alerts"},
         "webhook": {"url": "http://hook.example/", "credentialsFile": "/run/secrets/hook"},
+        "profiling": {"enabled": True, "credentialsFile": "/run/secrets/profiling"},
         "watchdog": {"url": "http://watchdog.example/", "credentialsFile": "/run/secrets/watchdog"},
     }
 }
@@ -86,6 +88,7 @@ def test_every_channel_can_be_switched_on_for_every_severity() -> None:
         "info": list(CHANNELS),
         "watchdog": ["webhook_configs"],
         "null": [],
+        "profiling": ["webhook_configs"],
     }
     assert expected == channels(EVERYTHING)
 
@@ -118,6 +121,7 @@ def test_secrets_come_from_files_only() -> None:
         "/run/secrets/slack_api_url",
         "/run/secrets/smtp_password",
         "/run/secrets/hook",
+        "/run/secrets/profiling",
         "/run/secrets/watchdog",
     }
     assert expected == {value for key, value in pairs(render(EVERYTHING)) if key.endswith("_file")}
@@ -136,6 +140,18 @@ def test_a_password_never_travels_in_clear_unless_told_so() -> None:
 def test_an_unknown_demand_for_tls_is_one_clear_line() -> None:
     with pytest.raises(BundleError, match=r"alertmanager\.email\.tls: 'sometimes' is not 'always', 'never' or 'auto'"):
         render({"alertmanager": {"email": {"tls": "sometimes"}}})
+
+
+def test_the_profiler_is_no_part_of_it_until_it_is_switched_on() -> None:
+    assert "profiling" not in json.dumps(render())
+    [post] = receivers(EVERYTHING)["profiling"]["webhook_configs"]
+    assert ("http://localhost:9464/-/alert", False) == (post["url"], post["send_resolved"])
+
+
+def test_what_is_posted_to_the_profiler_is_what_the_profiler_knows() -> None:
+    [route, _] = [route for route in render(EVERYTHING)["route"]["routes"] if route["receiver"] == "profiling"]
+    [names] = [matcher for matcher in route["matchers"] if matcher.startswith("alertname=~")]
+    assert set(captures.KINDS) == set(names.partition("=~")[2].strip('"').split("|"))
 
 
 def test_intervals_come_from_the_configuration() -> None:

@@ -70,6 +70,26 @@ CASES = {
         row(BURN, "critical", **WHOLE_SERVICE),
         True,
     ),
+    "a regression mutes what says less of the same function": (
+        row("RuntimeProfileRegression", "warning", function="a:f", profile="cpu"),
+        row("RuntimeProfileNewDominantFunction", "info", **WHOLE_SERVICE, function="a:f"),
+        True,
+    ),
+    "a regression leaves another function alone": (
+        row("RuntimeProfileRegression", "warning", function="a:f", profile="cpu"),
+        row("RuntimeProfileNewDominantFunction", "info", **WHOLE_SERVICE, function="a:g"),
+        False,
+    ),
+    "growing memory mutes what the profiler says of the same": (
+        row("RuntimeMemoryLeakSuspected", "warning"),
+        row("RuntimeProfileLeakSuspect", "info", kind="rss"),
+        True,
+    ),
+    "growing memory leaves alone what says which objects": (
+        row("RuntimeMemoryLeakSuspected", "warning"),
+        row("RuntimeProfileLeakSuspect", "info", kind="objects"),
+        False,
+    ),
     # The trap: labels that are missing on both sides count as equal.
     "a stranger's alerts are left alone": (
         row("DiskFull", "critical", device="sda"),

@@ -12,6 +12,7 @@ import rule_files
 from rule_files import UNIT_TESTS, groups, rules
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.mixin import config, contract
+from runtime_exporter.profiling import captures
 
 ALERTS = rules("alert")
 NAMES = sorted({rule["alert"] for rule in ALERTS})
@@ -39,6 +40,7 @@ KEYS = {
     "memoryLeak": "RuntimeMemoryLeakSuspected",
     "memoryNearLimit": "RuntimeMemoryNearLimit",
     "overBudget": "RuntimeExporterOverBudget",
+    "profileLeakSuspect": "RuntimeProfileLeakSuspect",
     "profileNewDominantFunction": "RuntimeProfileNewDominantFunction",
     "profileRegression": "RuntimeProfileRegression",
     "restarting": "RuntimeRestarting",
@@ -355,3 +357,66 @@ def test_a_slash_at_the_end_of_grafanas_address_is_not_doubled() -> None:
     found = rules("alert", {"grafanaUrl": "https://grafana.example/g/", "customAlerts": custom})
     urls = [rule["annotations"]["dashboard_url"] for rule in found]
     assert [url for url in urls if not url.startswith("https://grafana.example/g/d/")] == []
+
+
+def test_with_vmalert_no_text_queries_and_what_needs_no_query_stays() -> None:
+    found = {rule["alert"]: rule["annotations"] for rule in rules("alert", {"target": "vmalert"})}
+    assert "query (" not in str(found)
+    assert found["RuntimeCpuSpike"]["description"].endswith("over the last 1d.")
+    assert found["RuntimeCpuSpike"]["profile_url"] == "http://{{ $labels.instance }}/profiles/alert/RuntimeCpuSpike"
+    # It would have to be asked which instance is slow.
+    assert "profile_url" not in found["RuntimeHttpLatencyHigh"]
+
+
+def test_an_unknown_target_is_one_clear_line() -> None:
+    with pytest.raises(ExporterError, match="target: 'nagios' is not 'prometheus' or 'vmalert'"):
+        groups({"target": "nagios"})
+
+
+def test_who_wants_no_functions_in_the_texts_has_none() -> None:
+    found = {rule["alert"]: rule["annotations"] for rule in rules("alert", {"profiles": {"topFunctions": 0}})}
+    assert "query (" not in found["RuntimeCpuSpike"]["description"]
+    assert "topk(5" in str(rules("alert", {"profiles": {"topFunctions": 5}}))
+
+
+AGENT = "https://agent.example/targets/all?x=%20&page=%s"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (
+            "http://{{ $labels.instance }}/profiles/alert/%s",
+            "http://{{ $labels.instance }}/profiles/alert/RuntimeProfileRegression?function={{ $labels.function | urlquery }}",
+        ),
+        (AGENT, AGENT.replace("%s", "RuntimeProfileRegression") + "&function={{ $labels.function | urlquery }}"),
+        ("", None),
+    ],
+    ids=["the instance", "a query of its own", "none"],
+)
+def test_any_address_will_do_for_profiles(pattern: str, expected: str | None) -> None:
+    found = rules("alert", {"profileUrlPattern": pattern})
+    [regression] = [rule for rule in found if rule["alert"] == "RuntimeProfileRegression"]
+    assert regression["annotations"].get("profile_url") == expected
+
+
+def test_an_address_without_an_instance_needs_none_to_be_asked_for() -> None:
+    found = rules("alert", {"profileUrlPattern": AGENT, "target": "vmalert"})
+    [slow] = [rule for rule in found if rule["alert"] == "RuntimeHttpLatencyHigh"]
+    assert slow["annotations"]["profile_url"] == AGENT.replace("%s", "RuntimeHttpLatencyHigh")
+
+
+def test_every_alert_that_the_profiler_takes_a_profile_for_links_to_it_and_no_other() -> None:
+    assert {rule["alert"] for rule in ALERTS if "profile_url" in rule["annotations"]} == set(captures.KINDS)
+
+
+def test_what_templates_ask_is_promql() -> None:
+    asked = {
+        re.sub(r'\\(["\\])', r"\1", query).replace("%q", '"x"')
+        for rule in ALERTS
+        for text in rule["annotations"].values()
+        for query in re.findall(r'query \(printf "((?:\\.|[^"\\])*)"', text)
+    }
+    assert 5 <= len(asked)
+    for query in asked:
+        promql_parser.parse(query)
