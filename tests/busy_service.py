@@ -18,7 +18,7 @@ def burns_cpu_here():
 
 
 def main():
-    print(runtime_exporter.start(port=0).url, flush=True)
+    print(runtime_exporter.start(**({} if "RUNTIME_EXPORTER_PORT" in os.environ else {"port": 0})).url, flush=True)
     while True:
         burns_cpu_here()
 

@@ -17,15 +17,20 @@ from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
+from runtime_exporter.profiling.alerted import captures_of, comparisons_of, shelf_of
 from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.push import push_of
+from runtime_exporter.push.grafana import annotations_of
 from runtime_exporter.settings import Settings, load, select
+from runtime_exporter.web.alert import alert_routes
 from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.health import Health
 from runtime_exporter.web.pprof_pages import pprof_routes
 from runtime_exporter.web.pprof_sources import sources_of
+from runtime_exporter.web.profile_pages import profile_routes
 from runtime_exporter.web.server import Server
+from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
 from runtime_exporter.web.webconfig import WebConfigFile
 
@@ -75,12 +80,21 @@ class Exporter:
         self._numbers: ProcessReadings | None = None
         self._push = push_of(settings)
         self.profiling = Profiling(settings, read=self._readings, offer=self._push.offer)
+        shelf = shelf_of(self.profiling, settings)
+        tell = annotations_of(settings, lambda: self.url)
+        self._captures = captures_of(self.profiling, settings, shelf, tell)
         shown = self._supervisor.collectors.get(ProfilesCollector.name)
         if isinstance(shown, ProfilesCollector):
-            shown.continuous = self.profiling.continuous
+            shown.continuous, shown.captures = self.profiling.continuous, self._captures
         profiles = settings.debug_endpoints and settings.profile_endpoints
         longest = settings.profile_seconds_limit
-        routes = (*pprof_routes(sources_of(self.profiling), longest=longest), *api_routes(self.profiling.store))
+        routes = (
+            *pprof_routes(sources_of(self.profiling), longest=longest),
+            *api_routes(self.profiling.store),
+            *summary_routes(lambda: self.profiling.report),
+            *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
+            *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),
+        )
         self._routes = routes if profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
@@ -153,6 +167,8 @@ class Exporter:
     def _open(self) -> None:
         self._push.start()
         self.profiling.open()
+        if self._captures is not None:
+            self._captures.open()
         self._server = self._serve()
         self._supervisor.start()
         if self._watcher is not None:
@@ -164,6 +180,8 @@ class Exporter:
         atexit.unregister(self.close)
         self.health.started = False
         self.profiling.close()  # what is being taken ends here, and is answered
+        if self._captures is not None:
+            self._captures.close()
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -209,6 +227,8 @@ class Exporter:
         self._lock = threading.RLock()
         self.profiling.forked()
         self._push.forked()
+        if self._captures is not None:
+            self._captures.forked()
 
 
 class _Started:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from runtime_exporter.metrics import Metric
+    from runtime_exporter.profiling.captures import Captures
     from runtime_exporter.profiling.continuous import Continuous
     from runtime_exporter.profiling.pipeline import Report
     from runtime_exporter.profiling.summary import Account, Tally
@@ -45,6 +46,8 @@ class ProfilesCollector(Collector):
 
     def __init__(self, continuous: Continuous | None) -> None:
         self.continuous = continuous
+        self.captures: Captures | None = None
+        """What takes profiles for alerts: they are counted with those of the intervals, and alone where there are none."""
         self._shown: Report | None = None
         self._accounted = 0.0
         self._rows = tuple(_ROWS)
@@ -75,24 +78,41 @@ class ProfilesCollector(Collector):
             self.continuous.forked()
 
     def update(self) -> None:
-        """Show the last report; an old one is shown already."""
-        if self.continuous is None:
-            raise NoData("profiling is switched off")
-        report = self.continuous.report
-        if report.interval is None:
-            raise NoData("the first interval of profiling is not over")
-        if report is self._shown:
-            return
-        for metric, (*_, values) in zip(self._metrics, self._rows, strict=True):
-            _show(metric, dict(values(report)))
-        self._bias.set(report.interval.taken.bias_ratio)
-        self._shown = report
+        """Show the last report, unless it is shown already, and what was taken for alerts."""
+        report = self.continuous.report if self.continuous is not None else None
+        interval = report.interval if report is not None else None
+        counts, times = self.captures.counted() if self.captures is not None else ({}, {})
+        self._bias.hidden = interval is None
+        if report is not None and interval is not None and report is not self._shown:
+            for metric, (*_, values) in zip(self._metrics, self._rows, strict=True):
+                _show(metric, dict(values(report)))
+            self._bias.set(interval.taken.bias_ratio)
+            self._shown = report
+        elif interval is None and not counts:
+            raise NoData(
+                "profiling is switched off" if report is None else "the first interval of profiling is not over"
+            )
+        if counts:
+            captures, captured = (report.captures, report.captured) if report is not None else ({}, {})
+            _show(self._named("profile_captures_total"), _added(captures, counts))
+            _show(self._named("profile_last_capture_timestamp_seconds"), _latest(captured, times))
+
+    def _named(self, name: str) -> Any:
+        return next(metric for metric, row in zip(self._metrics, self._rows, strict=True) if row[1] == name)
 
     def spent(self) -> Mapping[str, float]:
         """Return the CPU seconds that profiling has taken since this was asked last."""
         total = self.continuous.report.cpu_seconds if self.continuous is not None else 0.0
         since, self._accounted = total - self._accounted, total
         return {PART: max(0.0, since)}
+
+
+def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], int]) -> dict[tuple[str, ...], float]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
+
+
+def _latest(*parts: Mapping[tuple[str, str], float]) -> dict[tuple[str, ...], float]:
+    return {key: time for part in parts for key, time in part.items()}
 
 
 def _show(metric: Any, values: Mapping[tuple[str, ...], float]) -> None:

@@ -134,10 +134,6 @@ class Captures:
         self._clock = clock
         self._now = now
         self._log = log or StateLog()
-        self.counts: Counter[tuple[str, str]] = Counter()
-        """How many profiles were asked for, by kind and result: "kept", "unkept" (in memory only), "failed", "skipped"."""
-        self.times: dict[tuple[str, str], float] = {}
-        """When the last one was, in seconds since the epoch."""
         self.forked()
 
     @classmethod
@@ -152,13 +148,15 @@ class Captures:
         usual = settings.alert_profile_seconds
         seconds = {"heap": float(settings.alert_heap_seconds), **dict.fromkeys(INSTANTS, 0.0)}
         sources = {kind: Source(take, seconds.get(kind, usual)) for kind, take in takes.items()}
-        if not settings.alert_heap_seconds:
+        if not (settings.alert_heap_seconds or settings.profile_heap):
             sources.pop("heap", None)
         return cls(sources, shelf, pause=settings.alert_pause, taken=taken)
 
     def forked(self) -> None:
         """In the child of a fork: nothing was asked for, and there is no thread."""
         self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._times: dict[tuple[str, str], float] = {}
         self._jobs: deque[_Job] = deque()
         self._asked: dict[str, float] = {}
         self._outcomes: dict[str, str] = {}
@@ -212,6 +210,14 @@ class Captures:
         """Return why the last alert of this name got no profile; empty where it got one, or there was none."""
         return self._outcomes.get(name, "")
 
+    def counted(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], float]]:
+        """Return how many profiles were asked for, by kind and result, and when the last one was, in seconds since the epoch.
+
+        Results are "kept", "unkept" (in memory only), "failed" and "skipped".
+        """
+        with self._lock:
+            return dict(self._counts), dict(self._times)
+
     def _unable(self, alert: Alert) -> str:
         wanted = alert.wants or alert.labels.get(PROFILE) or " or ".join(KINDS.get(alert.name, ()))
         if not wanted:
@@ -238,8 +244,8 @@ class Captures:
 
     def _count(self, kind: str, result: str) -> None:
         with self._lock:
-            self.counts[kind, result] += 1
-            self.times[kind, result] = self._now()
+            self._counts[kind, result] += 1
+            self._times[kind, result] = self._now()
 
     def _remember(self, name: str, outcome: str) -> None:
         with self._lock:
