@@ -16,10 +16,12 @@ from runtime_exporter.agent.config import GO_KINDS, Target
 from runtime_exporter.agent.credentials import Credentials
 from runtime_exporter.agent.go import GoTarget
 from runtime_exporter.agent.go.growth import Growth, signature
+from runtime_exporter.agent.watched import watch
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling.leaks import GOROUTINES, MEMORY
 from runtime_exporter.profiling.pprof import encode
 from runtime_exporter.profiling.profile import Frame, ValueType, build
+from runtime_exporter.settings import Settings
 from stub_service import says, serving
 from tools import free_port, wait_for
 
@@ -475,6 +477,24 @@ def test_growth_is_told_with_the_other_facts():
             source.take()
 
     assert ["main.leak"] == [suspect.site for suspect in source.facts().suspects]
+
+
+def test_what_grows_in_a_go_service_is_in_its_report_by_kind():
+    stub = Stub()
+    with serving(stub.answer) as (where, _):
+        target = Target(name="shop", url=str(where), kinds=GO_KINDS, seconds=1.0)
+        watched = watch(target, Settings(), among=1, turn=threading.Lock())
+        watched.watcher.turn()
+        healthy = watched.watcher.report
+        watched.watcher.source._growth = Growth(goroutines=replace(GOROUTINE, span=0.0))
+        for look in range(12):
+            stub.pages["goroutine"] = profile("goroutine", {"runtime.gopark main.leak": (10 + 20 * look,)})
+            watched.watcher.turn()
+        report = watched.watcher.report
+        watched.close()
+
+    assert {"goroutines": [], "heap": []} == healthy.suspects
+    assert ["main.leak"] == [suspect.site for suspect in report.suspects["goroutines"]]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.agent.config import GO_KINDS, PROCESS_KINDS
 from runtime_exporter.agent.go import GoTarget
+from runtime_exporter.agent.go.growth import KINDS as GO_GROWTH
 from runtime_exporter.agent.pages import target_app
 from runtime_exporter.agent.process import ProcessTarget
 from runtime_exporter.agent.targetmetrics import TargetMetrics
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from runtime_exporter.agent.config import Target
     from runtime_exporter.agent.source import Source
     from runtime_exporter.profiling.advice import Facts
+    from runtime_exporter.profiling.leaks import Suspect
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.readings import Seen
     from runtime_exporter.settings import Settings
@@ -66,7 +68,7 @@ class Watched:
 
     def alerts(self, ask: Ask) -> Reply:
         """Answer a notification of Alertmanager about this target."""
-        route = next(iter(alert_routes(self.captures, instance=self.target.instance, port=lambda: 0)))
+        route = next(iter(alert_routes(self.captures, instance=self.target.instance, home=str)))
         return route.page(ask)
 
     def close(self) -> None:
@@ -109,7 +111,7 @@ def watch(
         store=store,
         idle=is_idle if source.language == "python" else None,
         compare=lambda interval: past.compare(interval.tables, interval.profiles),
-        suspects=adviser.suspects,
+        suspects=lambda interval: {**adviser.suspects(interval), **_suspects(source)},
         advise=adviser.recommend,
         labels={VERSION: target.version} if target.version else {},
     )
@@ -130,6 +132,14 @@ def watch(
 def _latest(watcher: Watcher) -> Mapping[str, Profile]:
     interval = watcher.report.interval
     return interval.profiles if interval is not None else {}
+
+
+def _suspects(source: Source) -> dict[str, list[Suspect]]:
+    """Return by kind what a source itself suspects to leak: of Go goroutines and memory; that there is none is said, too."""
+    found: dict[str, list[Suspect]] = {kind: [] for kind in GO_GROWTH if source.language == "go"}
+    for suspect in source.facts().suspects:
+        found.setdefault(suspect.kind, []).append(suspect)
+    return found
 
 
 def _captures(target: Target, source: Source, shelf: Shelf, settings: Settings) -> Captures:

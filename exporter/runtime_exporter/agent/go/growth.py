@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile, Stack
 
 HEAP: Final = "heap"
+KINDS: Final = (GOROUTINES_UNIT, HEAP)
+"""The kinds of suspects that a Go process can have."""
 SIGNATURE_FRAMES: Final = 5
 """Functions of a signature: enough to tell who started what, few enough that a step of the program does not matter."""
 
