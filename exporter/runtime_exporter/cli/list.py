@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runtime_exporter.agent.collector import AgentCollector
 from runtime_exporter.collectors import ALL
 from runtime_exporter.exporter import Exporter
 from runtime_exporter.http import HTTPMetrics
@@ -70,7 +71,7 @@ def metrics(*, as_json: bool, markdown: bool, config_file: str | None) -> None:
     """Show every metric that may be exposed, apart from the application's own."""
     if markdown:
         everything = Exporter(Settings(http_body_sizes=True), http=HTTPMetrics(body_sizes=True))
-        click.echo(catalogue.page(everything.families()), nl=False)
+        click.echo(catalogue.page([*everything.families(), *AgentCollector(tuple).families]), nl=False)
         return
     families = Exporter(load({"config_file": config_file})).families()
     rows: list[dict[str, Any]] = [

@@ -17,7 +17,8 @@ _HEAD: Final = """\
 What the exporter exposes, apart from what the application registers itself. Rules and dashboards read these names; a test holds them together. Names are
 client_python's where it has them (`python_*`, `process_*`) and OpenTelemetry's for HTTP. A family without a value on this machine (a memory limit where
 there is none) is left out of the scrape. Labels whose values the application chooses are capped: what comes after the cap is `other`, and
-`runtime_exporter_folded_total` counts it.
+`runtime_exporter_folded_total` counts it. Functions of profiles are members for as long as they are among the largest: when one leaves, its series ends, and what it
+costs from then on is in `other`. Members and `other` add up to the total exactly in their increases (`rate`, `increase`), not in their raw values.
 """
 
 _SECTIONS: Final = (
@@ -27,6 +28,7 @@ _SECTIONS: Final = (
     ("python_", "Python"),
     ("profile_", "Profiles"),
     ("runtime_exporter_", "The exporter itself"),
+    ("agent_", "The agent"),
 )
 
 
