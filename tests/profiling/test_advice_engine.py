@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advice_evidence import as_kind, facts, go, golang, mixed, python, real, weights
-from runtime_exporter.profiling.advice import RULES, Evidence, Facts, Weights, advise, bias_risk, silenced
+from runtime_exporter.profiling.advice import RULES, Evidence, Facts, Weights, advise, bias_risk, silenced, weigh
 from runtime_exporter.profiling.advice.engine import LEAST_CORES, LEAST_SAMPLES
 from runtime_exporter.profiling.advice.facts import EventLoop, Gil, GoRuntime, Instruments, Quota
 from runtime_exporter.profiling.advice.page import page
+from runtime_exporter.profiling.profile import Frame, Label, build
 
 PAGE = Path(__file__).parents[2] / "docs" / "recommendations.md"
 WORKLOADS = (
@@ -206,3 +207,26 @@ def test_facts_alone_need_no_profile():
     evidence = facts(quota=Quota(cores=1, periods=100, throttled_periods=30))
 
     assert ["cpu-throttled"] == rules(evidence)
+
+
+def test_who_sleeps_or_waits_for_a_queue_is_not_advised_to_hold_locks_for_less():
+    def waiting(*names, wait="lock", seconds=30):
+        stack = tuple(Frame(name, "", 0) for name in names)
+        labels = (Label("wait", wait),) if wait else ()
+        return stack, (100, seconds * 10**9), labels
+
+    idle = [
+        waiting("time:sleep", "app:poll", wait="sleep"),
+        waiting("threading:Condition.wait", "threading:Event.wait", "app:main"),
+    ]
+    hot = waiting("threading:Lock.acquire", "app:order")
+    counted = waiting("app:order", wait="")
+
+    def advised(*rows):
+        block = build("block", rows, time_nanos=0, duration_nanos=60 * 10**9)
+        found = advise(Evidence(language="python", window=60.0, profiles={"block": weigh(block, "block")}))
+        return [one.target for one in found if one.rule == "lock-hot-spot"]
+
+    assert [] == advised(*idle)
+    assert ["app:order"] == advised(*idle, hot)
+    assert ["app:order"] == advised(*idle, counted)

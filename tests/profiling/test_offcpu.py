@@ -19,7 +19,7 @@ import time
 
 import pytest
 
-from runtime_exporter.profiling.offcpu import by_kind, classify
+from runtime_exporter.profiling.offcpu import by_kind, classify, contends
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.pythonstack import python_stack
 
@@ -384,3 +384,34 @@ def test_no_stack_is_no_wait():
 def test_waits_are_summed_by_kind():
     sleeping = (frame("shop:retry"),)
     assert {"database": 7, "other": 2} == by_kind([(DRIVER, 3), (sleeping, 2), (DRIVER, 4), ((), 9)])
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["threading:RLock.acquire", "app:work"], True),
+        (["threading:Condition.__enter__", "queue:Queue.put", "app:work"], True),
+        (["threading:Condition.wait", "threading:Event.wait", "app:main"], False),
+        (["threading:Condition.wait", "queue:Queue.get", "app:work"], False),
+        (["threading:Condition.wait", "concurrent.futures._base:Future.result", "app:work"], False),
+        (["threading:Thread._wait_for_tstate_lock", "threading:Thread.join", "app:main"], False),
+        (["selectors:EpollSelector.select", "app:serve"], False),
+        ([], False),
+    ],
+)
+def test_only_who_waits_for_a_lock_contends(names, expected):
+    assert expected == contends(tuple(Frame(name, "", 0) for name in names))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("    with self._lock:", True),
+        ("    LOCK.acquire()", True),
+        ("    time.sleep(1)", False),
+        ("    stop.wait(5)", False),
+        ("    return sum(row)", False),
+    ],
+)
+def test_where_the_call_has_no_frame_its_line_tells_whether_it_contends(line, expected):
+    assert expected == contends((Frame("app:work", "app.py", 3),), source=lambda file, number: line)

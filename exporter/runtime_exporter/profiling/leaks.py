@@ -92,11 +92,11 @@ class Suspect:
         """Return one line: what is suspected, on what evidence, and until when."""
         name = f"{self.kind} of {self.site}" if self.site else self.kind
         text = (
-            f"leak suspect: {name} grew from {self.first:.6g} to {self.last:.6g} {self.unit} in {(self.end - self.begin) / 3600:.1f} h"
+            f"leak suspect: {name} grew from {self.first:.6g} to {self.last:.6g} {self.unit} in {_span(self.end - self.begin)}"
             f" ({self.slope:.3g} {self.unit}/s, p={self.p:.2g}, {self.windows} windows)"
         )
         if math.isfinite(self.seconds_to_limit):
-            text += f"; at its limit in {self.seconds_to_limit / 3600:.1f} h if that goes on"
+            text += f"; at its limit in {_span(self.seconds_to_limit)} if that goes on"
         return text
 
 
@@ -213,6 +213,10 @@ class History:
             for site, series in self._series.items()
         )
         return ranked([one for one in found if one is not None])
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"  # noqa: PLR2004 - an hour
 
 
 def _long_enough(points: Sequence[Point], thresholds: Thresholds) -> bool:

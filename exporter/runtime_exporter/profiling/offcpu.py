@@ -154,6 +154,17 @@ def classify(stack: Stack, *, source: Callable[[str, int], str] = linecache.getl
     return Wait(kind, site)
 
 
+def contends(stack: Stack, *, source: Callable[[str, int], str] = linecache.getline) -> bool:
+    """Return whether a thread that waits at `stack` waits to get a lock that another one has.
+
+    To wait for an event, a queue, a future or the end of a thread is no contention: nobody would be faster with less locking.
+    """
+    if not stack:
+        return False
+    known = _function(stack[0].name)
+    return (_called(stack[0], source) if known is None else known) == LOCK
+
+
 def by_kind(waits: Iterable[tuple[Stack, int]]) -> dict[str, int]:
     """Return the sum of the values (nanoseconds, samples) of each kind of wait."""
     sums: dict[str, int] = {}

@@ -29,6 +29,8 @@ SECONDS: Final = 300.0
 """Of a kind that adds up, so much time is summed unless `seconds` says otherwise."""
 LIMIT: Final = 20
 _MOST: Final = 500
+# From ten times as much on, per cent say nothing to anybody.
+_HARDLY: Final = 9.0
 _SEVERITIES: Final = ("info", "warning", "critical")
 _OFF: Final = "this process is not profiled: the setting profiling switches it on"
 _EARLY: Final = "the first interval of profiling is not over"
@@ -213,9 +215,13 @@ def _verdict(comparison: Any) -> str:
             f"{one.function} rose from {one.share_before:.1%} to {one.share_now:.1%} of the {one.kind} time"
             for one in confirmed
         )
-    visible = comparison.mde_ratio
-    change = f"{visible:.0%}" if math.isfinite(visible) else "none at all, for there are no samples"
-    return f"no regression found; smallest visible change: {change}"
+    return f"no regression found; smallest visible change: {_change(comparison.mde_ratio)}"
+
+
+def _change(ratio: float) -> str:
+    if not math.isfinite(ratio):
+        return "none at all, for there are no samples"
+    return f"{ratio:.0%}" if ratio < _HARDLY else f"to {1 + ratio:.0f} times as much, for samples are few"
 
 
 def _one(ask: Ask, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.profiling.advice.origin import is_application
 from runtime_exporter.profiling.naming import label
+from runtime_exporter.profiling.offcpu import contends
 from runtime_exporter.profiling.profile import frames
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _VALUES: Final = {
     "goroutineleak": "goroutineleak",
 }
 _DIVISORS: Final = {"nanoseconds": 1e9, "microseconds": 1e6, "milliseconds": 1e3}
+_WAIT: Final = "wait"
 _Z95: Final = 1.96
 # Frames that are a part of their caller; Python 3.12 has no frames for them but the last.
 _COMPREHENSIONS: Final = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
@@ -87,6 +89,8 @@ class Weights:
 def weigh(profile: Profile, kind: str) -> Weights:
     """Return the stacks of a profile by the sample type that its kind is read by, equal stacks made one.
 
+    Of the waits that a sampler saw and named (label `wait`), only those for a lock that somebody else had are in a "block"
+    profile here: a thread that sleeps or waits for a queue is held up by nobody. What counted locks tell is all in it.
     Raises ProfileError when the profile does not have that sample type.
     """
     present = [value_type.type for value_type in profile.sample_types]
@@ -100,6 +104,8 @@ def weigh(profile: Profile, kind: str) -> Weights:
         if value <= 0:  # negative ones are of a difference of two profiles: what went away needs no advice
             continue
         stack = frames(sample)
+        if kind == "block" and any(one.key == _WAIT for one in sample.labels) and not contends(stack):
+            continue
         before = sums.get(stack, (0.0, 0))
         sums[stack] = (before[0] + value / divisor, before[1] + count)
     return Weights(
