@@ -111,6 +111,19 @@ def test_waits_are_told_by_site_and_memory_by_function():
     assert ("profile_self_seconds_total", "block", "app:take") not in shown
 
 
+def test_goroutines_are_told_by_function_and_leaked_ones_apart():
+    standing = Tally("goroutine", "count", Account({"main.serve": 40}, 2, 0, 42))
+    leaked = Tally("goroutineleak", "count", Account({"main.leak": 7}, 0, 0, 7))
+    shown = series(ProfilesCollector(FakeContinuous(report(standing, leaked))))
+
+    assert {
+        ("profile_goroutines", "goroutine", "main.serve"): 40.0,
+        ("profile_goroutines", "goroutine", "other"): 2.0,
+        ("profile_goroutines", "goroutineleak", "main.leak"): 7.0,
+        ("profile_goroutines", "goroutineleak", "other"): 0.0,
+    } == {name: value for name, value in shown.items() if name[0] == "profile_goroutines"}
+
+
 def test_a_function_that_is_no_member_any_more_has_no_series_any_more():
     continuous = FakeContinuous(report(CPU))
     collector = ProfilesCollector(continuous)

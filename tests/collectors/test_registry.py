@@ -43,7 +43,7 @@ CONTRACT = {
         profile_regression_delta_ratio profile_divergence profile_mde_ratio profile_baseline_age_seconds
         profile_recommendation profile_last_capture_timestamp_seconds profile_regressions
         profile_recommendation_impact_ratio profile_leak_suspects profile_leak_slope_bytes_per_second
-        profile_leak_slope_per_second
+        profile_leak_slope_per_second profile_goroutines
     """,
     "histogram": "python_gc_duration_seconds python_asyncio_loop_lag_seconds python_gil_wait_seconds",
 }

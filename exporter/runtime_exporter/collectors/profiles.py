@@ -178,6 +178,11 @@ def _allocated(report: Report) -> Values:
         yield from _parts(tally.self_, "heap")
 
 
+def _goroutines(report: Report) -> Values:
+    for tally in _tallies(report, "goroutine", "goroutineleak"):
+        yield from _parts(tally.self_, tally.kind)
+
+
 def _functions(report: Report) -> Values:
     known: dict[str, tuple[str, int]] = {}
     for tally in report.tallies.values():
@@ -266,6 +271,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     (Counter, "profile_contentions_total", "Waits that were seen at the site.", _SITE, _contentions),
     (Gauge, "profile_inuse_bytes", "Memory in use that the function allocated.", _FUNCTION, _inuse),
     (Counter, "profile_allocated_bytes_total", "Memory that the function has allocated.", _FUNCTION, _allocated),
+    (Gauge, "profile_goroutines", "Goroutines that stand in the function.", _FUNCTION, _goroutines),
     (
         Gauge,
         "profile_function_info",
