@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import tools
+from runtime_exporter import settings
 from runtime_exporter.demo import files
 from runtime_exporter.demo.cases import CASES
 
@@ -50,7 +51,8 @@ def test_no_alert_of_the_demo_waits_longer_than_a_few_seconds(directory):
         for rule in rules(directory)
         if rule.get("alert") in {case.alert for case in CASES}
     }
-    assert {"2s", "3s"} == set(waits.values())
+    assert {"0s", "2s", "3s"} == set(waits.values())
+    assert "0s" == waits["RuntimeProfileRegression"]  # its three votes are the wait
 
 
 def test_prometheus_scrapes_the_exporter_and_tells_alertmanager(directory):
@@ -63,3 +65,15 @@ def test_prometheus_scrapes_the_exporter_and_tells_alertmanager(directory):
 def test_the_slack_address_is_in_a_file_of_its_own(directory):
     assert "http://127.0.0.1:1006/services/demo" == (directory / "slack_api_url").read_text()
     assert "services/demo" not in (directory / "alertmanager" / "alertmanager.yml").read_text()
+
+
+def test_alerts_are_posted_to_the_exporter_that_takes_profiles(directory):
+    config = yaml.safe_load((directory / "alertmanager" / "alertmanager.yml").read_text())
+    hooks = [hook["url"] for receiver in config["receivers"] for hook in receiver.get("webhook_configs", ())]
+    assert "http://127.0.0.1:1002/-/alert" in hooks
+
+
+def test_every_setting_of_the_shop_is_one_of_the_exporter():
+    loaded = settings.load({}, {f"RUNTIME_EXPORTER_{name.upper()}": value for name, value in files.SETTINGS.items()})
+    assert (True, 1.0, 2.0) == (loaded.profiling, loaded.profile_interval, loaded.alert_profile_seconds)
+    assert {"environment"} == {loaded.source(name).partition(" ")[0] for name in files.SETTINGS}

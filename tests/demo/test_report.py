@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,14 +9,15 @@ from runtime_exporter.demo.cases import CASES
 from runtime_exporter.demo.report import Report
 from runtime_exporter.demo.scenario import Result
 from runtime_exporter.demo.terminal import Terminal
-from runtime_exporter.demo.trial import Trial
+from runtime_exporter.demo.trial import Shown, Trial
 from runtime_exporter.demo.watch import Message
 
+SLOW = [case for case in CASES if case.fault == "slow-search"]
 TABLE = """\
-fault        alert                       pending  firing  notified  resolved  slack  mail  verdict
-──────────────────────────────────────────────────────────────────────────────────────────────────
-memory leak  RuntimeMemoryLeakSuspected    8.1 s  10.5 s    11.2 s     6.0 s  ✓✓     ✓✓    ok
-CPU spike    RuntimeCpuSpike               3.0 s       -         -         -  --     --    FAILED"""
+fault        alert                       pending  firing  notified  resolved  slack  mail  profile  verdict
+───────────────────────────────────────────────────────────────────────────────────────────────────────────
+memory leak  RuntimeMemoryLeakSuspected    8.1 s  10.5 s    11.2 s     6.0 s  ✓✓     ✓✓             ok
+CPU spike    RuntimeCpuSpike               3.0 s       -         -         -  --     --    --       FAILED"""
 
 
 SLACK_TEXT = "*Memory grows.*\nIt has grown by `50MiB`.\n\n*What to do*\n• Look for what grows.\n• Restart it."
@@ -87,7 +89,7 @@ def test_the_result_is_json_with_times_from_the_fault(good):
 def story(stream, good, environ):
     listener = Report(Terminal(stream, environ), CASES, clock=lambda: 103.5)
     new = Trial(CASES[0], on=100.0)
-    listener.began(CASES[0])
+    listener.began(CASES[:1])
     listener.waiting("waiting for pending   resident memory 90 MB", 100.0, 30.0)
     listener.changed(new, good)
     listener.ended(good)
@@ -166,3 +168,46 @@ def test_of_several_alerts_in_one_message_the_first_is_shown_as_people_read_it_a
         " • See a_b and c_d first."
     )
     assert expected == shown
+
+
+GUILTY = Trial(CASES[1], on=100.0, pending=101.0, beside=frozenset({"RuntimeHttpLatencyHigh"}))
+
+
+def test_the_profile_behind_a_link_is_shown_with_the_share_of_the_guilty_function():
+    stream = io.StringIO()
+    shown = {"mail": Shown("http://shop/profiles/alert/RuntimeCpuSpike", 109.0, 0.876)}
+    Report(Terminal(stream, {}), CASES).changed(GUILTY, replace(GUILTY, shown=shown))
+    expected = (
+        "     9.0 s  → profile behind the mail link: 88% in shop.faults:CpuHeavyOrder.try_every_permutation\n"
+        "                     http://shop/profiles/alert/RuntimeCpuSpike\n"
+    )
+    assert expected == stream.getvalue()
+    result = report.as_json(Result((replace(GUILTY, shown=shown),), (), 40.0, watchdog=True))["faults"][0]
+    assert "shop.faults:CpuHeavyOrder.try_every_permutation" == result["function"]
+    assert {"mail": {"url": shown["mail"].url, "share": 0.876}} == result["profiles"]
+    assert "-✓" == report.rows([replace(GUILTY, shown=shown)])[0][8]
+
+
+def test_of_several_alerts_of_a_fault_each_is_named_and_the_end_is_told_once():
+    stream = io.StringIO()
+    listener = Report(Terminal(stream, {}), CASES)
+    listener.began(SLOW)
+    for case, pending in zip(SLOW, (102.0, 105.0), strict=True):
+        trial = Trial(case, on=100.0, beside=frozenset({"another"}))
+        listener.changed(trial, replace(trial, pending=pending, off=108.0))
+    expected = """
+5/6 slow requests: a search without an index → RuntimeHttpLatencyHigh, RuntimeProfileRegression
+     0.0 s  fault on
+     2.0 s  pending RuntimeHttpLatencyHigh
+     8.0 s  fault off
+     5.0 s  pending RuntimeProfileRegression
+"""
+    assert expected == stream.getvalue()
+
+
+def test_a_fault_is_counted_once_however_many_alerts_it_has(good):
+    trials = (good, replace(good, failure="waited"), replace(good, case=CASES[1]))
+    assert (
+        "1 of 2 faults noticed, told and resolved in 40 s"
+        == report.summary(Result(trials, (), 40.0, watchdog=True)).splitlines()[-1]
+    )

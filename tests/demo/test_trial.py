@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from runtime_exporter.demo.cases import CASES
-from runtime_exporter.demo.trial import AFTERMATH, Stage, Trial, advance
+from runtime_exporter.demo.trial import AFTERMATH, Shown, Stage, Trial, advance
 from runtime_exporter.demo.watch import Alert, Message, Observation
 
 CASE = CASES[0]
@@ -132,3 +132,29 @@ def test_an_alert_that_begins_long_after_the_fault_is_a_misfire(off, after, misf
 def test_who_was_never_told_is_not_told_that_it_is_over(new):
     trial = see(replace(new, off=130.0, failure="waited"), 131.0)
     assert (Stage.RESOLVED, False) == (trial.stage, trial.passed)
+
+
+NAMED = tuple(replace(message, text="Most CPU goes to shop:order.") for message in FIRED)
+
+
+@pytest.fixture
+def guilty():
+    return Trial(replace(CASE, function="shop:order"), on=100.0)
+
+
+def test_a_message_must_name_the_guilty_function(guilty):
+    trial = see(guilty, 114.0, firing(), messages=FIRED)
+    assert (Stage.FIRING, "the messages that name shop:order") == (trial.stage, trial.waits_for)
+    assert Stage.TOLD is see(trial, 115.0, firing(), messages=FIRED + NAMED).stage
+
+
+def test_the_profile_behind_both_links_must_be_seen(guilty):
+    told = see(guilty, 114.0, firing(), messages=NAMED)
+    slack, mail = Shown("http://a", 115.0, 0.5), Shown("http://b", 115.0, 0.5)
+    assert Stage.TOLD is replace(told, shown={"slack": slack}).stage
+    assert Stage.NOTIFIED is replace(told, shown={"slack": slack, "mail": mail}).stage
+
+
+def test_another_alert_that_the_fault_must_have_is_no_symptom():
+    trial = Trial(CASE, on=100.0, beside=frozenset({"RuntimeCpuSpike"}))
+    assert frozenset() == see(trial, 101.0, Alert("RuntimeCpuSpike", "firing", 100.5)).also_fired

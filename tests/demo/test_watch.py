@@ -1,10 +1,11 @@
 import json
 import re
+from email.message import EmailMessage
 
 import pytest
 
 from runtime_exporter.demo import watch
-from runtime_exporter.demo.sinks import HTTPSink, Post
+from runtime_exporter.demo.sinks import HTTPSink, Mail, Post
 from runtime_exporter.demo.watch import Alert, HTTPClient, Message, Observation
 from runtime_exporter.errors import ExporterError
 
@@ -85,4 +86,44 @@ def test_an_answer_that_is_no_json_is_an_error_of_ours():
     client = HTTPClient()
     with HTTPSink() as sink, pytest.raises(ExporterError, match=re.escape(f"POST {sink.url}")):
         client.post(sink.url, {"on": True})
+    client.close()
+
+
+PROFILE = "http://127.0.0.1:9464/profiles/alert/RuntimeProfileRegression?function="
+
+
+def test_the_profile_links_of_a_slack_message_are_those_of_its_buttons():
+    actions = [{"type": "button", "text": text, "url": f"http://x/{text}"} for text in ("Runbook", "Profile")]
+    body = json.dumps({"attachments": [{"title": "RuntimeCpuSpike", "actions": actions}]}).encode()
+    assert ("http://x/Profile",) == watch.slacks([Post("/", {}, body, 1.0)])[0].profiles
+
+
+def test_the_profile_links_of_a_mail_are_those_that_say_so():
+    mail = EmailMessage()
+    mail["Subject"] = "RuntimeCpuSpike"
+    mail.set_content("text")
+    link = '<a class="link" href="{}" style="color:#175cd3;">{}</a>'
+    written = link.format("http://x/a?b=1&amp;c=2", "Profile") + link.format("http://x/d", "Dashboard")
+    mail.add_alternative(written, subtype="html")
+    (message,) = watch.mails([Mail("a@x", ("b@x",), "", mail, 1.0)])
+    assert (("http://x/a?b=1&c=2",), "text\n") == (message.profiles, message.text)
+
+
+@pytest.mark.parametrize(
+    ("function", "link"), [("shop:B.c", "shop%3AB.c"), ("shop:a", "shop%3Aa"), ("shop:unknown", "shop%3Aa")]
+)
+def test_of_several_links_the_one_about_the_function_is_followed(function, link):
+    message = Message("mail", "x", 0, "", (PROFILE + "shop%3Aa", PROFILE + "shop%3AB.c"))
+    assert PROFILE + link == message.profile(function)
+
+
+def test_a_message_without_a_link_leads_nowhere():
+    assert "" == Message("mail", "x", 0).profile("shop:a")
+
+
+def test_a_page_that_is_not_there_is_empty():
+    client = HTTPClient()
+    with HTTPSink() as sink:
+        assert "" == client.page(sink.url)  # it only takes posts
+    assert "" == client.page("http://127.0.0.1:9/")
     client.close()

@@ -1,4 +1,4 @@
-"""The demo as a user runs it: the whole stack, six faults, about four minutes."""
+"""The demo as a user runs it: the whole stack, six faults, about two minutes."""
 
 import json
 import signal
@@ -11,6 +11,7 @@ import pytest
 
 import tools
 from runtime_exporter.demo.cases import CASES
+from runtime_exporter.demo.scenario import GUILTY
 
 DEMO = (sys.executable, "-m", "runtime_exporter", "demo")
 
@@ -55,8 +56,14 @@ def test_every_fault_is_noticed_told_and_resolved_and_nothing_else_fires(tmp_pat
         for messages in (fault["messages"], fault["resolved_messages"]):
             assert {"slack", "mail"} == set(messages)
             assert all(fault["alert"] in headline for headline in messages.values())
+    guilty = [fault for fault in answer["faults"] if fault["function"]]
+    assert {"RuntimeCpuSpike", "RuntimeProfileRegression"} == {fault["alert"] for fault in guilty}
+    for fault in guilty:
+        assert {"slack", "mail"} == set(fault["profiles"])
+        assert all(profile["share"] >= GUILTY for profile in fault["profiles"].values())
+        assert fault["function"] in written
     assert "\x1b" not in written
-    assert f"{len(CASES)} of {len(CASES)} faults noticed, told and resolved" in written
+    assert "6 of 6 faults noticed, told and resolved" in written
 
 
 @pytest.mark.slow

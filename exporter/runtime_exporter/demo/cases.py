@@ -1,4 +1,4 @@
-"""The six faults of the demo: what is switched on in the shop, which alert must tell, and where one sees it."""
+"""The six faults of the demo: what is switched on in the shop, which alerts must tell, and where one sees it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Case:
-    """One fault. `fault` and `settings` are the shop's words."""
+    """One alert of one fault; a fault with several has a case for each, one after the other. `fault` and `settings` are the shop's words."""
 
     fault: str
     title: str
@@ -33,6 +33,8 @@ class Case:
     alert: str
     signal: Signal
     settings: Mapping[str, float] = field(default_factory=dict)
+    function: str = ""
+    """Whose fault it is: the messages must name this function, and the profile that they link to must show it. Empty: none."""
 
 
 CASES = (
@@ -51,6 +53,7 @@ CASES = (
         "RuntimeCpuSpike",
         Signal("CPU", 'rate(process_cpu_seconds_total{job="shop"}[5s])', "{:.2f} cores"),
         {"units": 9},
+        "shop.faults:CpuHeavyOrder.try_every_permutation",
     ),
     Case(
         "thread-leak",
@@ -85,6 +88,18 @@ CASES = (
             "{:.0f} ms",
             1000,
         ),
+    ),
+    Case(
+        "slow-search",
+        "regression",
+        "the same, as the profiler sees it",
+        "RuntimeProfileRegression",
+        Signal(
+            "threads that read every row",
+            'sum(rate(profile_cum_seconds_total{job="shop",profile="wall",function="shop.faults:SlowSearch.read_every_row"}[5s]))',
+            "{:.1f}",
+        ),
+        function="shop.faults:SlowSearch.read_every_row",
     ),
     Case(
         "errors",

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.0.1"
 
+SETTINGS = {
+    "profiling": "true",
+    # A profile a second, and half a minute of them to compare with, instead of a minute and three hours.
+    "profile_interval": "1s",
+    "profile_comparison_windows": "2",
+    "profile_baseline_windows": "10",
+    "profile_top": "30",
+    # Sixty times as many profiles cost more than one percent.
+    "overhead_budget": "0.1",
+    "alert_profile_seconds": "2s",
+    "alert_heap_seconds": "1",
+    "alert_pause": "1s",
+}
+"""The exporter's settings in the shop: profiles as short as the demo, which lasts two minutes."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -65,6 +80,7 @@ def _addresses(ports: Ports, slack_url_file: Path) -> dict[str, Any]:
             "slack": {"apiUrlFile": str(slack_url_file)},
             "email": {"smarthost": f"{ADDRESS}:{ports.mail}"},
             "watchdog": {"url": ports.url("deadman")},
+            "profiling": {"url": ports.url("exporter") + "/-/alert"},
         },
     }
 

@@ -8,7 +8,7 @@ import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.demo.trial import CHANNELS, Trial
+from runtime_exporter.demo.trial import CHANNELS, Shown, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runtime_exporter.demo.terminal import Terminal
     from runtime_exporter.demo.watch import Message
 
-HEADINGS = ("fault", "alert", "pending", "firing", "notified", "resolved", "slack", "mail", "verdict")
+HEADINGS = ("fault", "alert", "pending", "firing", "notified", "resolved", "slack", "mail", "profile", "verdict")
 _RIGHT = range(2, 6)
 _INDENT = " " * 21
 _NAMES = {"slack": "Slack", "mail": "mail"}
@@ -30,7 +30,9 @@ class Report:
     def __init__(self, terminal: Terminal, cases: Sequence[Case], clock: Callable[[], float] = time.time) -> None:
         self._terminal = terminal
         self._clock = clock
-        self._numbers = {case.fault: f"{number}/{len(cases)}" for number, case in enumerate(cases, 1)}
+        self._off: float | None = None
+        faults = list(dict.fromkeys(case.fault for case in cases))
+        self._numbers = {fault: f"{number}/{len(faults)}" for number, fault in enumerate(faults, 1)}
 
     def waiting(self, what: str, since: float, limit: float) -> None:
         """Show what goes on."""
@@ -43,33 +45,38 @@ class Report:
         else:
             self._event("✓", f"{seconds:.0f} s without a fault: no alert fired", "green")
 
-    def began(self, case: Case) -> None:
+    def began(self, cases: Sequence[Case]) -> None:
         """Say which fault begins."""
-        style = self._terminal.style
+        style, first = self._terminal.style, cases[0]
         self._terminal.line()
         self._terminal.line(
-            f"{style(self._numbers[case.fault], 'dim')} {style(case.title, 'bold')}: {case.story}"
-            f" {style('→', 'dim')} {style(case.alert, 'cyan')}"
+            f"{style(self._numbers[first.fault], 'dim')} {style(first.title, 'bold')}: {first.story}"
+            f" {style('→', 'dim')} {', '.join(style(case.alert, 'cyan') for case in cases)}"
         )
         self._moment(0.0, style("fault on", "bold"))
 
     def changed(self, before: Trial, after: Trial) -> None:
         """Say what is new, in the order in which it happened."""
+        alert = f" {after.case.alert}" if after.beside else ""
         news = [
             (moment, text, styles)
             for earlier, moment, text, styles in (
-                (before.pending, after.pending, "pending", ("yellow",)),
-                (before.firing, after.firing, "firing", ("red",)),
-                (before.off, after.off, "fault off", ("bold",)),
-                (before.cleared, after.cleared, "resolved", ("green",)),
+                (before.pending, after.pending, f"pending{alert}", ("yellow",)),
+                (before.firing, after.firing, f"firing{alert}", ("red",)),
+                (before.cleared, after.cleared, f"resolved{alert}", ("green",)),
             )
             if earlier is None and moment is not None
         ]
+        if before.off is None and after.off is not None and after.off != self._off:  # once for all alerts of a fault
+            self._off = after.off
+            news.append((after.off, "fault off", ("bold",)))
         for moment, text, styles in sorted(news, key=lambda event: event[0]):
             self._moment(moment - after.on, self._terminal.style(text, *styles))
         for earlier, told in ((before.told, after.told), (before.told_over, after.told_over)):
             for channel in sorted(set(told) - set(earlier), key=CHANNELS.index):
                 self._message(told[channel], after.on)
+        for channel in sorted(set(after.shown) - set(before.shown), key=CHANNELS.index):
+            self._profile(channel, after.shown[channel], after)
 
     def ended(self, trial: Trial) -> None:
         """Say what was wrong or remarkable."""
@@ -86,6 +93,12 @@ class Report:
         if message.channel == "slack" and not message.resolved:
             for line in _excerpt(message.text, self._terminal.width - len(_INDENT)):
                 self._terminal.line(self._terminal.style(_INDENT + line, "dim"))
+
+    def _profile(self, channel: str, shown: Shown, trial: Trial) -> None:
+        """Show where the link of a message led."""
+        share = self._terminal.style(f"{shown.share:.0%} in {trial.case.function}", "bold")
+        self._moment(shown.at - trial.on, f"→ profile behind the {_NAMES[channel]} link: {share}")
+        self._terminal.line(self._terminal.style(_INDENT + shown.url, "dim"))
 
     def _moment(self, seconds: float, text: str) -> None:
         self._terminal.line(f"{self._terminal.style(f'{seconds:8.1f} s', 'dim')}  {text}")
@@ -123,6 +136,7 @@ def rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
             _seconds(trial.notified, trial.on),
             _seconds(trial.resolved, trial.off),
             *(_both(trial, channel) for channel in CHANNELS),
+            _opened(trial),
             "ok" if trial.passed else "FAILED",
         )
         for trial in trials
@@ -153,8 +167,9 @@ def summary(result: Result) -> str:
     ]
     lines += [f"fired while no fault was on: {', '.join(result.misfired)}"] if result.misfired else []
     lines += [] if result.watchdog else ["the Watchdog does not fire"]
-    passed = sum(trial.passed for trial in result.trials)
-    verdict = f"{passed} of {len(result.trials)} faults noticed, told and resolved in {result.seconds:.0f} s"
+    faults = {trial.case.fault for trial in result.trials}
+    passed = len(faults - {trial.case.fault for trial in result.trials if not trial.passed})
+    verdict = f"{passed} of {len(faults)} faults noticed, told and resolved in {result.seconds:.0f} s"
     also = sorted({name for trial in result.trials for name in trial.also_fired})
     notes = [textwrap.fill(f"also fired, as symptoms: {', '.join(also)}", 100)] if also else []
     return "\n".join([*notes, *lines, verdict + ("; nothing fired without a fault" if result.passed else "")])
@@ -188,6 +203,8 @@ def _trial_json(trial: Trial) -> dict[str, Any]:
                 ("resolved", trial.resolved),
             )
         },
+        "function": trial.case.function,
+        "profiles": {channel: {"url": one.url, "share": round(one.share, 3)} for channel, one in trial.shown.items()},
         "messages": {channel: message.headline for channel, message in trial.told.items()},
         "resolved_messages": {channel: message.headline for channel, message in trial.told_over.items()},
         "also_fired": sorted(trial.also_fired),
@@ -202,3 +219,8 @@ def _seconds(moment: float | None, since: float | None) -> str:
 def _both(trial: Trial, channel: str) -> str:
     """Return whether a channel heard of the beginning and of the end."""
     return "".join("✓" if channel in told else "-" for told in (trial.told, trial.told_over))
+
+
+def _opened(trial: Trial) -> str:
+    """Return whether the links of both messages led to a profile that shows the guilty function; empty where none has to."""
+    return "".join("✓" if channel in trial.shown else "-" for channel in CHANNELS) if trial.case.function else ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
+from runtime_exporter.demo import pages
 from runtime_exporter.demo.cases import WATCHDOG, Case
-from runtime_exporter.demo.trial import Stage, Trial, advance
+from runtime_exporter.demo.trial import CHANNELS, Shown, Stage, Trial, advance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 PAUSE = 0.4
 """Seconds between two looks; the rules are evaluated every second."""
 
+GUILTY = 0.2
+"""Part of a profile's time from which on it shows whose fault it is."""
+
 
 @dataclass(frozen=True)
 class Limits:
     """Seconds: of each part of the way, and of the whole run."""
 
-    quiet: float = 20.0
-    calm: float = 4.0
+    quiet: float = 14.0
+    calm: float = 3.0
     notified: float = 32.0
     resolved: float = 26.0
     whole: float = 200.0
@@ -38,6 +43,9 @@ class World(Protocol):
     def query(self, expr: str) -> float | None:
         """Return the value of an expression now."""
 
+    def page(self, url: str) -> str:
+        """Return what a browser shows at a URL, empty where there is nothing."""
+
     def switch(self, fault: str, on: bool, settings: Mapping[str, float] | None = None) -> None:
         """Switch a fault."""
 
@@ -51,8 +59,8 @@ class Listener(Protocol):
     def quiet(self, seconds: float, misfired: Sequence[str]) -> None:
         """A time without a fault is over."""
 
-    def began(self, case: Case) -> None:
-        """A fault is switched on."""
+    def began(self, cases: Sequence[Case]) -> None:
+        """A fault is switched on, for these alerts."""
 
     def changed(self, before: Trial, after: Trial) -> None:
         """A trial has come further."""
@@ -98,10 +106,10 @@ class Scenario:
         """Return what came of the cases: a quiet time, each fault, and a last quiet time."""
         began = self._clock()
         misfired = set(self._quiet(self._limits.quiet))
-        trials = []
-        for case in cases:
+        trials: list[Trial] = []
+        for _, alerts in groupby(cases, key=lambda case: case.fault):
             left = self._limits.whole - (self._clock() - began)
-            trials.append(self._try(case, left))
+            trials += self._try(tuple(alerts), left)
         misfired |= set(self._quiet(self._limits.calm))
         watchdog = self._world.observe().alert(WATCHDOG)
         return Result(
@@ -118,39 +126,61 @@ class Scenario:
         self._listener.quiet(seconds, sorted(fired))
         return fired
 
-    def _try(self, case: Case, left: float) -> Trial:
-        """Return the trial of one fault; the fault is off afterwards, whether its alert came or not."""
-        trial = Trial(case, self._clock())
+    def _try(self, cases: Sequence[Case], left: float) -> list[Trial]:
+        """Return the trials of one fault; the fault is off afterwards, whether its alerts came or not."""
+        alerts, now = frozenset(case.alert for case in cases), self._clock()
+        trials = [Trial(case, now, alerts - {case.alert}) for case in cases]
+        fault, settings = cases[0].fault, cases[0].settings
         if left < self._limits.resolved:
-            trial = replace(trial, failure="not tried: the run took too long")
+            trials = [replace(trial, failure="not tried: the run took too long") for trial in trials]
+        else:
+            self._listener.began(cases)
+            self._world.switch(fault, True, settings)
+            trials = self._follow(trials, Stage.NOTIFIED, min(self._limits.notified, left - self._limits.resolved))
+            self._world.switch(fault, False)
+            before, off = trials, self._clock()
+            trials = [replace(trial, off=off) for trial in trials]
+            self._changed(before, trials)
+            trials = self._follow(trials, Stage.RESOLVED, self._limits.resolved)
+        for trial in trials:
             self._listener.ended(trial)
-            return trial
-        self._listener.began(case)
-        self._world.switch(case.fault, True, case.settings)
-        trial = self._follow(trial, Stage.NOTIFIED, min(self._limits.notified, left - self._limits.resolved))
-        self._world.switch(case.fault, False)
-        before, trial = trial, replace(trial, off=self._clock())
-        self._listener.changed(before, trial)
-        trial = self._follow(trial, Stage.RESOLVED, self._limits.resolved)
-        self._listener.ended(trial)
-        return trial
+        return trials
 
-    def _follow(self, trial: Trial, goal: Stage, limit: float) -> Trial:
+    def _follow(self, trials: list[Trial], goal: Stage, limit: float) -> list[Trial]:
         """Watch until the goal or the limit; a limit is a failure that says what was missing and what was seen last."""
         since = self._clock()
-        while trial.stage is not goal:
+        while any(trial.stage is not goal for trial in trials):
             if self._clock() - since > limit:
-                return replace(trial, failure=trial.failure or self._reason(trial, limit))
-            signal = trial.case.signal
-            what = f"waiting for {trial.stage.value}   {signal.text(self._world.query(signal.expr))}"
+                return [trial if trial.stage is goal else self._failed(trial, limit) for trial in trials]
+            behind = next(trial for trial in trials if trial.stage is not goal)
+            signal = behind.case.signal
+            what = f"waiting for {behind.waits_for}   {signal.text(self._world.query(signal.expr))}"
             self._listener.waiting(what, since, limit)
-            before, trial = trial, advance(trial, self._world.observe())
-            self._listener.changed(before, trial)
+            before, seen = trials, self._world.observe()
+            trials = [self._looked(advance(trial, seen)) for trial in trials]
+            self._changed(before, trials)
             self._sleep(PAUSE)
-        return trial
+        return trials
 
-    def _reason(self, trial: Trial, limit: float) -> str:
+    def _looked(self, trial: Trial) -> Trial:
+        """Return the trial with what the links in its messages lead to, as soon as that shows whose fault it is."""
+        if trial.stage is not Stage.TOLD:
+            return trial
+        shown = dict(trial.shown)
+        for channel in sorted(set(CHANNELS) - set(shown), key=CHANNELS.index):
+            url = trial.told[channel].profile(trial.case.function)
+            share = pages.share(self._world.page(url), trial.case.function) if url else None
+            if share is not None and share >= GUILTY:
+                shown[channel] = Shown(url, self._clock(), share)
+        return replace(trial, shown=shown)
+
+    def _changed(self, before: Sequence[Trial], after: Sequence[Trial]) -> None:
+        for earlier, later in zip(before, after, strict=True):
+            self._listener.changed(earlier, later)
+
+    def _failed(self, trial: Trial, limit: float) -> Trial:
         signal = trial.case.signal
         evidence = signal.text(self._world.query(signal.expr))
         others = f"; active: {', '.join(sorted(trial.still_active))}" if trial.still_active else ""
-        return f"waited {limit:.0f} s for {trial.stage.value} ({evidence}{others})"
+        reason = f"waited {limit:.0f} s for {trial.waits_for} ({evidence}{others})"
+        return replace(trial, failure=trial.failure or reason)

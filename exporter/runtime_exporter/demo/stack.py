@@ -102,6 +102,10 @@ class Stack:
         """Return the value of a PromQL expression now, the largest where there are several."""
         return watch.value(self._http.get(self.url("prometheus") + "/api/v1/query", query=expr))
 
+    def page(self, url: str) -> str:
+        """Return a page of one of the parts, empty where there is none."""
+        return self._http.page(url)
+
     def switch(self, fault: str, on: bool, settings: Mapping[str, float] | None = None) -> None:
         """Switch a fault of the shop."""
         self._http.post(f"{self.url('shop')}/faults/{fault}", {"on": on, **(settings or {})})
@@ -195,6 +199,8 @@ def _environ(directory: Path, ports: files.Ports) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, (str(files.shop_root()), own.get("PYTHONPATH")))),
         "RUNTIME_EXPORTER_ADDRESS": files.ADDRESS,
         "RUNTIME_EXPORTER_PORT": str(ports.exporter),
+        **{f"RUNTIME_EXPORTER_{name.upper()}": value for name, value in files.SETTINGS.items()},
+        "RUNTIME_EXPORTER_PROFILE_DIRECTORY": str(directory / "profiles"),
         "XDG_CONFIG_HOME": str(directory),
     }
 

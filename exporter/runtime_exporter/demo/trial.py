@@ -1,4 +1,4 @@
-"""How far the alert of one fault has come: a state machine whose every step is a function of values."""
+"""How far one alert of a fault has come: a state machine whose every step is a function of values."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Stage(enum.Enum):
     ON = "pending"
     PENDING = "firing"
     FIRING = "the messages"
+    TOLD = "the profile that they link to"
     NOTIFIED = "the fault to be switched off"
     OFF = "the alert to resolve"
     CLEARED = "the messages that it is over"
@@ -33,16 +34,29 @@ class Stage(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The page that a message links to, and which part of the profile's time the guilty function has there, 0 to 1."""
+
+    url: str
+    at: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Trial:
-    """What happened to one fault; Unix times, None for what has not happened."""
+    """What happened to one alert of a fault; Unix times, None for what has not happened."""
 
     case: Case
     on: float
+    beside: frozenset[str] = frozenset()
+    """The other alerts that the fault must have."""
     pending: float | None = None
     firing: float | None = None
     off: float | None = None
     cleared: float | None = None
     told: Mapping[str, Message] = field(default_factory=dict)
+    shown: Mapping[str, Shown] = field(default_factory=dict)
+    """By channel, the profile that its message led to."""
     told_over: Mapping[str, Message] = field(default_factory=dict)
     also_fired: frozenset[str] = frozenset()
     still_active: frozenset[str] = frozenset()
@@ -63,7 +77,15 @@ class Trial:
     def _before_off(self) -> Stage:
         if self.firing is None:
             return Stage.ON if self.pending is None else Stage.PENDING
-        return Stage.NOTIFIED if set(CHANNELS) <= set(self.told) else Stage.FIRING
+        if not set(CHANNELS) <= set(self.told):
+            return Stage.FIRING
+        return Stage.NOTIFIED if not self.case.function or set(CHANNELS) <= set(self.shown) else Stage.TOLD
+
+    @property
+    def waits_for(self) -> str:
+        """What has not happened yet."""
+        naming = f" that name {self.case.function}" if self.case.function else ""
+        return self.stage.value + (naming if self.stage is Stage.FIRING else "")
 
     @property
     def notified(self) -> float | None:
@@ -79,6 +101,11 @@ class Trial:
     def passed(self) -> bool:
         """Whether the fault was noticed, told and resolved, with nothing else out of place."""
         return self.stage is Stage.RESOLVED and not self.failure and not self.misfired
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """The alerts that may fire because of the fault, and the one that always does."""
+        return self.beside | {self.case.alert, WATCHDOG}
 
 
 def advance(trial: Trial, seen: Observation) -> Trial:
@@ -98,7 +125,7 @@ def _before_off(trial: Trial, seen: Observation) -> Trial:
 
 
 def _after_off(trial: Trial, seen: Observation, off: float) -> Trial:
-    active = frozenset(alert.name for alert in seen.alerts if alert.name not in {WATCHDOG, trial.case.alert})
+    active = frozenset(alert.name for alert in seen.alerts if alert.name not in trial.expected)
     late = frozenset(
         alert.name
         for alert in seen.alerts
@@ -121,13 +148,17 @@ def _after_off(trial: Trial, seen: Observation, off: float) -> Trial:
 
 
 def _others(trial: Trial, seen: Observation) -> frozenset[str]:
-    return frozenset(a.name for a in seen.alerts if a.firing and a.name not in {WATCHDOG, trial.case.alert})
+    return frozenset(a.name for a in seen.alerts if a.firing and a.name not in trial.expected)
 
 
 def _messages(
     trial: Trial, seen: Observation, known: Mapping[str, Message], *, since: float, resolved: bool
 ) -> Mapping[str, Message]:
-    found = {channel: seen.message(channel, trial.case.alert, resolved=resolved, since=since) for channel in CHANNELS}
+    naming = "" if resolved else trial.case.function
+    found = {
+        channel: seen.message(channel, trial.case.alert, resolved=resolved, since=since, naming=naming)
+        for channel in CHANNELS
+    }
     return {**{channel: message for channel, message in found.items() if message}, **known}
 
 

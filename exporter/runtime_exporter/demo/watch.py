@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0
 """Seconds for one answer from loopback, on a machine that is busy."""
+
+_LINK = re.compile(r'<a [^>]*href="([^"]+)"[^>]*>Profile</a>')
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Message:
     headline: str
     received: float
     text: str = ""
+    profiles: tuple[str, ...] = ()
+    """URLs behind the word Profile."""
 
     @property
     def resolved(self) -> bool:
@@ -50,6 +57,11 @@ class Message:
     def about(self, alert: str) -> bool:
         """Return whether the headline names `alert`."""
         return alert in self.headline
+
+    def profile(self, function: str) -> str:
+        """Return the URL of the profile for an alert about `function`, else of the first one; empty where there is none."""
+        named = [url for url in self.profiles if function in parse_qs(urlsplit(url).query).get("function", ())]
+        return next(iter((*named, *self.profiles)), "")
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,8 @@ class Observation:
         found = sorted((alert for alert in self.alerts if alert.name == name), key=lambda alert: not alert.firing)
         return found[0] if found else None
 
-    def message(self, channel: str, alert: str, *, resolved: bool, since: float) -> Message | None:
-        """Return the first message of that kind that arrived after `since`."""
+    def message(self, channel: str, alert: str, *, resolved: bool, since: float, naming: str = "") -> Message | None:
+        """Return the first message of that kind that arrived after `since` and has `naming` in its text."""
         return next(
             (
                 message
@@ -75,6 +87,7 @@ class Observation:
                 and message.resolved == resolved
                 and message.received >= since
                 and message.about(alert)
+                and naming in message.text
             ),
             None,
         )
@@ -94,6 +107,14 @@ class HTTPClient:
     def post(self, url: str, body: Mapping[str, object]) -> Any:
         """Send `body` as JSON and return the JSON that comes back."""
         return self._json("POST", url, json=body)
+
+    def page(self, url: str) -> str:
+        """Return the page at `url`, empty where there is none (any more)."""
+        try:
+            reply = self._session.get(url, timeout=TIMEOUT)
+        except requests.RequestException:
+            return ""
+        return reply.text if reply.ok else ""
 
     def answers(self, url: str) -> bool:
         """Return whether `url` answers with 200."""
@@ -129,16 +150,23 @@ def value(answer: Mapping[str, Any]) -> float | None:
 
 def mails(messages: Iterable[Mail]) -> tuple[Message, ...]:
     """Return what the mail server received."""
-    return tuple(Message("mail", mail.subject, mail.received, mail.text) for mail in messages)
+    return tuple(
+        Message("mail", mail.subject, mail.received, mail.text, tuple(map(html.unescape, _LINK.findall(mail.html))))
+        for mail in messages
+    )
 
 
 def slacks(posts: Iterable[Post]) -> tuple[Message, ...]:
     """Return what the Slack endpoint received."""
     return tuple(
-        Message("slack", attachment.get("title", ""), post.received, attachment.get("text", ""))
+        Message("slack", attachment.get("title", ""), post.received, attachment.get("text", ""), _buttons(attachment))
         for post in posts
         for attachment in post.json.get("attachments", [])
     )
+
+
+def _buttons(attachment: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(button["url"] for button in attachment.get("actions", ()) if button.get("text") == "Profile")
 
 
 def _unix(text: str) -> float:
