@@ -103,7 +103,7 @@ def _services(config: Mapping[str, Any]) -> panels.Panel:
     scope, requests = Scope.of(config), Requests.of(config)
     return panels.table(
         "Services",
-        "One line a service. Click its name for its HTTP dashboard. An empty cell has no data: a service without HTTP has no requests.",
+        "One line a service. Click its name for its HTTP dashboard, its CPU for its functions. An empty cell has no data: a service without HTTP has no requests.",
         *_place_columns(config),
         Column("Service", label="job", link=_link(config, "http", "HTTP of this service", job="Service")),
         Column("Up", scope.sum_by("job", scope.select("up")), width=80),
@@ -126,7 +126,12 @@ def _services(config: Mapping[str, Any]) -> panels.Panel:
         ),
         Column("p95", requests.quantile(0.95, "job"), unit="s", thresholds=panels.latency_steps(config)),
         Column("Budget left", scope.sum_by("job", panels.budget_left(config)), unit="percentunit", decimals=1),
-        Column("CPU cores", scope.sum_by("job", scope.rate("process_cpu_seconds_total")), decimals=2),
+        Column(
+            "CPU cores",
+            scope.sum_by("job", scope.rate("process_cpu_seconds_total")),
+            decimals=2,
+            link=_link(config, "profiling", "Functions of this service", job="Service"),
+        ),
         Column("Memory", scope.sum_by("job", scope.select("process_resident_memory_bytes")), unit="bytes"),
         Column(
             "Restarts",
@@ -143,7 +148,7 @@ def _instances(config: Mapping[str, Any]) -> panels.Panel:
     uptime = f"time() - {scope.select('process_start_time_seconds')}"
     return panels.table(
         "Instances",
-        "One line an instance: the one that differs from its siblings is the one to look at. Click its name for its runtime dashboard.",
+        "One line an instance: the one that differs from its siblings is the one to look at. Click its name for its runtime dashboard, its CPU for its functions.",
         *_place_columns(config),
         Column("Service", label="job"),
         Column(
@@ -172,7 +177,12 @@ def _instances(config: Mapping[str, Any]) -> panels.Panel:
             thresholds=panels.error_budget_steps(config),
         ),
         Column("p95", requests.quantile(0.95, each), unit="s", thresholds=panels.latency_steps(config)),
-        Column("CPU cores", scope.sum_by(each, scope.rate("process_cpu_seconds_total")), decimals=2),
+        Column(
+            "CPU cores",
+            scope.sum_by(each, scope.rate("process_cpu_seconds_total")),
+            decimals=2,
+            link=_link(config, "profiling", "Functions of this instance", job="Service", instance="Instance"),
+        ),
         Column("Memory", scope.sum_by(each, scope.select("process_resident_memory_bytes")), unit="bytes"),
         Column("Threads", scope.sum_by(each, scope.select("process_num_threads")), decimals=0),
         Column(

@@ -31,7 +31,7 @@ local signalsOf = import '../signals.libsonnet';
                        + '% of the time, what is due waits longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ')'
                        + ask.topFunctions(config, 'instance') + '.',
           actions: [
-            'See what blocks it: py-spy dump --pid PID a few times; the frame above asyncio/events.py _run is the one.',
+            'See what blocks it: open the profile, or py-spy dump --pid PID a few times; the frame above asyncio/events.py _run is the one.',
             'Let asyncio tell: PYTHONASYNCIODEBUG=1 logs each callback that takes more than loop.slow_callback_duration.',
             'Move blocking calls (requests, a synchronous database driver, time.sleep, files) to await asyncio.to_thread(...).',
             'Move computing (JSON of megabytes, images, hashing of passwords) to a process pool.',

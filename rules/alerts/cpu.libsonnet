@@ -51,7 +51,7 @@ local signalsOf = import '../signals.libsonnet';
           actions: [
             'Compare the request rate: more requests is load (add workers), the same requests is a change in the code or its data.',
             'Compare with the last deployment and with the last change of configuration; roll back if they meet.',
-            'See where the time goes: py-spy top --pid PID, or py-spy record --duration 30 --output cpu.svg --pid PID.',
+            'See where the time goes: open the profile, or py-spy record --duration 30 --output cpu.svg --pid PID.',
             'See which threads use it: process_thread_cpu_seconds_total by group. One thread near one core holds the GIL from all others.',
             'Look for loops over grown data: a linear search, a regular expression that backtracks, JSON of everything.',
           ],
@@ -75,7 +75,7 @@ local signalsOf = import '../signals.libsonnet';
             'Raise or remove the CPU limit (keep the request): a limit stops all threads for the rest of each 100 ms period.',
             'Match the number of workers and threads with the limit: os.cpu_count() tells of the host, not of the cgroup.',
             'Cap native thread pools: OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS.',
-            'See what uses the CPU: py-spy top --pid PID, and process_thread_cpu_seconds_total by group.',
+            'See what uses the CPU: open the profile, and process_thread_cpu_seconds_total by group.',
           ],
         }),
     }),

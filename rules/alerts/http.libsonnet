@@ -69,7 +69,7 @@ local signalsOf = import '../signals.libsonnet';
           },
           actions: [
             'See whether one route is slow or all: one is its query or its code, all is the process (CPU, GC, event loop) or the database.',
-            'See where the time goes: py-spy record --duration 30 --output slow.svg --pid PID while it lasts.',
+            'See where the time goes while it lasts: open the profile, or py-spy record --duration 30 --output slow.svg --pid PID.',
             'Count the queries of one request: a query in a loop over rows (N+1) grows with the data.',
             'Look for a linear search or sort over all rows, a missing index, a call without a timeout to another service.',
             'Compare with the request rate and http_server_active_requests: a queue means too few workers or threads.',

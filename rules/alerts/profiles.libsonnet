@@ -75,7 +75,7 @@ local signalsOf = import '../signals.libsonnet';
           expr: regressionExpr(settings),
           summary: 'A function has become more expensive than it was.',
           description: 'The share of {{ $labels.function }} in the {{ $labels.profile }} profile of ' + labels.where.instance
-                       + ' has risen by {{ $value | humanizePercentage }} over the baseline ({{ $labels.baseline }}).',
+                       + ' has risen {{ if ge $value 10.0 }}more than tenfold{{ else }}by {{ $value | humanizePercentage }}{{ end }} over the baseline ({{ $labels.baseline }}).',
           actions: [
             'Open the profile: the function is marked, and the difference to the time before shows what it calls more than it did.',
             'Compare with the last deployment: what changed in this function, in what it calls, in a library that it uses.',

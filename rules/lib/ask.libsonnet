@@ -32,7 +32,7 @@ local selected(config, metric, names, more='') = '%s{%s}' % [
       call(
         'sort_desc(topk(%d, 100 * sum by (function) (%s) / on () group_left () sum(%s) >= 1))' % [
           config.profiles.topFunctions,
-          rate('profile_self_seconds_total', 'profile="cpu",function!~"other|idle"'),
+          rate('profile_self_seconds_total', 'profile="cpu",function!~"other|idle|[(]not sampled[)]|[(]ended threads[)]"'),
           rate('profile_total_seconds_total', 'profile="cpu"'),
         ],
         names + names,

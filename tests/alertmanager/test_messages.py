@@ -233,6 +233,23 @@ def test_a_group_of_fifty_stays_readable(messages: dict[str, Message]) -> None:
     assert len(message.mail.html.encode()) < 60_000
 
 
+def test_each_of_a_group_has_its_own_profile(delivery: Delivery) -> None:
+    delivery.post(
+        *(
+            alert(
+                "shards",
+                labels={"instance": f"10.0.1.{i}:9464"},
+                annotations={"profile_url": f"http://10.0.1.{i}:9464/profiles/alert/X?function=a%3Ab"},
+            )
+            for i in (1, 2)
+        )
+    )
+    urls = [f"http://10.0.1.{i}:9464/profiles/alert/X?function=a%3Ab" for i in (1, 2)]
+    mail, slack = delivery.letter("shards", "CRITICAL"), delivery.attachment("shards", "CRITICAL")
+    assert [f"Profile: {url}" in mail.text and f'href="{url}"' in mail.html for url in urls] == [True, True]
+    assert {action["text"]: action["url"] for action in slack["actions"]}["Profile"] in urls
+
+
 def test_a_group_can_be_silenced_as_a_whole_and_each_of_its_members_alone(messages: dict[str, Message]) -> None:
     common = {"alertname": "RuntimeMemoryLeakSuspected", "job": "fleet", "severity": "critical"}
     message = messages["grouped"]
