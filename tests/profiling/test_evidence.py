@@ -28,7 +28,7 @@ class Read:
 
     def __call__(self):
         self.number += 1
-        return SimpleNamespace(since=self._since, number=self.number)
+        return SimpleNamespace(since=self._since, number=self.number, pools={"serve": None})
 
     def _since(self, earlier, seen):
         self.asked.append((earlier.number if earlier is not None else None, seen))
@@ -84,12 +84,13 @@ def test_pools_are_as_busy_as_their_threads_do_not_wait_for_work_and_runnable_is
     wall = [
         ((WORK,), (10, 30 * NANO), group),
         ((QUEUE, IDLE), (10, 90 * NANO), group),
+        ((HASH,), (10, 7 * NANO), (Label("thread_name", "no pool"),)),
         ((Frame("time:sleep", "", 0), HASH, WORK, IDLE), (5, 12 * NANO), group),
     ]
     gathered(adviser, [0], wall=wall)
     _, seen = read.asked[-1]
     assert 0.5 == seen.runnable  # 30 s of 60 at a stack that uses CPU
-    assert 42.0 == pytest.approx(seen.busy["serve"])
+    assert {"serve": pytest.approx(42.0)} == seen.busy
 
 
 def test_the_worst_of_the_backends_is_what_the_profile_is_trusted_by():

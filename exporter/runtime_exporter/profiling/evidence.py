@@ -32,8 +32,10 @@ LONGEST_SECONDS: Final = 600.0
 PACE_SECONDS: Final = 10.0
 """Advice is given anew no more often than this. Where intervals are shorter, the last advice stands meanwhile."""
 SAMPLED: Final = frozenset({"cpu", "wall"})
-_ADDITIVE: Final = SAMPLED | {"block", "mutex", "allocs"}
-"""Kinds of which a longer time has more. Of the others (heap, threads) only the last profile says how things are."""
+_ADDITIVE: Final = SAMPLED | {"block", "mutex"}
+"""Kinds of which a longer time has more. Of the others only the last profile says how things are."""
+_READ: Final = _ADDITIVE | {"heap", "goroutineleak"}
+"""Kinds that there are rules on."""
 _THREAD: Final = "thread_name"
 _NANOSECONDS: Final = 1e9
 
@@ -115,7 +117,10 @@ class Adviser:
             self._process = os.getpid()
             self.forget(self._clock())
         before, self._reading = self._reading, self._read() if self._read is not None else None
-        self._parts.append(_part(interval, before))
+        new = _part(interval, before, frozenset(getattr(self._reading, "pools", ())))
+        if self._parts:
+            self._parts[-1] = _outdated(self._parts[-1], new)
+        self._parts.append(new)
         while len(self._parts) > 1 and self._spare():
             self._parts.popleft()
         if self._growth is not None and self._reading is not None:
@@ -173,18 +178,26 @@ class Adviser:
         return bool(counts) and min(counts) >= self._samples
 
 
-def _part(interval: Interval, before: Reading | None) -> _Part:
+def _part(interval: Interval, before: Reading | None, pools: frozenset[str]) -> _Part:
     profiles = interval.profiles
-    weights = {kind: weigh(profile, kind) for kind, profile in profiles.items() if profile.samples}
-    return _Part(interval.taken, weights, _busy(profiles["wall"]) if "wall" in profiles else {}, before)
+    weights = {kind: weigh(profile, kind) for kind, profile in profiles.items() if kind in _READ and profile.samples}
+    return _Part(
+        interval.taken, weights, _busy(profiles["wall"], pools) if pools and "wall" in profiles else {}, before
+    )
 
 
-def _busy(wall: Profile) -> dict[str, float]:
-    """Return the seconds that the threads of each group did not wait for work."""
+def _outdated(old: _Part, new: _Part) -> _Part:
+    """Return a part without what the next one says anew, which may be large and would be kept for nothing."""
+    gone = new.weights.keys() - _ADDITIVE
+    return old._replace(weights={kind: one for kind, one in old.weights.items() if kind not in gone})
+
+
+def _busy(wall: Profile, pools: frozenset[str]) -> dict[str, float]:
+    """Return the seconds that the threads of each of these groups did not wait for work."""
     index, seconds = wall.index("wall"), Counter[str]()
     for sample in wall.samples:
         group = next((one.str for one in sample.labels if one.key == _THREAD), "")
-        if _kind(frames(sample)) != IDLE:
+        if group in pools and _kind(frames(sample)) != IDLE:
             seconds[group] += sample.values[index]
     return {group: value / _NANOSECONDS for group, value in seconds.items()}
 
