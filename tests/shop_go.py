@@ -16,14 +16,14 @@ SOURCE = Path(__file__).resolve().parents[1] / "examples" / "shop-go"
 
 
 @contextlib.contextmanager
-def shop_go(*faults, arguments=()):
+def shop_go(*faults, port=0):
     """Build and run the shop with these faults on, and yield its URL; ended by its own handle."""
     go = require_go()
     with tempfile.TemporaryDirectory() as directory:
         program = Path(directory) / "shop-go"
         go.run("build", "-o", str(program), ".", cwd=SOURCE)
         with subprocess.Popen(
-            [program, "-address", "127.0.0.1:0", *arguments],
+            [program, "-address", f"127.0.0.1:{port}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

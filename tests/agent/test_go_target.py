@@ -228,9 +228,12 @@ def test_leaked_goroutines_are_searched_for_rarely_and_what_was_proven_stays():
         clock.now += 600
         stub.pages["goroutineleak"] = profile("goroutineleak", {"runtime.gopark main.leak": (9,)})
         windows.append(source.take())
+        clock.now += 600
+        stub.status["goroutineleak"] = (b"not now", 500)
+        windows.append(source.take())
 
-    assert (1, 2) == (seldom, stub.asked["goroutineleak"])
-    assert [4, 4, 9] == [total(window, "goroutineleak") for window in windows]
+    assert (1, 3) == (seldom, stub.asked["goroutineleak"])
+    assert [4, 4, 9, 9] == [total(window, "goroutineleak") for window in windows]
 
 
 def test_a_runtime_that_cannot_find_leaked_goroutines_is_not_asked_to():

@@ -21,7 +21,7 @@ from runtime_exporter.profiling.evidence import Adviser
 from runtime_exporter.profiling.pipeline import Pipeline
 from runtime_exporter.profiling.table import tabulate
 from shop_go import SOURCE, customers, shop_go, switch
-from tools import wait_for
+from tools import free_port, wait_for
 
 FAULTS = ["cpu-heavy-order", "goroutine-leak", "heavy-export", "lock-hot-spot", "slow-search"]
 
@@ -201,6 +201,36 @@ def test_leaked_goroutines_are_proven_and_named():
     assert first.profiles["goroutineleak"].samples == second.profiles["goroutineleak"].samples
     assert second.profiles["goroutine"].total(0) > first.profiles["goroutineleak"].total(0)
     assert second.begin == first.end
+
+
+def test_a_shop_that_was_started_anew_is_not_told_what_the_last_one_did():
+    port = free_port()
+    source = GoTarget(target(f"http://127.0.0.1:{port}", seconds=1.0))
+    with (
+        shop_go("lock-hot-spot", "goroutine-leak", port=port) as url,
+        customers(url, "POST", "/orders?product=1", at_once=4),
+    ):
+        before = source.take()
+    with shop_go(port=port):
+        after = source.take()
+        ever = source.capture("allocs", 0)
+    source.close()
+
+    assert {"mutex", "goroutineleak"} <= before.profiles.keys()
+    assert "goroutineleak" not in after.profiles
+    assert "main.(*stock).reserve" not in tabulate(after.profiles["allocs"], kind="allocs").cum
+    assert 0 < allocated(after.profiles["allocs"]) <= allocated(ever)
+    assert "main.(*stock).reserve" not in {
+        name
+        for kind in {"mutex", "block"} & after.profiles.keys()
+        for name in tabulate(after.profiles[kind], kind=kind).cum
+    }
+
+
+def test_the_readme_says_what_each_fault_does():
+    assert FAULTS == sorted(
+        re.findall(r"^\| `([a-z-]+)` \| ", (SOURCE / "README.md").read_text(), re.MULTILINE)[: len(FAULTS)]
+    )
 
 
 def test_a_healthy_shop_has_no_leaks_and_no_advice(shop):

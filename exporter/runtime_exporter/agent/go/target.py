@@ -172,9 +172,10 @@ class GoTarget:
         if "goroutineleak" in standing and self._clock() >= self._searched + self._leaks_seconds:
             self._searched = self._clock()
             leaked = self._kind("goroutineleak", problems, self._service.profile)
-            self._leaked = leaked if leaked is not None and leaked.samples else None
-        if self._leaked is not None:
-            found["goroutineleak"] = self._leaked  # what is proven stays true as long as the process lives
+            if leaked is not None:
+                self._leaked = leaked if leaked.samples else None
+        if self._leaked is not None:  # what is proven stays true as long as the process lives
+            found["goroutineleak"] = self._leaked
         return found
 
     def _cpu_window(self, kind: str) -> Profile:
