@@ -232,6 +232,8 @@ def test_two_profiles_are_compared_and_what_each_function_costs_itself(site, she
 
     assert ["shop.search:find", "50.00%", "90.00%", "+40.00 points"] in rows(get("diff", **query))
     assert ["shop:main", "50.00%", "10.00%", "-40.00 points"] in rows(get("diff", column="self", **query))
+    (drawn,) = [one for one in links(get("diff", **query)) if "/diff/flamegraph" in one]
+    assert "shop.search:find" in get(drawn).text
     times = get("diff", before=f"{NOW}..{NOW + 100}", after=f"{NOW + 100}..{NOW + 180}", kind="cpu")
     assert "Nothing changed" in times.text
 
@@ -310,6 +312,7 @@ def test_two_profiles_are_chosen_and_compared(tab, site, shelf):
 
     assert "CPU: what changed" == tab.locator("h1").text_content()
     assert "shop.search:find" == tab.locator("tbody tr td").first.text_content()
+    tab.frame_locator("iframe").locator(".frame", has_text="shop.search:find").first.wait_for()
 
 
 def test_nothing_of_a_profile_or_of_a_label_runs(tab, site):

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.captures import ALERT
-from runtime_exporter.profiling.difference import changes
 from runtime_exporter.profiling.flamegraph import render
-from runtime_exporter.profiling.naming import label
-from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.web import profile_views as views
 from runtime_exporter.web.alert_page import AlertPage
-from runtime_exporter.web.api_pages import chosen
-from runtime_exporter.web.page import HTML, Ask, Reply, Route, html
+from runtime_exporter.web.difference_page import DifferencePage
+from runtime_exporter.web.page import Ask, Reply, Route, html
 from runtime_exporter.web.pprof_pages import attachment
-from runtime_exporter.web.profile_sheet import Sheet, field, tabulated
+from runtime_exporter.web.profile_sheet import FLAME_GRAPH, Sheet, field, flame_graph, spelled
 from runtime_exporter.web.profile_views import PATH, link
 from runtime_exporter.web.style import document
 
@@ -28,9 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime_exporter.profiling.captures import Captures
-    from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.shelf import Shelf
-    from runtime_exporter.profiling.table import Table
 
 _ON_A_PAGE = 100
 _ALERT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -53,6 +48,7 @@ class _Pages:
     def __init__(self, shelf: Shelf, captures: Captures | None, comparisons: Callable[[], Mapping[str, Any]]) -> None:
         self._shelf = shelf
         self._sheet = Sheet(shelf, comparisons)
+        self._difference = DifferencePage(shelf)
         self._alert = AlertPage(shelf, captures, self._sheet)
 
     def __call__(self, ask: Ask) -> Reply:
@@ -67,8 +63,8 @@ class _Pages:
         first, _, rest = ask.rest.partition("/")
         if not first:
             return self._list(ask)
-        if first == "diff" and not rest:
-            return self._difference(ask)
+        if first == "diff" and rest in ("", FLAME_GRAPH):
+            return self._difference(ask, rest)
         if first == "alert" and _ALERT.fullmatch(rest):
             return self._alert(ask, rest)
         if rest in _FORMS:
@@ -115,71 +111,19 @@ class _Pages:
             profile,
             title=name.partition("_")[0],
             sample_type=field(ask, "sample_type"),
-            function=_spelled(profile, field(ask, "function")),
+            function=spelled(profile, field(ask, "function")),
         )
-        # What may run in it, it says itself; here, who may show it in a page.
-        return Reply(page.encode(), HTML, headers=(("Content-Security-Policy", "frame-ancestors 'self'"),))
+        return flame_graph(page)
 
     def _file(self, _: Ask, name: str) -> Reply:
         return attachment(name, self._shelf.read_bytes(name))
 
-    def _difference(self, ask: Ask) -> Reply:
-        function, sample_type = field(ask, "function"), field(ask, "sample_type")
-        column = "self" if field(ask, "column") == "self" else "cum"
-        sides = []
-        for name in ("before", "after"):
-            profile = chosen(self._shelf, ask, name)
-            sides.append((name, profile, tabulated(profile, _kind_of(field(ask, name)), sample_type)))
-        (_, _, before), (_, _, after) = sides
-        found = changes(before, after, column=column, normalised=True)
-        kept = {name: field(ask, name) for name in ("before", "after", "kind")}
-        other = "self" if column == "cum" else "cum"
-        words = "Compare what functions cost themselves" if other == "self" else "Compare with what they called"
-        links = [(link(ask.root), "All profiles"), (link(ask.root, "diff", **kept, column=other), words)]
-        links += [
-            (link(ask.root, kept[name], function=function), f"The profile {name}")
-            for name, *_ in sides
-            if _is_id(kept[name])
-        ]
-        about = f"{_written(sides[0])}; {_written(sides[1])}. Shares are of each profile's total, {'callees included' if column == 'cum' else 'callees apart'}."
-        title = f"{views.called(after.kind)}: what changed"
-        return html(
-            document(
-                title,
-                views.header(title, about, links) + views.changed(found, function) + views.footer(ask.root),
-                wide=True,
-            )
-        )
-
 
 _FORMS: Mapping[str, Callable[[_Pages, Ask, str], Reply]] = {
     "": _Pages._profile,  # noqa: SLF001 - a table of its methods
-    "flamegraph": _Pages._flame_graph,  # noqa: SLF001
+    FLAME_GRAPH: _Pages._flame_graph,  # noqa: SLF001
     "pprof": _Pages._file,  # noqa: SLF001
 }
-
-
-def _written(side: tuple[str, Profile, Table]) -> str:
-    name, profile, _ = side
-    return f"{name}: {views.moment(profile.time_nanos / 1e9)}, over {views.lasting(profile.duration_nanos / 1e9)}"
-
-
-def _kind_of(wanted: str) -> str:
-    return wanted.partition("_")[0] if _is_id(wanted) else ""
-
-
-def _is_id(wanted: str) -> bool:
-    return ".." not in wanted
-
-
-def _spelled(profile: Profile, function: str) -> str:
-    """Return the name in the profile of what a series calls a function; empty where it is not in it."""
-    if not function:
-        return ""
-    names = (
-        one.name for one in profile.functions if label(Frame(one.name, one.filename, 0, one.start_line)) == function
-    )
-    return next(names, "")
 
 
 def _number(written: str) -> int:

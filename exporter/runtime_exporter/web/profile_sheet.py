@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import time
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.profiling.naming import label
+from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.stored import CAPTURE
 from runtime_exporter.profiling.table import tabulate
 from runtime_exporter.profiling.windows import is_idle
 from runtime_exporter.web import profile_views as views
+from runtime_exporter.web.page import HTML, Reply
 from runtime_exporter.web.profile_views import link
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.stored import Entry
     from runtime_exporter.profiling.table import Table
     from runtime_exporter.web.page import Ask
+
+FLAME_GRAPH: Final = "flamegraph"
+"""The last part of the path of a flame graph alone."""
 
 
 class Sheet:
@@ -46,7 +52,7 @@ class Sheet:
         root, function, sample_type = ask.root, field(ask, "function"), field(ask, "sample_type")
         table = tabulated(profile, entry.kind, sample_type)
         earlier = self._earlier(entry, self._since(entry.kind, function))
-        alone = link(root, entry.name, "flamegraph", function=function, sample_type=sample_type)
+        alone = link(root, entry.name, FLAME_GRAPH, function=function, sample_type=sample_type)
         links = [
             *more,
             (link(root), "All profiles"),
@@ -108,3 +114,18 @@ def _about(entry: Entry, profile: Profile, table: Table) -> str:
 def field(ask: Ask, name: str) -> str:
     """Return the last value of a field of the query, or an empty text."""
     return ask.query.get(name, [""])[-1]
+
+
+def flame_graph(page: str) -> Reply:
+    """Return a flame graph for a frame of our pages. What may run in it, it says itself; here, who may show it."""
+    return Reply(page.encode(), HTML, headers=(("Content-Security-Policy", "frame-ancestors 'self'"),))
+
+
+def spelled(profile: Profile, function: str) -> str:
+    """Return the name in the profile of what a series calls a function; empty where it is not in it."""
+    if not function:
+        return ""
+    names = (
+        one.name for one in profile.functions if label(Frame(one.name, one.filename, 0, one.start_line)) == function
+    )
+    return next(names, "")
