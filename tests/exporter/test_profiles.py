@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import bcrypt
 import pytest
@@ -142,3 +147,99 @@ def test_what_was_asked_for_is_kept_where_the_setting_says_and_listed(start, tmp
     assert ("wall", True) == (row["kind"], row["on_demand"])
     assert taken == get(exporter, row["url"]).content
     assert [row["id"]] == [path.name for path in (tmp_path / "profiles").glob("*.pb.gz")]
+
+
+CONTENDED = """
+import threading, time
+import runtime_exporter
+
+exporter = runtime_exporter.start(port=0)
+lock = threading.Lock()
+kept = []
+
+def holds_the_lock():
+    with lock:
+        time.sleep(0.02)
+
+def works():
+    while True:
+        holds_the_lock()
+        kept.append(bytearray(20_000))
+
+for number in range(3):
+    threading.Thread(target=works, name=f"worker-{number}", daemon=True).start()
+print(exporter.url, flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def contended(tmp_path_factory):
+    """A service whose threads wait for each other, with everything switched on."""
+    directory = tmp_path_factory.mktemp("contended")
+    (directory / "contended.py").write_text(CONTENDED)
+    settings = {"profile_locks": "true", "profile_heap": "true", "profiling": "true", "profile_interval": "1.2"}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNTIME_EXPORTER_")}
+    environ |= {f"RUNTIME_EXPORTER_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, str(directory / "contended.py")]
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield SimpleNamespace(url=process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "function"),
+    [
+        ("block", "delay", "__main__:holds_the_lock"),
+        ("block?seconds=1", "delay", "__main__:holds_the_lock"),
+        ("mutex", "delay", "__main__:holds_the_lock"),
+        ("heap", "inuse_space", "__main__:works"),
+        ("heap?seconds=1", "inuse_space", "__main__:works"),
+        ("threadcreate", "threadcreate", "__main__:works"),
+    ],
+)
+def test_go_tool_pprof_reads_what_is_switched_on(contended, path, kind, function):
+    wait_for(lambda: "holds_the_lock" in get(contended, "/debug/pprof/mutex?debug=1").text, what="threads that wait")
+    top = require_go().run("tool", "pprof", "-top", "-cum", f"{contended.url}/debug/pprof/{path}")[0]
+
+    assert f"Type: {kind}" in top
+    assert function in top
+
+
+def test_waits_and_memory_become_series(contended):
+    def lines(family, *words):
+        text = get(contended, "/metrics").text
+        return [
+            line for line in text.splitlines() if line.startswith(f"{family}{{") and all(word in line for word in words)
+        ]
+
+    for kind in ("block", "mutex"):
+        for family in ("profile_wait_seconds_total", "profile_contentions_total"):
+            wait_for(
+                lambda: lines(family, f'profile="{kind}"', "holds_the_lock"), what=f"{family} of {kind}", seconds=60
+            )  # noqa: B023
+    # A member needs more than one window, and those of memory come as seldom as they are dear.
+    assert lines("profile_inuse_bytes", 'profile="heap"')
+
+
+def test_what_needs_a_setting_is_refused_with_its_name(service):
+    refused = {name: get(service, f"/debug/pprof/{name}") for name in ("block", "mutex", "heap", "allocs")}
+
+    assert {501} == {answer.status_code for answer in refused.values()}
+    assert "profile_locks" in refused["block"].text
+    assert "profile_locks" in refused["mutex"].text
+    assert "profile_heap" in refused["heap"].text
+    assert "freed" in refused["allocs"].text
+
+
+def test_a_profile_whose_client_leaves_ends_and_makes_room_for_the_next(service):
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.get(service.url + "/debug/pprof/profile?seconds=20", timeout=(30, 0.5))
+    began = time.monotonic()
+    wait_for(lambda: get(service, "/debug/pprof/profile?seconds=0.1").status_code == 200, what="room for another")
+
+    assert time.monotonic() - began < 18

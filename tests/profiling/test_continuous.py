@@ -205,6 +205,16 @@ def test_what_it_costs_is_added_up_and_stretches_the_interval_before_the_budget_
     assert 600.0 == continuous.pause(50.0)
 
 
+def test_what_keeps_its_own_pace_is_charged_and_does_not_stretch_the_interval():
+    ticks = iter([0.0, 1.0, 5.0, 5.01])
+    continuous = Continuous(
+        FakeSampler, interval=60.0, paced=[lambda _: {}], budget=0.01, cpu=lambda: next(ticks), clock=lambda: 0.0
+    )
+    continuous.sampler = FakeSampler()
+    assert 202.0 == pytest.approx(continuous.turn())  # 1.01 s at half of 1 %
+    assert 5.01 + 0.03 == pytest.approx(continuous.report.cpu_seconds)
+
+
 def test_making_one_has_no_effects():
     sampler = FakeSampler()
     continuous = Continuous(lambda: sampler)

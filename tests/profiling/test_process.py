@@ -133,7 +133,7 @@ def test_memory_is_traced_while_it_is_open():
     try:
         kept = bytearray(100_000)
         assert profiling.on_demand.now("heap").total(1) >= len(kept)
-        assert any(source == profiling.heap for source in profiling.continuous._sources)
+        assert (profiling.heap,) == profiling.continuous._paced
     finally:
         profiling.close()
     assert not tracemalloc.is_tracing()

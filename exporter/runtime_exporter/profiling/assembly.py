@@ -76,7 +76,8 @@ def continuous(
         partial(choose, budget=half),
         pipeline,
         interval=settings.profile_interval,
-        sources=(Contention(locks), *([heap] if heap is not None else [])),
+        sources=(Contention(locks),),
+        paced=(heap,) if heap is not None else (),
         recall=partial(recalled, store, watch) if store is not None else None,
         budget=settings.overhead_budget,
     )

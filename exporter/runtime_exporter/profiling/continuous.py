@@ -40,7 +40,7 @@ class Continuous:
     """Profiles this process all the time. The constructor has no effects; `start` starts the sampler and one thread.
 
     sampler: makes the sampler, when it is started. pipeline: what takes in the profiles of each interval. sources: what gives
-    further ones of an interval. recall: what is to be done first, in steps, such as to read what an earlier process left.
+    further ones of an interval; what the `paced` ones cost, which keep a pace of their own, does not stretch it. recall: what is to be done first, in steps, such as to read what an earlier process left.
     budget: the part of one core for all of it. Whatever fails is logged once and costs only itself.
     """
 
@@ -51,6 +51,7 @@ class Continuous:
         *,
         interval: float = INTERVAL_SECONDS,
         sources: Sequence[Source] = (),
+        paced: Sequence[Source] = (),
         recall: Callable[[], Iterable[object]] | None = None,
         budget: float = 0.01,
         clock: Callable[[], float] = time.monotonic,
@@ -63,6 +64,8 @@ class Continuous:
         self.interval = interval
         self._make_sampler = sampler
         self._sources = tuple(sources)
+        self._paced = tuple(paced)
+        self._paced_cpu = 0.0
         self._recall = recall
         self._budget = budget
         self._clock = clock
@@ -124,6 +127,7 @@ class Continuous:
         self._guard.call("profiling", self._account)
         spent = self._cpu() - spent
         self.pipeline.charge(spent)
+        spent, self._paced_cpu = spent - self._paced_cpu, 0.0
         return self.pause(spent)
 
     def pause(self, spent: float) -> float:
@@ -161,7 +165,11 @@ class Continuous:
     def _of(self, sampler: Sampler, window: Window) -> Taken:
         profiles = dict(windows.profiles(window, sampler.capabilities.measures, self._comments(sampler, window)))
         for source in self._sources:
-            profiles.update(self._guard.call(f"profiles of {_name(source)}", source, window) or {})
+            profiles.update(self._asked(source, window))
+        before = self._cpu() if self._paced else 0.0
+        for source in self._paced:
+            profiles.update(self._asked(source, window))
+        self._paced_cpu += self._cpu() - before if self._paced else 0.0
         return Taken(
             profiles,
             window.begin,
@@ -173,6 +181,9 @@ class Continuous:
             own_cpu_seconds=window.own_cpu_ns / 1e9,
             helper_cpu_seconds=window.helper_cpu_ns / 1e9,
         )
+
+    def _asked(self, source: Source, window: Window) -> Mapping[str, Profile]:
+        return self._guard.call(f"profiles of {_name(source)}", source, window) or {}
 
     def _comments(self, sampler: Sampler, window: Window) -> tuple[str, ...]:
         bias = "unbiased" if sampler.capabilities.unbiased else f"bias ratio {window.bias_ratio:.3f}"

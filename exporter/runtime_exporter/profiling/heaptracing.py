@@ -12,6 +12,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.arithmetic import merge, scale
 from runtime_exporter.profiling.heapwindow import stacks
 from runtime_exporter.profiling.profile import ValueType, build
+from runtime_exporter.profiling.sourcefunctions import SourceFunctions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ class HeapTracing:
         self._tracer = tracer
         self._clock = clock
         self._now = now
+        self._functions = SourceFunctions()
         self._started_in = 0
         self._next = float("-inf")
 
@@ -70,7 +72,7 @@ class HeapTracing:
         if not self.tracing:
             raise ProfileError("tracemalloc is off in this process: the setting profile_heap turns it on, at a price")
         depth = self._tracer.get_traceback_limit()
-        alive = stacks(self._tracer.take_snapshot())
+        alive = stacks(self._tracer.take_snapshot(), self._functions)
         comments = (f"tracemalloc, {depth} frames a stack", MEANING)
         return build(TYPES, [(stack, cell, ()) for stack, cell in alive], time_nanos=self._now(), comments=comments)
 

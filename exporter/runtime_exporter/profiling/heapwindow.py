@@ -26,6 +26,8 @@ COST: Final = (
     " 29 to 86 times with 10; taking the result stops the process for about 1 s per 1.8 million blocks"
 )
 """Measured on CPython 3.11 with JSON, objects and loops of integers, beside the same code without."""
+NAMED: Final = 100
+"""Stacks of a profile, the largest, whose files are looked into for the names of functions: 1 ms a file, and more than there may be."""
 MEANING: Final = "only blocks allocated within the window and alive at its end: what was freed before is in neither alloc_* nor inuse_*"
 
 
@@ -125,19 +127,23 @@ class HeapWindow:
         return False
 
 
-def stacks(snapshot: Any) -> list[tuple[Stack, tuple[int, int]]]:
-    """Return the stacks of a snapshot with objects and bytes, our own and tracemalloc's left out."""
+def stacks(snapshot: Any, functions: SourceFunctions | None = None) -> list[tuple[Stack, tuple[int, int]]]:
+    """Return the stacks of a snapshot with objects and bytes, the largest first, our own and tracemalloc's left out.
+
+    `functions` names the lines; beyond the largest NAMED stacks only files that it knows already are looked into.
+    """
     sums: dict[tuple[tuple[str, int], ...], list[int]] = {}
     # The tuples that the traces wrap: a Trace object for each of a million blocks would take seconds.
     for _, size, traceback, *_ in snapshot.traces._traces:  # noqa: SLF001
         cell = sums.setdefault(traceback, [0, 0])
         cell[0] += 1
         cell[1] += size
-    functions = SourceFunctions()
+    functions = functions or SourceFunctions()
+    ours = [item for item in sums.items() if item[0][0][0] not in _OURS]
+    ours.sort(key=lambda item: item[1][1], reverse=True)
     return [
-        (tuple(functions.frame(file, line) for file, line in traceback), (blocks, size))
-        for traceback, (blocks, size) in sums.items()
-        if traceback[0][0] not in _OURS
+        (tuple(functions.frame(file, line, read=place < NAMED) for file, line in traceback), (blocks, size))
+        for place, (traceback, (blocks, size)) in enumerate(ours)
     ]
 
 

@@ -52,6 +52,7 @@ class OnDemand:
         choose_sampler: Callable[..., Sampler] = choose,
         running: Callable[[], Sampler | None] = lambda: None,
         locks: LockProfiler | None = None,
+        tracing: HeapTracing | None = None,
         store: Store | None = None,
     ) -> None:
         """`running` gives the sampler that is always on, whose backend is used; `store` is where what was taken is kept."""
@@ -60,7 +61,7 @@ class OnDemand:
         self._running = running
         self._locks = locks
         self._store = store
-        self._tracing = HeapTracing()
+        self._tracing = tracing or HeapTracing()
         self.open()
 
     def open(self) -> None:

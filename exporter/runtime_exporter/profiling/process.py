@@ -68,7 +68,7 @@ class Profiling:
             if self._on_demand is None:
                 from runtime_exporter.profiling.ondemand import OnDemand
 
-                self._on_demand = OnDemand(running=self._sampler, locks=self.locks, store=self.store)
+                self._on_demand = OnDemand(running=self._sampler, locks=self.locks, tracing=self.heap, store=self.store)
             return self._on_demand
 
     @property
