@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from runtime_exporter.agent.config import GO_KINDS, Target
+from runtime_exporter.agent.config import GO_KINDS, Target, load
 from runtime_exporter.agent.credentials import Credentials
 from runtime_exporter.agent.go import GoTarget
 from runtime_exporter.agent.go.growth import Growth, signature
 from runtime_exporter.agent.watched import watch
-from runtime_exporter.errors import BusyError, ProfileError
+from runtime_exporter.errors import BusyError, ConfigError, ProfileError
+from runtime_exporter.profiling.advice import Evidence, advise, weigh
 from runtime_exporter.profiling.leaks import GOROUTINES, MEMORY
 from runtime_exporter.profiling.pprof import encode
 from runtime_exporter.profiling.profile import Frame, ValueType, build
@@ -429,6 +430,49 @@ def test_closing_ends_a_window_that_is_being_taken():
         assert not thread.is_alive()
         ended.set()
     assert "closed" in str(failed[0])
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("512MiB", 512 * 2**20), ("1000", 1000), ("2GiB", 2**31), ("1000B", 1000)]
+)
+def test_a_container_limit_is_written_as_gomemlimit_is_and_is_a_fact_for_advice(tmp_path, written, expected):
+    stub, file = Stub(), tmp_path / "targets.yaml"
+    with serving(stub.answer) as (where, _):
+        file.write_text(f"targets: [{{name: shop, url: '{where}', memory_limit: {written}, seconds: 1s}}]")
+        source = GoTarget(load(file)[0])
+        source.take()
+        source.close()
+
+    assert expected == source.facts().go.container_limit
+
+
+@pytest.mark.parametrize("written", ["512MB", "0", "-1", "true", "much", "1.5GiB", "[]"])
+def test_what_is_no_container_limit_is_refused_with_its_line(tmp_path, written):
+    file = tmp_path / "targets.yaml"
+    file.write_text(f"targets:\n  - name: shop\n    url: http://127.0.0.1:1\n    memory_limit: {written}\n")
+    with pytest.raises(ConfigError, match=r"targets\.yaml:4: memory_limit = .*: bytes are needed, such as 512MiB"):
+        load(file)
+
+
+def test_with_a_container_limit_the_advice_on_the_collector_has_numbers():
+    stub = Stub()
+    stub.started = 100.0
+    stub.pages["profile"] = profile(
+        "cpu", {"runtime.gcDrain runtime.gcBgMarkWorker": (400, 4 * 10**9), "main.work": (600, 6 * 10**9)}
+    )
+    stub.pages["heap"] = profile("heap", {"main.keep": (1, 1, 1, 50 * 2**20)})
+    with serving(stub.answer) as (where, _):
+        target = Target(
+            name="shop", url=str(where), kinds=GO_KINDS, seconds=1.0, memory_limit=2**29, metrics_path="/metrics"
+        )
+        source = GoTarget(target)
+        window = source.take()
+        source.close()
+    cpu = {"cpu": weigh(window.profiles["cpu"], "cpu")}
+    (found,) = advise(Evidence(language="go", window=10.0, profiles=cpu, facts=source.facts()))
+
+    assert "go-gc-cost" == found.rule
+    assert "Set GOGC=610 (now 100) with GOMEMLIMIT=460MiB" in found.what_to_do
 
 
 GOROUTINE = replace(GOROUTINES, warm_up=0.0, span=8.0, floor=50.0)

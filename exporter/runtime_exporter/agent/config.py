@@ -26,6 +26,8 @@ GO_KINDS: Final = ("cpu", "heap", "allocs", "goroutine", "mutex", "block", "goro
 """What a Go process serves; one that it does not have, or has switched off, is left out."""
 PROCESS_KINDS: Final = ("cpu", "wall")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_SIZE = re.compile(rf"([1-9]\d{{0,17}})({'|'.join(_UNITS)})?")
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 # What Prometheus is told of each target by us.
 _OWN_LABELS = frozenset({"job", "instance", "agent"})
@@ -55,6 +57,8 @@ class Target:
     ca_file: str = ""
     metrics_path: str = ""
     """Where a Go service serves go_* metrics; empty: they are not asked for."""
+    memory_limit: int | None = None
+    """Bytes that a Go service's container allows it, which it does not say itself: advice on GOGC rests on it."""
 
 
 def load(path: Path, *, source: str = "argument") -> tuple[Target, ...]:
@@ -127,6 +131,7 @@ class _Reader:
             credentials=self._credentials(place, row),
             ca_file=self._ca_file(place, row),
             metrics_path=self._parsed(place, row, "metrics_path", types.url_path, ""),
+            memory_limit=self._parsed(place, row, "memory_limit", _size, 0) or None,
         )
 
     def _kinds(
@@ -254,12 +259,20 @@ def _text(value: object) -> str:
     return types.text(str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
 
 
+def _size(value: object) -> int:
+    """Return bytes, as GOMEMLIMIT is written: 536870912, or 512MiB."""
+    match = _SIZE.fullmatch(str(value)) if not isinstance(value, bool) else None
+    if match is None:
+        raise ValueError("bytes are needed, such as 512MiB")
+    return int(match[1]) << 10 * _UNITS.index(match[2] or "B")
+
+
 def _instance(where: Mapping[str, Any], name: str) -> str:
     return urlsplit(where["url"]).netloc if "url" in where else name
 
 
 _WHERE: Mapping[str, Callable[[Any], Any]] = {"url": _url, "pid": types.positive_integer, "command": _pattern}
-_OF_URLS = ("basic_auth", "authorization", "tls_config", "metrics_path")
+_OF_URLS = ("basic_auth", "authorization", "tls_config", "metrics_path", "memory_limit")
 _TARGET_KEYS = (
     *("name", "url", "pid", "command", "kinds", "interval", "seconds", "job", "instance", "version", "labels"),
     *_OF_URLS,

@@ -47,7 +47,9 @@ class Said(NamedTuple):
     started: float | None = None
     """When the process did, in seconds since the epoch."""
 
-    def facts(self, standing: Mapping[str, int], profiles: Mapping[str, Profile]) -> GoRuntime:
+    def facts(
+        self, standing: Mapping[str, int], profiles: Mapping[str, Profile], container_limit: int | None = None
+    ) -> GoRuntime:
         """Return them as facts for advice; what the process does not tell is taken from what its profiles show."""
         goroutines, heap = profiles.get("goroutine"), profiles.get("heap")
         listed = goroutines.total(0) if goroutines is not None else None
@@ -60,6 +62,7 @@ class Said(NamedTuple):
             heap_goal=self.heap_goal,
             gogc=self.gogc,
             memory_limit=self.memory_limit,
+            container_limit=container_limit,
         )
 
 

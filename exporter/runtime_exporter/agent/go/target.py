@@ -97,7 +97,9 @@ class GoTarget:
         self._before, self._since, self._started = {**self._before, **now}, end, said.started
         instants = self._instants(now, standing, problems)
         self._growth.look(instants, end)
-        self._facts = Facts(go=said.facts(standing, instants), suspects=self._growth.suspects())
+        self._facts = Facts(
+            go=said.facts(standing, instants, self._target.memory_limit), suspects=self._growth.suspects()
+        )
         windows = {kind: _dated(one, begin, end) for kind, one in {**instants, **self._wanted(gained)}.items()}
         self._tell(problems)
         profiles = windows if cpu is None else {"cpu": cpu, **windows}
