@@ -45,6 +45,14 @@ def test_without_collectors_there_is_still_the_memory_and_the_time(read):
     assert (None, None, None, {}) == (reading.gc, reading.lag, reading.gil, reading.objects)
 
 
+def test_memory_that_the_system_does_not_tell_costs_nothing_else(read):
+    def broken():
+        raise OSError("/proc is not mounted")
+
+    reading = read(GilCollector(), process=broken)()
+    assert (None, True) == (reading.memory, reading.gil is not None)
+
+
 def test_collections_of_the_time_between_two_readings_are_facts(read):
     collector = GcCollector()
     readings = read(collector)

@@ -105,13 +105,17 @@ class ProcessReadings:
         counted, types = objects.census or (0.0, {})
         return {"blocks": objects.count_blocks(), "counted": counted, "objects": types}
 
-    def _memory(self, group: CgroupReading | None) -> Memory:
+    def _memory(self, group: CgroupReading | None) -> Memory | None:
         if self._process is None:
             self._process, self._close_process = default_source()
+        try:
+            resident = self._process().resident_bytes
+        except (OSError, ValueError):  # its collector says so; advice goes without
+            return None
         malloc = self._collectors.get(MallocCollector.name)
         limits = (group.memory_limit_bytes if group is not None else None, self._rlimits.soft("Max address space"))
         return Memory(
-            resident=round(self._process().resident_bytes),
+            resident=round(resident),
             allocator_free=round(malloc.free) if isinstance(malloc, MallocCollector) else 0,
             limit=min((round(limit) for limit in limits if limit is not None), default=None),
         )
