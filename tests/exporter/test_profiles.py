@@ -217,11 +217,12 @@ def test_waits_and_memory_become_series(contended):
             line for line in text.splitlines() if line.startswith(f"{family}{{") and all(word in line for word in words)
         ]
 
-    for kind in ("block", "mutex"):
-        for family in ("profile_wait_seconds_total", "profile_contentions_total"):
-            wait_for(
-                lambda: lines(family, f'profile="{kind}"', "holds_the_lock"), what=f"{family} of {kind}", seconds=60
-            )  # noqa: B023
+    def waits_are_shown():
+        families = ("profile_wait_seconds_total", "profile_contentions_total")
+        kinds = ("block", "mutex")
+        return all(lines(family, f'profile="{kind}"', "holds_the_lock") for family in families for kind in kinds)
+
+    wait_for(waits_are_shown, what="intervals with waits", seconds=60)
     # A member needs more than one window, and those of memory come as seldom as they are dear.
     assert lines("profile_inuse_bytes", 'profile="heap"')
 
