@@ -66,10 +66,14 @@ local deadMansSwitch(settings) = {
   send_resolved: false,
 } + bearer(settings.credentialsFile);
 
+// The exporter lets in whom its web configuration names, which knows basic authentication; a proxy before it may want a token.
 local profiler(settings) = {
   url: settings.url,
   send_resolved: settings.sendResolved,
-} + bearer(settings.credentialsFile);
+} + (
+  if settings.username == '' then bearer(settings.credentialsFile)
+  else { http_config: { basic_auth: { username: settings.username, password_file: settings.credentialsFile } } }
+);
 
 // A receiver with the channels that are on; a channel without configurations has no key at all.
 local receiver(name, channels) = { name: name } + { [key]: channels[key] for key in std.objectFields(channels) if channels[key] != [] };

@@ -406,10 +406,11 @@
       watchdog: { url: '', credentialsFile: '', interval: '1m' },
 
       // Alerts that have a profile taken, and your own that carry a label `profile` (cpu, wall, heap …), are posted to the exporter, or to the agent, that takes it: its address with /-/alert.
-      // It hears of each at once and beside everybody else. credentialsFile: a bearer token, '' for none.
+      // It hears of each at once and beside everybody else. credentialsFile: the password of `username`, one of its basic_auth_users; without a username a bearer token, '' for none.
       profiling: {
         enabled: false,
         url: 'http://localhost:9464/-/alert',
+        username: '',
         credentialsFile: '',
         sendResolved: false,
         // While an alert lasts, another profile may be taken after this.

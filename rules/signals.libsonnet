@@ -24,8 +24,9 @@ function(config)
     overheadBudget: metric('runtime_exporter_overhead_budget_ratio'),
     folded: metric('runtime_exporter_folded_total'),
     profileTotal: metric('profile_total_seconds_total', 'profile="cpu"'),
-    // `other` is the rest and `idle` does nothing: no functions.
-    profileFunctions: metric('profile_self_seconds_total', 'profile="cpu",function!~"other|idle"'),
+    profileFunctions: metric('profile_self_seconds_total', self.ofFunctions),
+    // `other` is the rest, `idle` does nothing, and what stands in parentheses is CPU that no stack was seen of: no functions.
+    ofFunctions:: 'profile="cpu",function!~"other|idle|[(].*"',
     profileWait(selector): metric('profile_wait_seconds_total', selector),
     leakSuspects(selector): metric('profile_leak_suspects', selector),
     regression(selector): metric('profile_regression_active', selector),

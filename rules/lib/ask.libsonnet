@@ -3,6 +3,7 @@
 // Where nothing is found nothing is said, so that an alert reads well without profiles. vmalert's templates cannot query: there
 // every function returns ''.
 local labelsOf = import 'labels.libsonnet';
+local signalsOf = import '../signals.libsonnet';
 
 local asking(config) =
   local targets = { prometheus: true, vmalert: false };
@@ -32,7 +33,7 @@ local selected(config, metric, names, more='') = '%s{%s}' % [
       call(
         'sort_desc(topk(%d, 100 * sum by (function) (%s) / on () group_left () sum(%s) >= 1))' % [
           config.profiles.topFunctions,
-          rate('profile_self_seconds_total', 'profile="cpu",function!~"other|idle|[(]not sampled[)]|[(]ended threads[)]"'),
+          rate('profile_self_seconds_total', signalsOf(config).ofFunctions),
           rate('profile_total_seconds_total', 'profile="cpu"'),
         ],
         names + names,
