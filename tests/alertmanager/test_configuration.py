@@ -148,6 +148,13 @@ def test_the_profiler_is_no_part_of_it_until_it_is_switched_on() -> None:
     assert ("http://localhost:9464/-/alert", False) == (post["url"], post["send_resolved"])
 
 
+def test_the_profiler_is_told_who_posts_as_its_web_configuration_wants_it() -> None:
+    settings = {"enabled": True, "username": "alertmanager", "credentialsFile": "/run/secrets/profiling"}
+    [post] = receivers({"alertmanager": {"profiling": settings}})["profiling"]["webhook_configs"]
+    wanted = {"username": "alertmanager", "password_file": "/run/secrets/profiling"}
+    assert {"basic_auth": wanted} == post["http_config"]
+
+
 def test_what_is_posted_to_the_profiler_is_what_the_profiler_knows() -> None:
     [route, _] = [route for route in render(EVERYTHING)["route"]["routes"] if route["receiver"] == "profiling"]
     [names] = [matcher for matcher in route["matchers"] if matcher.startswith("alertname=~")]
