@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import bcrypt
@@ -12,9 +13,10 @@ import yaml
 
 from busy_service import busy_service
 from go_tools import require_go
+from notifications import alert, write
 from runtime_exporter.demo.sinks import HTTPSink
 from runtime_exporter.profiling.captures import KINDS
-from tools import free_port, wait_for
+from tools import free_port, require, wait_for
 
 GUILTY = "__main__:burns_cpu_here"
 
@@ -150,6 +152,44 @@ def test_alerts_are_behind_the_door_of_the_metrics(tmp_path):
 
     assert [401, 401, 200] == [answer.status_code for answer in answers]
     assert [401, 401] == pages
+
+
+def test_a_real_alertmanager_has_a_profile_taken_with_its_user_and_password(tmp_path):
+    (tmp_path / "password").write_text("correct horse")
+    web = tmp_path / "web.yml"
+    hashed = bcrypt.hashpw(b"correct horse", bcrypt.gensalt(4)).decode()
+    web.write_text(yaml.safe_dump({"basic_auth_users": {"alertmanager": hashed}}))
+    with busy_service(port=free_port(), web_config_file=web, alert_profile_seconds=1) as service:
+        url = service.url + "/-/alert"
+        who = {"username": "alertmanager", "credentialsFile": str(tmp_path / "password")}
+        config = write(tmp_path / "config", {"alertmanager": {"profiling": {"enabled": True, "url": url, **who}}})
+        address = f"127.0.0.1:{free_port()}"
+        command = [
+            require("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager"),
+            f"--config.file={config}",
+            f"--storage.path={tmp_path / 'data'}",
+            f"--web.listen-address={address}",
+            "--cluster.listen-address=",
+        ]
+        with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+            try:
+                wait_for(lambda: answers(f"http://{address}/-/ready"), what="a ready Alertmanager")
+                fired = alert("shop", name="RuntimeCpuSpike", labels={"instance": f"127.0.0.1:{port_of(service.url)}"})
+                requests.post(f"http://{address}/api/v2/alerts", json=[fired], timeout=5).raise_for_status()
+                page = f"{service.url}/profiles/alert/RuntimeCpuSpike"
+                user = ("alertmanager", "correct horse")
+                wait_for(lambda: GUILTY in answers(page, auth=user), what="the page that names the guilty function")
+            finally:
+                process.kill()
+
+
+def answers(url, **options):
+    """The text of a page, empty while there is none."""
+    try:
+        answer = requests.get(url, timeout=5, **options)
+    except requests.ConnectionError:
+        return ""
+    return answer.text if answer.ok else ""
 
 
 def test_alerts_can_be_told_to_take_nothing_and_the_pages_say_so():
