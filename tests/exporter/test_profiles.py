@@ -244,3 +244,54 @@ def test_a_profile_whose_client_leaves_ends_and_makes_room_for_the_next(service)
     wait_for(lambda: get(service, "/debug/pprof/profile?seconds=0.1").status_code == 200, what="room for another")
 
     assert time.monotonic() - began < 18
+
+
+FORKING = """
+import os, threading, time
+import runtime_exporter
+
+settings = {"port": 0, "profiling": True, "profile_interval": 1.1, "profile_locks": True, "profile_heap": True, "log_level": "error"}
+
+def work(lock):
+    for _ in range(40):
+        with lock:
+            time.sleep(0.005)
+
+def contend():
+    lock = threading.Lock()
+    threads = [threading.Thread(target=work, args=(lock,)) for _ in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+exporter = runtime_exporter.start(**settings)
+contend()
+before = exporter.profiling.on_demand.now("block").total(0)
+assert before > 0
+child = os.fork()
+if child == 0:
+    code = 1
+    try:
+        assert 0 == exporter.profiling.on_demand.now("block").total(0)
+        exporter.close()
+        exporter = runtime_exporter.start(**settings)
+        contend()
+        deadline = time.monotonic() + 30
+        while not {"cpu", "block", "mutex", "heap"} <= exporter.profiling.report.tallies.keys():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert exporter.profiling.on_demand.now("block").total(0) > 0
+        exporter.close()
+        code = 0
+    finally:
+        os._exit(code)
+assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert before == exporter.profiling.on_demand.now("block").total(0)
+exporter.close()
+print("done")
+"""
+
+
+def test_the_child_of_a_fork_profiles_itself_from_zero():
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=90, check=False)
+
+    assert ("done\n", 0) == (done.stdout, done.returncode), done.stderr
