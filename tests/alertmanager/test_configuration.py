@@ -155,6 +155,19 @@ def test_the_profiler_is_told_who_posts_as_its_web_configuration_wants_it() -> N
     assert {"basic_auth": wanted} == post["http_config"]
 
 
+def test_the_profiler_lets_in_a_user_with_a_password_or_a_token() -> None:
+    def login(**settings: str) -> dict[str, Any]:
+        profiling = {"enabled": True, "credentialsFile": "/run/secrets/profiling", **settings}
+        [post] = receivers({"alertmanager": {"profiling": profiling}})["profiling"]["webhook_configs"]
+        found: dict[str, Any] = post.get("http_config", {})
+        return found
+
+    expected = {"basic_auth": {"username": "alertmanager", "password_file": "/run/secrets/profiling"}}
+    assert expected == login(username="alertmanager")
+    assert {"type": "Bearer", "credentials_file": "/run/secrets/profiling"} == login()["authorization"]
+    assert {} == login(credentialsFile="")
+
+
 def test_what_is_posted_to_the_profiler_is_what_the_profiler_knows() -> None:
     [route, _] = [route for route in render(EVERYTHING)["route"]["routes"] if route["receiver"] == "profiling"]
     [names] = [matcher for matcher in route["matchers"] if matcher.startswith("alertname=~")]
