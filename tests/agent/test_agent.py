@@ -244,6 +244,8 @@ def test_a_target_has_the_pages_that_a_process_has(watching):
     wait_for(lambda: watching.get("/targets/shop-go/api/v1/profiles").json()["profiles"], what="profiles are kept")
     kept = watching.get("/targets/shop-go/api/v1/profiles?kind=cpu").json()["profiles"][0]
     assert {"version": "1.2"} == kept["labels"]
+    assert kept["url"].startswith("/targets/shop-go/api/v1/profiles/cpu_")
+    assert 200 == watching.get(kept["url"]).status_code
     summary = watching.get("/targets/shop-go/api/v1/summary").json()
     assert "cpu" in json.dumps(summary)
     assert 200 == watching.get("/targets/worker/api/v1/recommendations").status_code

@@ -70,13 +70,13 @@ def _list(store: Store, ask: Ask) -> list[dict[str, object]]:
     kind = _one(ask, "kind")
     begin, end = _one(ask, "begin"), _one(ask, "end")
     found = store.entries(kind, begin=_time(begin) if begin else -math.inf, end=_time(end) if end else math.inf)
-    return [_row(entry) for entry in found]
+    return [_row(entry, ask.root) for entry in found]
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def _row(entry: Entry, root: str) -> dict[str, object]:
     return {
         "id": entry.name,
-        "url": f"{PATH}/{quote(entry.name, safe='')}",
+        "url": f"{root}{PATH}/{quote(entry.name, safe='')}",
         "kind": entry.kind,
         "begin": _written(entry.begin),
         "end": _written(entry.end),

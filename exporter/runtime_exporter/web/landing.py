@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def make_landing_page(routes: tuple[Route, ...]) -> Callable[[Ask], Reply]:
     """Return the page: links to the routes that have a title."""
 
-    def page(_: Ask) -> Reply:
-        links = "".join(map(_link, routes))
+    def page(ask: Ask) -> Reply:
+        links = "".join(_link(ask.root, route) for route in routes)
         about = f"Python {platform.python_version()}, process {os.getpid()} on {socket.gethostname()}"
         head = f'<header><h1>runtime_exporter</h1><p class="soft">Version {escape(version())}. {escape(about)}.</p></header>\n'
         return html(document("runtime_exporter", f"{head}<dl>\n{links}</dl>\n"))
@@ -28,8 +28,8 @@ def make_landing_page(routes: tuple[Route, ...]) -> Callable[[Ask], Reply]:
     return page
 
 
-def _link(route: Route) -> str:
+def _link(root: str, route: Route) -> str:
     if not route.title:
         return ""
-    path = escape(route.path, quote=True)
+    path = escape(root + route.path, quote=True)
     return f'<div><dt><a href="{path}">{path}</a></dt><dd>{escape(route.title)}</dd></div>\n'
