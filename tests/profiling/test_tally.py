@@ -128,3 +128,17 @@ def test_kinds_do_not_mix():
 
 def test_sums_begin_at_nothing():
     assert Sums() == (0, 0, 0, 0, 0)
+
+
+def test_time_of_which_no_stack_is_known_makes_no_share_vary():
+    seconds = 10**9
+    rows = [
+        ((Frame("app:work"),), (30, 3 * seconds), ()),
+        ((Frame("app:rest"),), (10, 1 * seconds), ()),
+        ((Frame("(not sampled)"),), (0, 40 * seconds), ()),
+        ((Frame("(runtime-exporter)"),), (0, 2 * seconds), ()),
+    ]
+    known = module.window(tabulate(build("cpu", rows, time_nanos=0, duration_nanos=60 * seconds), kind="cpu"))
+    assert (40.0, 4.0) == (known.samples, known.total)
+    assert {"app:work": 30.0, "app:rest": 10.0} == known.cum
+    assert {"app:work": 30.0, "app:rest": 10.0, "other": 0.0} == known.self_

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 LEVELS = frozenset({"heap", "threads"})
 """Kinds whose total is a level at an instant (bytes in use, threads alive), not something spent over the window."""
 
+NO_STACKS = frozenset({IDLE, "(not sampled)", "(ended threads)", "(native thread)", "(runtime-exporter)"})
+"""What a comparison leaves out of both sides: waiting for work, time of which no stack is known (see
+samplers.sampler.Window), and our own. None of it has samples, so that it would only make shares of what has them vary."""
+
 MINIMUM_SHARE = 0.001
 """Share below which a function of a window is not kept: a tenth of what is tested at all (regression.Limits.share)."""
 
@@ -99,20 +103,20 @@ NOTHING = Sums()
 def window(table: Table, *, requests: float | None = None, version: str = "") -> Window:
     """Return `table` as counts of samples: a function's share of the total, times the number of samples.
 
-    Waiting for work is left out of both: a quiet hour would be a rise of idleness, and a busy one a fall of all the rest.
+    NO_STACKS are left out of both: a quiet hour would be a rise of idleness, and a busy one a fall of all the rest.
     """
-    total = table.total - table.self_.get(IDLE, 0.0)
-    samples = table.samples - table.counts.get(IDLE, 0)
+    total = table.total - math.fsum(table.self_.get(name, 0.0) for name in NO_STACKS)
+    samples = table.samples - sum(table.counts.get(name, 0) for name in NO_STACKS)
     scale = samples / total if total > 0 and samples > 0 else 0.0
     floor = MINIMUM_SHARE * total
-    leaf = {name: value * scale for name, value in table.self_.items() if value >= floor and name != IDLE}
+    leaf = {name: value * scale for name, value in table.self_.items() if value >= floor and name not in NO_STACKS}
     leaf[OTHER] = leaf.get(OTHER, 0.0) + max(0.0, samples - math.fsum(leaf.values()))
     return Window(
         kind=table.kind,
         begin=table.begin,
         end=table.end,
         samples=float(samples) if scale else 0.0,
-        cum={n: min(value, total) * scale for n, value in table.cum.items() if value >= floor and n != IDLE}
+        cum={n: min(value, total) * scale for n, value in table.cum.items() if value >= floor and n not in NO_STACKS}
         if scale
         else {},
         self_=leaf if scale else {},
