@@ -159,7 +159,7 @@ GROUPED = (
 
 def test_of_several_alerts_in_one_message_the_first_is_shown_as_people_read_it_and_the_first_action():
     stream = io.StringIO()
-    slow = CASES[4]
+    slow = SLOW[0]
     message = Message("slack", f"WARNING · {slow.alert}", 111.0, GROUPED)
     Report(Terminal(stream, {}), CASES).changed(Trial(slow, on=100.0), Trial(slow, on=100.0, told={"slack": message}))
     shown = " ".join(stream.getvalue().split("\n", 1)[1].split())
@@ -196,7 +196,7 @@ def test_of_several_alerts_of_a_fault_each_is_named_and_the_end_is_told_once():
         trial = Trial(case, on=100.0, beside=frozenset({"another"}))
         listener.changed(trial, replace(trial, pending=pending, off=108.0))
     expected = """
-5/6 slow requests: a search without an index → RuntimeHttpLatencyHigh, RuntimeProfileRegression
+4/6 slow requests: a search without an index → RuntimeHttpLatencyHigh, RuntimeProfileRegression
      0.0 s  fault on
      2.0 s  pending RuntimeHttpLatencyHigh
      8.0 s  fault off
@@ -211,3 +211,12 @@ def test_a_fault_is_counted_once_however_many_alerts_it_has(good):
         "1 of 2 faults noticed, told and resolved in 40 s"
         == report.summary(Result(trials, (), 40.0, watchdog=True)).splitlines()[-1]
     )
+
+
+def test_of_several_alerts_in_one_message_the_one_about_the_guilty_function_is_shown():
+    stream = io.StringIO()
+    text = "*A function costs more.*\n• The share of `a:b` has risen.\n• The share of `shop.faults:SlowSearch.read_every_row` has risen."
+    told = {"slack": Message("slack", "WARNING", 111.0, text)}
+    Report(Terminal(stream, {}), CASES).changed(Trial(SLOW[1], on=100.0), Trial(SLOW[1], on=100.0, told=told))
+    shown = stream.getvalue().splitlines()[1:]
+    assert ["• The share of shop.faults:SlowSearch.read_every_row has risen."] == [line.strip() for line in shown]

@@ -64,19 +64,6 @@ CASES = (
         {"per_order": 2},
     ),
     Case(
-        "garbage-cycles",
-        "GC pressure",
-        "requests that leave cycles behind",
-        "RuntimeGcPressure",
-        Signal(
-            "time in GC",
-            'sum without (generation) (rate(python_gc_duration_seconds_sum{job="shop"}[5s]))',
-            "{:.0f} %",
-            100,
-        ),
-        {"nodes": 50_000},
-    ),
-    Case(
         "slow-search",
         "slow requests",
         "a search without an index",
@@ -100,6 +87,19 @@ CASES = (
             "{:.1f}",
         ),
         function="shop.faults:SlowSearch.read_every_row",
+    ),
+    Case(
+        "garbage-cycles",
+        "GC pressure",
+        "requests that leave cycles behind",
+        "RuntimeGcPressure",
+        Signal(
+            "time in GC",
+            'sum without (generation) (rate(python_gc_duration_seconds_sum{job="shop"}[5s]))',
+            "{:.0f} %",
+            100,
+        ),
+        {"nodes": 50_000},
     ),
     Case(
         "errors",

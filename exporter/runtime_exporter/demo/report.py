@@ -74,7 +74,7 @@ class Report:
             self._moment(moment - after.on, self._terminal.style(text, *styles))
         for earlier, told in ((before.told, after.told), (before.told_over, after.told_over)):
             for channel in sorted(set(told) - set(earlier), key=CHANNELS.index):
-                self._message(told[channel], after.on)
+                self._message(told[channel], after)
         for channel in sorted(set(after.shown) - set(before.shown), key=CHANNELS.index):
             self._profile(channel, after.shown[channel], after)
 
@@ -87,11 +87,11 @@ class Report:
         if trial.failure:
             self._event("✗", trial.failure, "red")
 
-    def _message(self, message: Message, since: float) -> None:
+    def _message(self, message: Message, trial: Trial) -> None:
         """Show a message as it arrived; of Slack's, which comes first, also what it says and advises."""
-        self._moment(message.received - since, f"→ {_NAMES[message.channel]:<6} {message.headline}")
+        self._moment(message.received - trial.on, f"→ {_NAMES[message.channel]:<6} {message.headline}")
         if message.channel == "slack" and not message.resolved:
-            for line in _excerpt(message.text, self._terminal.width - len(_INDENT)):
+            for line in _excerpt(message.text, self._terminal.width - len(_INDENT), trial.case.function):
                 self._terminal.line(self._terminal.style(_INDENT + line, "dim"))
 
     def _profile(self, channel: str, shown: Shown, trial: Trial) -> None:
@@ -107,13 +107,14 @@ class Report:
         self._terminal.line(self._terminal.style(f"{mark} {text}", *styles))
 
 
-def _excerpt(text: str, width: int) -> list[str]:
-    """Return the first description of a Slack message, and the first of its suggested actions, in lines of at most `width`."""
+def _excerpt(text: str, width: int, naming: str) -> list[str]:
+    """Return a description of a Slack message, the first or that with `naming`, and the first action, in lines of at most `width`."""
     # Above the actions, a bullet is one of several alerts.
     said, _, advised = text.partition("*What to do*")
-    description, action = _plain(said).splitlines()[1:2], _plain(advised).strip().splitlines()[:1]
+    descriptions, action = _plain(said).splitlines()[1:], _plain(advised).strip().splitlines()[:1]
+    description = [line for line in descriptions if naming in line] or descriptions
     return [
-        *(part for line in description for part in textwrap.wrap(line, width, max_lines=3, placeholder=" …")),
+        *(part for line in description[:1] for part in textwrap.wrap(line, width, max_lines=3, placeholder=" …")),
         *(part for line in action for part in textwrap.wrap(line, width, subsequent_indent="  ")),
     ]
 
