@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import BusyError, ProfileError
@@ -12,7 +13,7 @@ from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.samplers import pyspy, remote
 from runtime_exporter.profiling.samplers.chosen import ChosenSampler, combined
 from runtime_exporter.profiling.samplers.pace import Pace
-from runtime_exporter.profiling.samplers.signal import SignalSampler
+from runtime_exporter.profiling.samplers.signal import MAIN_GROUP, SignalSampler
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
 
 if TYPE_CHECKING:
@@ -96,9 +97,11 @@ def _beside(backend: SignalSampler, seconds: float, rate: float, sleep: Callable
     others.start()
     try:
         seen = backend.burst(seconds, rate, wait=sleep)
-        return combined(seen, others.take(), threads=False)
+        beside = others.take()
     finally:
         others.close()
+    stacks = {place: usage for place, usage in beside.stacks.items() if place[0] != MAIN_GROUP}
+    return combined(seen, replace(beside, stacks=stacks), threads=False)
 
 
 def _burst_sampler(name: str, rate: float) -> Sampler:
