@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from html import escape
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -12,9 +14,11 @@ from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.shelf import Shelf
 from runtime_exporter.web.alert import MOST_BYTES, alert_routes
 from runtime_exporter.web.app import application_of
+from runtime_exporter.web.profile_pages import profile_routes
 from tools import wait_for
 
 PROFILE = build("cpu", [((Frame("shop:slow"),), (1, 10**9), ())], time_nanos=10**18, duration_nanos=10**9)
+JSON = {"Content-Type": "application/json"}
 HOME = "http://127.0.0.1:9464"
 
 
@@ -164,3 +168,32 @@ def test_the_setting_is_named_where_it_is_off_and_other_methods_are_refused(serv
     url = serve(application_of(alert_routes(None, home=lambda: HOME))).url
     answer = requests.get(url + "/-/alert", timeout=10)
     assert (405, "POST") == (answer.status_code, answer.headers["Allow"])
+
+
+def test_half_a_character_in_a_label_breaks_nothing(post, shelf):
+    answer = post(None, data=json.dumps(notification(alert("\ud800", profile="cpu"))), headers=JSON)
+
+    assert (200, ["?"]) == (answer.status_code, [one["alert"] for one in answer.json()["alerts"]])
+    wait_for(lambda: shelf.entries("cpu", labels={"alert": "?"}), what="the profile to be kept")
+
+
+@pytest.mark.parametrize("name", ["A" * 60, "High CPU", "Überlast", "shop/cpu", "<b>cpu</b>", "..", "a" * 300])
+def test_the_page_that_the_answer_names_shows_the_profile_whatever_the_alert_is_called(serve, shelf, name):
+    captures = Captures({"cpu": Source(lambda _: PROFILE)}, shelf)
+    url = serve(application_of([*alert_routes(captures, home=lambda: HOME), *profile_routes(shelf, captures)])).url
+    answer = requests.post(f"{url}/-/alert", json=notification(alert(name, profile="cpu")), timeout=10)
+    (entry,) = wait_for(shelf.entries, what="the profile to be kept")
+    page = requests.Session().send(_exactly(url + answer.json()["alerts"][0]["url"]), timeout=10)
+
+    assert 200 == page.status_code
+    assert f"<h1>{escape(name)}</h1>" in page.text
+    assert "was not taken for the alert" not in page.text
+    assert quote(entry.name, safe="") in page.text
+    captures.close()
+
+
+def _exactly(url):
+    """A request for this URL, from which requests would take out the dots."""
+    request = requests.Request("GET", url).prepare()
+    request.url = url
+    return request

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import pprof
-from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, entry
+from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, as_kept, entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +63,7 @@ class Shelf:
 
     def entries(self, kind: str = "", *, labels: Mapping[str, str] | None = None) -> tuple[Entry, ...]:
         """Return what there is of a kind with all of these labels, the newest first."""
-        wanted = set((labels or {}).items())
+        wanted = {*as_kept(labels)}
         found = {one.name: one for one in self._in_memory() if kind in ("", one.kind) and wanted <= set(one.labels)}
         if self.store is not None:
             found.update((one.name, one) for one in self.store.entries(kind, labels=labels))

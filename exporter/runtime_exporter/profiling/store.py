@@ -18,7 +18,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.rollup import Bucket, combine, due, merged_already
-from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, entry, parse
+from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, as_kept, entry, parse
 from runtime_exporter.profiling.wholefiles import TEMPORARY, locked, write_whole
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Store:
         labels: Mapping[str, str] | None = None,
     ) -> tuple[Entry, ...]:
         """Return what is kept, the oldest first, of a kind, that overlaps a time range, with all of these labels."""
-        wanted = set((labels or {}).items())
+        wanted = {*as_kept(labels)}
         found = (
             entry
             for entry in self._list().values()

@@ -84,9 +84,15 @@ def entry(
     labels: Mapping[str, str] | None = None,
 ) -> Entry:
     """Return an entry as its name will tell of it: times in milliseconds, labels sorted and cut to what a file name can hold."""
-    kept = tuple(sorted((labels or {}).items()))[:_MOST_LABELS]
-    cut = tuple((_cut(key, _LONGEST_KEY), _cut(value, _LONGEST_VALUE)) for key, value in kept)
-    return Entry(kind, _milliseconds(begin), _milliseconds(max(begin, end)), resolution, process, cut)
+    kept = as_kept(labels)[:_MOST_LABELS]
+    return Entry(kind, _milliseconds(begin), _milliseconds(max(begin, end)), resolution, process, kept)
+
+
+def as_kept(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Return labels as entries have them, sorted: who looks for a long value has to look for its beginning."""
+    return tuple(
+        (_cut(key, _LONGEST_KEY), _cut(value, _LONGEST_VALUE)) for key, value in sorted((labels or {}).items())
+    )
 
 
 def _encoded(label: tuple[str, str]) -> tuple[str, str]:

@@ -113,9 +113,14 @@ def _texts(sent: Mapping[str, Any], key: str, number: int) -> dict[str, str]:
     found = sent.get(key) or {}
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise ValueError(f"alerts[{number}].{key} is no object of texts")
-    return {name[:_LONGEST]: value[:_LONGEST] for name, value in found.items()}
+    return {_cut(name): _cut(value) for name, value in found.items()}
 
 
 def _text(sent: Mapping[str, Any], key: str) -> str:
     value = sent.get(key, "")
-    return value[:_LONGEST] if isinstance(value, str) else ""
+    return _cut(value) if isinstance(value, str) else ""
+
+
+def _cut(text: str) -> str:
+    """Return a text that is not too long and can be written as UTF-8: JSON may escape half a character."""
+    return text[:_LONGEST].encode(errors="replace").decode()

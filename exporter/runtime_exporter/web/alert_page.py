@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.shelf import Shelf
     from runtime_exporter.profiling.stored import Entry
 
+_NAME = re.compile(r"\w{1,100}", re.ASCII)  # of our own alerts, which have runbooks; others may be called anything
 _REGRESSION = "RuntimeProfileRegression"
 _LONGEST_WAIT = 3.0  # seconds after which a page that waits for a profile looks again, at the latest
 
@@ -78,7 +80,7 @@ class AlertPage:
 
 
 def _runbook(name: str) -> list[tuple[str, str]]:
-    known = (directory() / f"{name}.md").is_file()
+    known = _NAME.fullmatch(name) and (directory() / f"{name}.md").is_file()
     return [(f"/runbooks/{quote(name)}", "What to do about this alert")] if known else []
 
 

@@ -5,7 +5,6 @@ No page is a dead end: where there is nothing to show, it says why and where to 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.shelf import Shelf
 
 _ON_A_PAGE = 100
-_ALERT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_LONGEST_ALERT = 1000  # as `web.alert` cuts names
 
 
 def profile_routes(
@@ -65,8 +64,9 @@ class _Pages:
             return self._list(ask)
         if first == "diff" and rest in ("", FLAME_GRAPH):
             return self._difference(ask, rest)
-        if first == "alert" and _ALERT.fullmatch(rest):
-            return self._alert(ask, rest)
+        alert = _utf8(rest) if first == "alert" else ""
+        if alert.isprintable() and 0 < len(alert) <= _LONGEST_ALERT:
+            return self._alert(ask, alert)
         if rest in _FORMS:
             return _FORMS[rest](self, ask, first)
         return html(views.nothing(ask.root, "There is no such page."), 404)
@@ -124,6 +124,11 @@ _FORMS: Mapping[str, Callable[[_Pages, Ask, str], Reply]] = {
     FLAME_GRAPH: _Pages._flame_graph,  # noqa: SLF001
     "pprof": _Pages._file,  # noqa: SLF001
 }
+
+
+def _utf8(path: str) -> str:
+    """Return a part of a path as its author wrote it: WSGI gives each byte as a character."""
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _number(written: str) -> int:
