@@ -1,41 +1,13 @@
 """`python -m shop` as people start it: both frameworks, with the exporter beside them."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
 
-from tools import free_port, wait_for
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@contextmanager
-def started(*options):
-    """The shop as a process; yields it, its URL and the exporter's."""
-    shop, exporter = free_port(), free_port()
-    environ = {**os.environ, "RUNTIME_EXPORTER_PORT": str(exporter)}
-    command = (sys.executable, "-m", "shop", "--port", str(shop), *options)
-    with subprocess.Popen(command, cwd=EXAMPLES, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            url = f"http://127.0.0.1:{shop}"
-            wait_for(lambda: process.poll() is not None or answers(url + "/users/1"), what="the shop")
-            yield process, url, f"http://127.0.0.1:{exporter}"
-        finally:
-            process.kill()
-
-
-def answers(url):
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
+from shop_process import answers, started
+from tools import wait_for
 
 
 @pytest.mark.parametrize(("option", "route"), [([], "/products/<product_id>"), (["--asgi"], "/products/{product_id}")])

@@ -27,7 +27,7 @@ GUILTY = 0.2
 class Limits:
     """Seconds: of each part of the way, and of the whole run."""
 
-    quiet: float = 14.0
+    quiet: float = 12.0
     calm: float = 3.0
     notified: float = 32.0
     resolved: float = 26.0
