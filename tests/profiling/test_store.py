@@ -305,6 +305,28 @@ def test_a_directory_that_cannot_be_made_switches_it_off(tmp_path, caplog):
     assert "Not a directory" in caplog.messages[0]
 
 
+def test_who_asks_for_what_is_in_a_directory_that_cannot_be_listed_finds_nothing(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file")
+
+    assert () == store.entries()
+    for ask in (lambda: store.read("cpu"), lambda: store.merged("cpu", 0, NOON)):
+        with pytest.raises(ProfileError, match=r"^no .* is kept"):
+            ask()
+    assert 1 == len(caplog.records)
+
+
+def test_a_range_of_time_with_a_profile_that_cannot_be_read_is_refused_in_words(store, monkeypatch):
+    store.put(profile(), "cpu")
+
+    def unreadable(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", unreadable)
+    with pytest.raises(ProfileError, match="cannot read the cpu profiles of that time: Permission denied"):
+        store.merged("cpu", NOON, NOON + 60)
+
+
 def test_only_one_process_merges_at_a_time(store, clock):
     import fcntl
 
@@ -346,7 +368,11 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_kept_and_leaves_whole_files
     """Each round writes and merges for a random time. Every minute that was said to be kept is there once, in some file."""
     chance = random.Random(20261122)
     confirmed = set()
-    for _ in range(12):
+    rounds = 0
+    while (
+        rounds < 12 or max(confirmed) < 240
+    ):  # two hours stay raw: a machine that is busy needs longer until some do not
+        rounds += 1
         first = max(confirmed, default=-1) + 2
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path), str(first)], stdout=subprocess.PIPE, text=True
@@ -368,7 +394,9 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_kept_and_leaves_whole_files
     nanoseconds = sum(total(store.read(one.name)) for one in entries)  # raises for a file that is not whole
     minutes = nanoseconds / (600 * 50_000_000)
     assert {"raw", "10m"} <= {one.resolution for one in entries}
-    assert len(confirmed) <= minutes <= len(confirmed) + 12  # a killed round may have kept one that it could not report
+    assert (
+        len(confirmed) <= minutes <= len(confirmed) + rounds
+    )  # a killed round may have kept one that it could not report
     left = [path.name for path in tmp_path.iterdir() if parse(path.name) is None and path.name != ".lock"]
     assert all(name.startswith(".new-") for name in left)
 

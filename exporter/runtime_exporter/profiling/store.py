@@ -37,8 +37,8 @@ _ABANDONED_SECONDS = 600.0
 class Store:
     """A directory of profiles. The constructor does not touch it.
 
-    `put` and `maintain` never raise: where the disk is full or the directory read-only the store is off, says so in one log
-    line, and tries again with the next profile. For any number of threads. Several processes may share a directory and its
+    `put`, `maintain` and `entries` never raise: where the disk is full or the directory read-only the store is off, says so in
+    one log line, and tries again with the next profile. For any number of threads. Several processes may share a directory and its
     cap: one at a time merges. `clock` gives seconds since the epoch.
     """
 
@@ -92,14 +92,14 @@ class Store:
         wanted = {*as_kept(labels)}
         found = (
             entry
-            for entry in self._list().values()
+            for entry in self._known().values()
             if kind in ("", entry.kind) and entry.begin <= end and entry.end >= begin and wanted <= set(entry.labels)
         )
         return tuple(sorted(found, key=_age))
 
     def read_bytes(self, name: str) -> bytes:
         """Return the file of an entry, as it is: gzipped pprof. Raises ProfileError where there is none of that name."""
-        if name not in self._list() and name not in self._list(within=0.0):
+        if name not in self._known() and name not in self._known(within=0.0):
             raise ProfileError(f"no profile {name!r} is kept")
         try:
             return (self.directory / name).read_bytes()
@@ -120,7 +120,10 @@ class Store:
         chosen = (
             one.name for one in self.entries(kind, begin=begin, end=end, labels=labels) if one.resolution != CAPTURE
         )
-        profiles = list(self._readable(chosen))
+        try:
+            profiles = list(self._readable(chosen))
+        except OSError as error:
+            raise ProfileError(f"cannot read the {kind} profiles of that time: {error.strerror}") from error
         if not profiles:
             raise ProfileError(f"no {kind} profile is kept of that time")
         return combine(profiles)
@@ -142,6 +145,12 @@ class Store:
                         break
                 self._make_room(0)
         return done
+
+    def _known(self, *, within: float = _LISTED_SECONDS) -> Mapping[str, Entry]:
+        """Return what there is; nothing where the directory cannot be listed, which is logged once."""
+        with self._guarded("list"):
+            return self._list(within=within)
+        return {}
 
     def _list(self, *, within: float = _LISTED_SECONDS) -> Mapping[str, Entry]:
         now = self._clock()
