@@ -86,7 +86,6 @@ class Exporter:
         shown = self._supervisor.collectors.get(ProfilesCollector.name)
         if isinstance(shown, ProfilesCollector):
             shown.continuous, shown.captures = self.profiling.continuous, self._captures
-        profiles = settings.debug_endpoints and settings.profile_endpoints
         longest = settings.profile_seconds_limit
         routes = (
             *pprof_routes(sources_of(self.profiling), longest=longest),
@@ -95,7 +94,7 @@ class Exporter:
             *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
             *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),
         )
-        self._routes = routes if profiles else ()
+        self._routes = routes if settings.serves_profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
         self._lock = threading.RLock()

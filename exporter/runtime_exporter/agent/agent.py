@@ -69,7 +69,7 @@ class Agent:
         routes = (
             targets_route(self._watched),
             discovery_route(self._watched, self._netloc),
-            alerts_route(self._watched),
+            *((alerts_route(self._watched),) if self.settings.serves_profiles else ()),
         )
         own = make_app(self.settings, expose=self.expose, health=self.health, routes=routes)
         return mounted(MOUNT, self._app_of, own)

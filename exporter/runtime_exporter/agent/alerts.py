@@ -41,7 +41,7 @@ class _Receiver:
             if one is None:
                 rows.append(_elsewhere(alert))
                 continue
-            reply = _asked(ask, {**sent, "alerts": [alert]}, one)
+            reply = _asked(ask, {"version": sent.get("version"), "alerts": [alert]}, one)
             if reply.status != _OK:
                 return reply
             rows.extend(json.loads(reply.body)["alerts"])

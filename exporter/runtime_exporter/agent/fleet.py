@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runtime_exporter.agent.watched import watch
+from runtime_exporter.agent.watched import store_limit, watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +52,9 @@ class Fleet:
                 if target.name not in kept
             }
             self._close([one for name, one in before.items() if name not in kept])
+            for one in kept.values():  # with more targets each may keep less
+                if one.store is not None:
+                    one.store.limit = store_limit(self._settings, len(targets))
             self.watched = {target.name: kept.get(target.name) or made[target.name] for target in targets}
             for one in made.values():
                 one.watcher.start()

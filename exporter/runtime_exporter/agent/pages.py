@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.agent.watched import Watched
     from runtime_exporter.agent.watcher import State
+    from runtime_exporter.settings import Settings
 
 _UNAVAILABLE: Final = 503
 
@@ -43,17 +44,23 @@ def targets_route(watched: Callable[[], Iterable[Watched]]) -> Route:
     return Route(MOUNT, page, title="Targets: what is profiled, and how that goes")
 
 
-def target_app(watched: Watched, *, longest: float) -> WSGIApplication:
-    """Return the application with all pages of one target; a profile that is asked for takes `longest` seconds at most."""
-    pages = [
-        Route(METRICS, _metrics_page(watched), title="Metrics: what the profiles come to, as Prometheus scrapes them"),
-        last_profiles_route(watched.watcher, longest=longest),
+def target_app(watched: Watched, settings: Settings) -> WSGIApplication:
+    """Return the application with all pages of one target that the settings allow."""
+    title = "Metrics: what the profiles come to, as Prometheus scrapes them"
+    pages = [Route(METRICS, _metrics_page(watched), title=title)]
+    if settings.serves_profiles:
+        pages += _profile_pages(watched, settings)
+    return application_of([*pages, Route("/", _target_page(watched, pages))])
+
+
+def _profile_pages(watched: Watched, settings: Settings) -> list[Route]:
+    return [
+        last_profiles_route(watched.watcher, longest=settings.profile_seconds_limit),
         *profile_routes(watched.shelf, watched.captures, comparisons=lambda: watched.watcher.report.comparisons),
         *api_routes(watched.store),
         *summary_routes(lambda: watched.watcher.report),
         Route(ALERT_PATH, watched.alerts, methods=("POST",)),
     ]
-    return application_of([*pages, Route("/", _target_page(watched, pages))])
 
 
 def _metrics_page(watched: Watched) -> Callable[[Ask], Reply]:

@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from runtime_exporter.agent.processes import Process
     from runtime_exporter.agent.watcher import Watcher
     from runtime_exporter.metrics.exposition import Format
+    from runtime_exporter.profiling.captures import Captures
     from runtime_exporter.profiling.continuous import Continuous
 
 
 class TargetMetrics:
     """Brought up to date by each scrape, one at a time. A collector that fails costs its own families."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, captures: Captures | None = None) -> None:
+        """`captures` is what takes profiles for alerts; they are counted, too."""
         self._watcher = watcher
         # Of the profiler in this process and of a watcher alike, only the report is asked for.
-        self._profiles = Member(ProfilesCollector(cast("Continuous", watcher)))
+        profiles = ProfilesCollector(cast("Continuous", watcher))
+        profiles.captures = captures
+        self._profiles = Member(profiles)
         self._of: Process | None = None
         self._process: Sequence[Member] = ()
         self._lock = threading.Lock()

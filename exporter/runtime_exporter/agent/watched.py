@@ -58,13 +58,13 @@ class Watched:
     shelf: Shelf
     captures: Captures | None
     """What takes profiles for alerts; None where alerts take none."""
-    longest: float
-    """Seconds that a profile which somebody asks for takes at most."""
+    settings: Settings
+    """Which pages there are, and how long a profile that somebody asks for takes at most."""
 
     @cached_property
     def app(self) -> WSGIApplication:
         """All of its pages; one application, since pages remember what was opened."""
-        return target_app(self, longest=self.longest)
+        return target_app(self, self.settings)
 
     def alerts(self, ask: Ask) -> Reply:
         """Answer a notification of Alertmanager about this target."""
@@ -102,8 +102,7 @@ def watch(
     source: Source = GoTarget(target) if target.url else ProcessTarget(target, budget=settings.overhead_budget)
     store = None
     if settings.profile_directory:
-        limit = settings.profile_bytes_limit // max(1, among)
-        store = Store(Path(settings.profile_directory) / target.name, limit=limit)
+        store = Store(Path(settings.profile_directory) / target.name, limit=store_limit(settings, among))
     past = Watch.of(replace(settings, service_version=target.version))
     adviser = Adviser(source.language, began=time.time(), read=lambda: Said(source.facts()))
     pipeline = Pipeline(
@@ -126,7 +125,12 @@ def watch(
     )
     shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels)
     captures = _captures(target, source, shelf, settings) if settings.alert_profiling else None
-    return Watched(target, watcher, TargetMetrics(watcher), store, shelf, captures, settings.profile_seconds_limit)
+    return Watched(target, watcher, TargetMetrics(watcher, captures), store, shelf, captures, settings)
+
+
+def store_limit(settings: Settings, among: int) -> int:
+    """Return how many bytes one target of so many may keep."""
+    return settings.profile_bytes_limit // max(1, among)
 
 
 def _latest(watcher: Watcher) -> Mapping[str, Profile]:

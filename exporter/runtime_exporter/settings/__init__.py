@@ -217,6 +217,11 @@ class Settings:
     )
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def serves_profiles(self) -> bool:
+        """Whether there are pages with profiles."""
+        return self.debug_endpoints and self.profile_endpoints
+
     def source(self, name: str) -> str:
         """Return where the value of a setting came from: "argument", "environment NAME", "path:line" or "default"."""
         return self.sources.get(name, "default")
