@@ -98,6 +98,7 @@ def test_members_the_rest_and_the_total_are_seconds():
         ("profile_function_info", "app:main", "app.py", "90"): 1.0,
         ("runtime_exporter_profiler_backend_info", "thread", "high"): 1.0,
         ("runtime_exporter_profiler_bias_ratio",): 0.25,
+        ("runtime_exporter_profiler_pauses_total",): 0.0,
     } == shown
 
 

@@ -27,7 +27,7 @@ CONTRACT = {
         process_thread_cpu_seconds host_cpu_seconds python_gc_objects_collected python_gc_objects_uncollectable
         python_gc_collections python_threads_started python_exceptions runtime_exporter_folded
         profile_self_seconds profile_cum_seconds profile_total_seconds profile_samples profile_wait_seconds
-        profile_contentions profile_allocated_bytes profile_captures
+        profile_contentions profile_allocated_bytes profile_captures runtime_exporter_profiler_pauses
     """,
     "gauge": """
         process_resident_memory_bytes process_virtual_memory_bytes process_start_time_seconds process_open_fds process_max_fds

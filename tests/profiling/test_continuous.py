@@ -56,13 +56,27 @@ class FakeSampler:
     def forked(self):
         self.calls.append("forked")
 
+    shortest = 0.0
+    pauses = 0
+
+    def tend(self):
+        self.calls.append("tend")
+
     def take(self):
         self.calls.append("take")
         if self.error is not None:
             raise self.error
         begin, self.end = self.end, self.end + self.seconds
         return Window(
-            self.stacks, begin, self.end, samples=1200, rate=20.0, bias_ratio=0.2, own_cpu_ns=30 * MS, helper_cpu_ns=MS
+            self.stacks,
+            begin,
+            self.end,
+            samples=1200,
+            rate=20.0,
+            bias_ratio=0.2,
+            own_cpu_ns=30 * MS,
+            helper_cpu_ns=MS,
+            pauses=self.pauses,
         )
 
 
@@ -203,6 +217,41 @@ def test_what_it_costs_is_added_up_and_stretches_the_interval_before_the_budget_
     assert 0.001 == pytest.approx(continuous.report.helper_cpu_seconds)
     assert 60.0 == continuous.pause(0.05)
     assert 600.0 == continuous.pause(50.0)
+
+
+def test_what_each_window_costs_by_itself_stretches_the_interval_too():
+    continuous = Continuous(FakeSampler, interval=5.0)
+    continuous.sampler = FakeSampler()
+    continuous.sampler.shortest = 12.0
+    assert 12.0 == continuous.pause(0.0)
+    continuous.sampler.shortest = 1000.0
+    assert 50.0 == continuous.pause(0.0)
+
+
+def test_between_two_turns_the_sampler_is_looked_after():
+    now = [0.0]
+    stop = threading.Event()
+    continuous = Continuous(FakeSampler, clock=lambda: now[0])
+    sampler = continuous.sampler = FakeSampler()
+    sampler.tend = lambda: sampler.calls.append("tend") or now.__setitem__(0, now[0] + 0.004)
+    assert False is continuous._ended(stop, 0.01)
+    assert ["tend"] * 3 == sampler.calls
+    stop.set()
+    assert True is continuous._ended(stop, 60.0)
+    assert ["tend"] * 3 == sampler.calls
+
+
+def test_pauses_are_counted_and_told_once_and_once_more_when_they_are_over(caplog):
+    caplog.set_level(logging.INFO, "runtime_exporter")
+    sampler = FakeSampler()
+    continuous = run(1, sampler)
+    for sampler.pauses in (1, 2, 0, 0):
+        continuous.turn()
+    assert 3 == continuous.report.pauses
+    assert [
+        "sampling had to pause: even at its lowest rate it costs more than its budget",
+        "sampling is within its budget without pauses again",
+    ] == [record.message for record in caplog.records]
 
 
 def test_what_keeps_its_own_pace_is_charged_and_does_not_stretch_the_interval():

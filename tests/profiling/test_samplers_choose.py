@@ -162,6 +162,11 @@ class Recorder:
     def forked(self):
         self.calls.append("forked")
 
+    shortest = 0.0
+
+    def tend(self):
+        self.calls.append("tend")
+
 
 def test_both_are_started_taken_from_told_of_a_fork_and_closed():
     one, other = Recorder(), Recorder()

@@ -17,7 +17,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.samplers import pyspy, remote, remote_child
 from runtime_exporter.profiling.samplers.collapsed import Line, modules_by_file, parse
-from runtime_exporter.profiling.samplers.outside import OutsideSampler
+from runtime_exporter.profiling.samplers.outside import OutsideSampler, _Starts
 from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.sampler import NOT_SAMPLED, OWN
 from runtime_exporter.profiling.samplers.tracer import OUTPUT, Tracer
@@ -225,6 +225,31 @@ def test_cpu_of_ended_threads_goes_to_those_that_were_sampled_and_are_gone(tmp_p
     assert window.stacks["request", (Frame("a:handle", "a.py", 1),)].cpu_ns >= 0.05e9
 
 
+@pytest.mark.parametrize(("rate", "expected"), [(5, {"a:a"}), (50, {"a:a", "(not sampled)"})])
+def test_a_thread_of_a_group_that_was_missed_by_chance_did_what_the_group_did(tmp_path, rate, expected):
+    go, stop = threading.Event(), threading.Event()
+    burnt = threading.Barrier(3)
+    threads = [
+        threading.Thread(target=lambda: (go.wait(60), burn(0.1), burnt.wait(60), stop.wait(60)), name=f"pool-{number}")
+        for number in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    text = f"thread ({threads[0].native_id}): pool-0;a (a.py:1) 2\n"
+    sampler = sampler_that_reads(text, tmp_path, pace=Pace(rate=rate, budget=1.0))
+    go.set()
+    burnt.wait(60)
+    window = sampler.take()
+    sampler.close()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    pool = {stack[0].name: usage for (group, stack), usage in window.stacks.items() if group == "pool"}
+    assert expected == pool.keys()
+    assert 2 == pool["a:a"].samples
+    assert sum(usage.cpu_ns for usage in pool.values()) >= 0.2e9
+
+
 def test_our_own_threads_are_not_shown_though_the_helper_sees_them(tmp_path):
     stop = threading.Event()
     own = threading.Thread(target=lambda: (burn(0.01), stop.wait(60)), name="runtime-exporter-test")
@@ -247,20 +272,86 @@ def test_a_helper_that_dies_costs_one_window(tmp_path):
     sampler.close()
 
 
-def test_a_helper_over_its_budget_pauses_and_no_helper_runs_then(tmp_path):
+def helper_is_ready(sampler):
+    wait_for(lambda: os.fstat(sampler._tracer._messages.fileno()).st_size, what="the helper")
+
+
+def test_a_helper_over_its_budget_pauses_within_a_window_and_goes_on_when_there_is_enough_for_it(tmp_path):
     now = [0.0]
-    sampler = sampler_that_reads("", tmp_path, pace=Pace(budget=1e-9), clock=lambda: now[0])
-    pauses = []
-    for _ in range(3):
-        wait_for(lambda: os.fstat(sampler._tracer._messages.fileno()).st_size, what="the helper")
-        now[0] += 10
-        pauses.append(sampler.take().pauses)
-    assert [0, 0, 1] == pauses
+    tid = threading.get_native_id()
+    text = f"thread ({tid}): M;a (a.py:1) 3\n"
+    pace = Pace(budget=0.01)
+    sampler = sampler_that_reads(text, tmp_path, pace=pace, clock=lambda: now[0])
+    pace.restart(0.0)
+    pace.pay(0.5, 0.0)  # more than the 0.4 s that are saved, so that 37.5 s are needed to save half of them anew
+    sampler.tend()
     assert False is sampler._tracer.running
-    now[0] += 61
+    now[0] = 37.0
+    sampler.tend()
+    assert False is sampler._tracer.running
+    now[0] = 38.0
+    sampler.tend()
+    assert True is sampler._tracer.running
+    helper_is_ready(sampler)
+    burn(0.01)
+    window = sampler.take()
+    sampler.close()
+    assert (6, 1, 0) == (window.samples, window.pauses, window.dropped)  # what both helpers saw
+    assert {"a:a"} == {stack[0].name for group, stack in window.stacks if group == "MainThread"}
+
+
+def test_in_a_pause_no_helper_runs_and_windows_go_on(tmp_path):
+    now = [0.0]
+    pace = Pace(budget=0.01)
+    sampler = sampler_that_reads("", tmp_path, pace=pace, clock=lambda: now[0])
+    pace.pay(0.5, 0.0)
+    pauses = []
+    for now[0] in (10.0, 20.0, 30.0):
+        pauses.append(sampler.take().pauses)
+        assert False is sampler._tracer.running
+    assert [1, 0, 0] == pauses
+    now[0] = 60.0
     sampler.take()
     assert True is sampler._tracer.running
     sampler.close()
+
+
+def test_the_start_of_a_helper_stretches_the_window_and_pauses_nothing(tmp_path):
+    now = [0.0]
+    sampler = sampler_that_reads("", tmp_path, pace=Pace(budget=0.25), clock=lambda: now[0])
+    assert 0.0 == sampler.shortest
+    now[0] += 5
+    started = sampler._tracer.cpu_time_ns() / 1e9
+    sampler.tend()
+    now[0] += 55
+    window = sampler.take()  # which it ends for next to nothing: it has slept since
+    assert 0 == window.pauses
+    assert started / (0.25 * 0.25) * 0.5 <= sampler.shortest <= window.helper_cpu_ns / 1e9 / (0.25 * 0.25)
+    sampler.close()
+
+
+def test_what_a_start_costs_is_what_was_used_early_less_what_its_looks_took():
+    starts = _Starts()
+    starts.begin(100.0, 7.0)
+    starts.see(100.5, 7.05)  # too early to tell
+    starts.see(105.0, 7.15)
+    starts.see(110.0, 7.25)
+    starts.end(125.0, 7.55)
+    assert 0.05 == pytest.approx(starts.cost)
+
+
+def test_a_helper_that_ran_too_short_to_tell_has_cost_its_start_alone():
+    starts = _Starts()
+    starts.begin(100.0, 7.0)
+    starts.end(102.0, 7.08)
+    assert 0.08 == pytest.approx(starts.cost)
+
+
+def test_before_it_is_started_and_after_it_is_closed_there_is_nothing_to_tend(tmp_path):
+    sampler = sampler_that_reads("", tmp_path)
+    sampler.close()
+    sampler.tend()
+    assert False is sampler._tracer.running
 
 
 def test_a_forked_child_leaves_the_parents_helper_alone(tmp_path):

@@ -1,9 +1,12 @@
 """The rate follows from what looking costs; the gaps are exponential."""
 
+import math
 import random
 import statistics
+from itertools import pairwise
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime_exporter.profiling.samplers.pace import HIGHEST_HZ, LOWEST_HZ, Pace
@@ -36,31 +39,129 @@ def test_the_rate_stays_as_long_as_it_is_cheap():
     assert [20.0] * 5 == run(Pace(rate=20, budget=0.01), [0.002] * 5)
 
 
-def test_a_rate_that_costs_twice_the_budget_falls_below_half_at_once():
-    assert 20 * 0.8 / 2 == run(Pace(rate=20, budget=0.01), [0.02])[0]
+def test_a_rate_that_costs_more_falls_so_far_that_it_is_below_the_budget():
+    assert 20 * 0.7 / 1.25 == pytest.approx(run(Pace(rate=20, budget=0.01), [0.0125])[0])
+
+
+def test_one_bad_moment_costs_half_of_the_rate_at_most_and_no_pause():
+    pace = Pace(rate=20, budget=0.01)
+    assert [10.0, 15.0, 20.0] == run(pace, [0.08, 0.0001, 0.0001])
+    assert 0 == pace.take_pauses()
 
 
 def test_the_rate_comes_back_step_by_step_but_not_above_what_was_asked_for():
-    rates = run(Pace(rate=20, budget=0.01), [0.05, *[0.0001] * 6])
-    assert LOWEST_HZ == rates[0]
-    assert LOWEST_HZ * 1.5 == rates[1]
+    rates = run(Pace(rate=20, budget=0.01), [0.02, 0.02, *[0.0001] * 6])
+    assert [10.0, LOWEST_HZ, LOWEST_HZ * 1.5] == rates[:3]
     assert 20.0 == rates[-1]
 
 
-def test_what_is_over_budget_three_times_pauses_for_a_minute():
+def test_what_is_saved_pays_for_a_while_and_then_comes_a_pause_until_half_of_it_is_saved_anew():
     pace = Pace(rate=20, budget=0.01)
-    run(pace, [0.5, 0.5])
+    run(pace, [0.02] * 5)  # 0.1 s of CPU a step, of which 0.04 s come in; 0.4 s were saved, 0.06 s are left
     assert 0 == pace.take_pauses()
-    run(pace, [0.5, 0.5, 0.5])
-    assert 15.0 + 60.0 == pace.paused_until
+    pace.pay(0.16, 30.0)
     assert 1 == pace.take_pauses()
+    assert 30.0 + (0.2 + 0.06) / 0.008 == pytest.approx(pace.paused_until)
     assert 0 == pace.take_pauses()
 
 
-def test_one_cheap_step_between_is_no_reason_to_pause():
+def test_no_pause_is_longer_than_five_minutes():
+    pace = Pace(rate=20, budget=0.001)
+    run(pace, [1000.0])
+    assert 5.0 + 300.0 == pytest.approx(pace.paused_until)
+
+
+def test_what_is_paid_between_two_changes_of_the_rate_is_part_of_the_next():
     pace = Pace(rate=20, budget=0.01)
-    run(pace, [0.5, 0.5, 0.001, 0.5, 0.5])
+    pace.restart(0.0)
+    for second in range(5, 60, 5):
+        pace.pay(0.0625, float(second))
+    assert 20.0 == pace.rate
+    pace.account(0.0625, 60.0)
+    assert 20 * 0.7 / 1.25 == pytest.approx(pace.rate)
+
+
+def test_without_a_limit_nothing_is_governed():
+    pace = Pace(rate=50, budget=math.inf)
+    assert [50.0] * 3 == run(pace, [3.0] * 3)
     assert 0 == pace.take_pauses()
+
+
+def test_without_a_budget_it_pauses_as_long_as_it_may():
+    pace = Pace(rate=20, budget=0.0)
+    run(pace, [0.01])
+    assert 5.0 + 300.0 == pace.paused_until
+
+
+# --- over any time, whatever a look costs --------------------------------------------------------------------------
+
+BUDGET = 0.005
+# (seconds of such a load, CPU seconds of a look), with looks of up to 0.1 s: as long as 20 s of the budget last.
+LOADS = st.lists(st.tuples(st.floats(1, 400), st.floats(0, 20 * BUDGET)), min_size=1, max_size=8)
+
+
+def simulate(loads, seed=1):
+    """Sample a program whose looks cost what the loads say; return the pace, each look's (time, cost), and each rate."""
+    pace = Pace(rate=20, budget=BUDGET, chance=random.Random(seed))
+    now, spent, rates = 0.0, [], []
+    pace.restart(now)
+    end = 0.0
+    for seconds, cost in loads:
+        end += seconds
+        while now < end:
+            now = max(now + pace.gap(), pace.paused_until)
+            pace.account(cost, now)
+            spent.append((now, cost))
+            rates.append(pace.rate)
+    return pace, spent, rates
+
+
+def most_in(spent, seconds):
+    """Return the most that was spent in any stretch of so many seconds."""
+    most = total = 0.0
+    first = 0
+    for now, cost in spent:
+        total += cost
+        while spent[first][0] < now - seconds:
+            total -= spent[first][1]
+            first += 1
+        most = max(most, total)
+    return most
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOADS)
+@example([(400.0, 0.1)])
+@example([(300.0, 0.0), (300.0, 0.1)])
+@example([(60.0, 0.0), (10.0, 0.1), (60.0, 0.0), (10.0, 0.1), (60.0, 0.0), (10.0, 0.1), (60.0, 0.001)])
+def test_in_no_five_minutes_is_more_spent_than_the_budget(loads):
+    _, spent, _ = simulate(loads)
+    assert most_in(spent, 300.0) <= 300.0 * BUDGET * (1 + 1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOADS)
+def test_the_rate_never_leaves_its_bounds_whatever_a_look_costs(loads):
+    _, _, rates = simulate(loads)
+    assert LOWEST_HZ <= min(rates)
+    assert 20.0 >= max(rates)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOADS)
+def test_a_program_that_affords_the_lowest_rate_is_never_left_alone(loads):
+    _, spent, _ = simulate([(seconds, cost * 0.5 * BUDGET / (20 * BUDGET * LOWEST_HZ)) for seconds, cost in loads])
+    longest = max(later - earlier for (earlier, _), (later, _) in pairwise([(0.0, 0.0), *spent]))
+    assert longest <= 5 / LOWEST_HZ
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOADS)
+def test_two_minutes_after_costs_have_fallen_the_rate_is_what_it_was(loads):
+    """50 s of the longest pause, 20 s of four steps up, and what is left of a step and of gaps."""
+    pace, spent, _ = simulate([*loads, (120.0, BUDGET / 100)])
+    assert 20.0 == pace.rate
+    assert pace.paused_until <= spent[-1][0]
 
 
 @given(rate=st.floats(0, 1000), costs=st.lists(st.floats(0, 2)))

@@ -296,3 +296,22 @@ def test_ctrl_c_is_the_programs_own():
         sampler.close()
     """)
     assert (0, "interrupted\n") == (done.returncode, done.stdout), done.stderr
+
+
+def test_a_pause_ends_when_its_time_has_come_though_the_program_used_little_cpu():
+    now = [0.0]
+    pace = Pace(rate=50, budget=0.01)
+    sampler = SignalSampler(pace=pace, clock=lambda: now[0])
+    sampler.start()
+    try:
+        pace.pay(0.5, 0.0)
+        burn(0.5)
+        paused = sampler.take()
+        now[0] = 40.0
+        burn(1.0)
+        after = sampler.take()
+    finally:
+        sampler.close()
+    assert (0, 1) == (paused.samples, paused.pauses)
+    assert after.samples > 0
+    assert cpu_of(after, ":burn") > 0

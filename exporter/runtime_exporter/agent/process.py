@@ -22,7 +22,7 @@ from runtime_exporter.profiling.threadclock import ThreadClock, process_cpu_time
 from runtime_exporter.profiling.threadgroup import without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from runtime_exporter.agent.config import Target
     from runtime_exporter.profiling.profile import Profile
@@ -41,7 +41,7 @@ class ProcessTarget:
 
     language: Literal["python"] = "python"
 
-    def __init__(self, target: Target, *, budget: float = 0.01) -> None:
+    def __init__(self, target: Target, *, budget: float = 0.015) -> None:
         """`budget` is the part of one core that py-spy may use for it."""
         self._target = target
         self._pace = Pace(budget=budget)
@@ -94,6 +94,7 @@ class ProcessTarget:
         while (left := until - time.time()) > 0 and not self._closing.wait(min(left, _TICK_SECONDS)):
             if not lives(watched.process):
                 raise ProfileError(f"the process {watched.process.pid} has ended")
+            watched.tend()
 
     def _drop(self) -> None:
         watched, self._watched = self._watched, None
@@ -112,7 +113,8 @@ class _Watched:
         self._pace = pace
         self._running, self._waiting = Tracer(), Tracer() if "wall" in kinds else None
         self._clock = ThreadClock(clock=self._thread_ns, process_clock=self._process_ns)
-        self._helper_ns = 0
+        self._helper_ns = self._paid_ns = 0
+        self._lines: tuple[list[Line], list[Line]] = [], []
         self._gil = False
         self._begun = False
 
@@ -129,8 +131,9 @@ class _Watched:
     def end(self, *, again: bool) -> Taken:
         """Return what was seen since the last call, and go on `again`."""
         own = time.thread_time()
-        running = self._collected(self._running)
-        waiting = self._collected(self._waiting) if self._waiting is not None else ()
+        self._pay()
+        self._gather()
+        (running, waiting), self._lines = self._lines, ([], [])
         threads = self._threads()
         begin, end = self.since, time.time()
         tally = Tally()
@@ -138,17 +141,26 @@ class _Watched:
         _spread(waiting, end - begin, tally)
         helper = self._helpers_ns() - self._helper_ns
         self._helper_ns += helper
-        self._pace.account(helper / 1e9, time.monotonic())
+        self._pay(window=True)
         window = Window(
             tally.named(lambda stack: stack),  # type: ignore[arg-type, return-value] # the keys are stacks already
             begin,
             end,
             samples=sum(line.samples for line in running),
             rate=self._pace.rate,
+            pauses=self._pace.take_pauses(),
         )
         if again:
             self._launch()
         return self._taken(window, helper / 1e9, time.thread_time() - own)
+
+    def tend(self) -> None:
+        """End the helpers when they have used up what was saved for them, and start them again when there is enough."""
+        self._pay()
+        if self._pace.paused_until > time.monotonic():
+            self._gather()
+        elif not self._running.running:
+            self._start()
 
     def close(self) -> None:
         """End the helpers."""
@@ -160,9 +172,24 @@ class _Watched:
         self._gil = len(self._threads()) > pyspy.MOST_THREADS_SEEN
         self.since = time.time()
         if self._pace.paused_until <= time.monotonic():
-            self._running.start(pyspy.command(self._program, self._pid, rate=self._pace.rate, gil=self._gil))
+            self._start()
+
+    def _start(self) -> None:
+        self._running.start(pyspy.command(self._program, self._pid, rate=self._pace.rate, gil=self._gil))
         if self._waiting is not None:
             self._waiting.start(pyspy.command(self._program, self._pid, rate=WAITING_HZ, idle=True))
+
+    def _pay(self, *, window: bool = False) -> None:
+        """Account for what the helpers have used since the last time; the rate follows at the end of a window."""
+        total = self._helpers_ns()
+        spent, self._paid_ns = max(0, total - self._paid_ns), total
+        (self._pace.account if window else self._pace.pay)(spent / 1e9, time.monotonic())
+
+    def _gather(self) -> None:
+        """End the helpers that run, and keep what they have seen."""
+        running, waiting = self._lines
+        running += self._collected(self._running)
+        waiting += self._collected(self._waiting) if self._waiting is not None else ()
 
     def _collected(self, tracer: Tracer) -> tuple[Line, ...]:
         if not tracer.running:
@@ -211,10 +238,11 @@ class _Watched:
             samples=window.samples,
             own_cpu_seconds=own_seconds,
             helper_cpu_seconds=helper_seconds,
+            pauses=window.pauses,
         )
 
     def _helpers_ns(self) -> int:
-        return self._running.cpu_ns + (self._waiting.cpu_ns if self._waiting is not None else 0)
+        return self._running.cpu_time_ns() + (self._waiting.cpu_time_ns() if self._waiting is not None else 0)
 
     def _threads(self) -> list[int]:
         try:
@@ -233,7 +261,7 @@ class _Watched:
             raise ProfileError(f"the process {self._pid} has ended") from None
 
 
-def _spread(lines: tuple[Line, ...], seconds: float, tally: Tally) -> None:
+def _spread(lines: Sequence[Line], seconds: float, tally: Tally) -> None:
     """Give each stack its part of the time: who was seen at every look was there all the time."""
     looks: dict[int, int] = {}
     for line in lines:

@@ -59,7 +59,12 @@ class ProfilesCollector(Collector):
             "Share of the CPU time of the last profile that may be attributed to the wrong function.",
             registry=None,
         )
-        self.families: tuple[Metric, ...] = (*self._metrics, self._bias)
+        self._pauses = Counter(
+            "runtime_exporter_profiler_pauses_total",
+            "How often sampling has paused because even its lowest rate cost more than its budget.",
+            registry=None,
+        )
+        self.families: tuple[Metric, ...] = (*self._metrics, self._bias, self._pauses)
 
     def start(self) -> None:
         """Start to profile. Raises ProfileError where that cannot work, for the supervisor to tell."""
@@ -82,11 +87,12 @@ class ProfilesCollector(Collector):
         report = self.continuous.report if self.continuous is not None else None
         interval = report.interval if report is not None else None
         counts, times = self.captures.counted() if self.captures is not None else ({}, {})
-        self._bias.hidden = interval is None
+        self._bias.hidden = self._pauses.hidden = interval is None
         if report is not None and interval is not None and report is not self._shown:
             for metric, (*_, values) in zip(self._metrics, self._rows, strict=True):
                 _show(metric, dict(values(report)))
             self._bias.set(interval.taken.bias_ratio)
+            self._pauses.set_total(report.pauses)
             self._shown = report
         elif interval is None and not counts:
             raise NoData(

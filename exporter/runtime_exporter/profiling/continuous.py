@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.guard import Guard
 from runtime_exporter.profiling.pipeline import Pipeline, Taken
@@ -20,7 +21,6 @@ from runtime_exporter.sigmask import start_without_signals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from runtime_exporter.logs import StateLog
     from runtime_exporter.profiling.pipeline import Report
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.samplers.sampler import Sampler, Window
@@ -34,6 +34,7 @@ _JOIN_SECONDS = 5.0
 _SHORTEST_SECONDS = 1.0
 # Half of the budget is the sampler's, which governs its own rate; an interval may grow to so many times what was asked for.
 _SHARE_OF_BUDGET, _LONGEST_STRETCH = 0.5, 10.0
+_TEND_SECONDS = 5.0
 
 
 class Continuous:
@@ -71,7 +72,8 @@ class Continuous:
         self._clock = clock
         self._cpu = cpu
         self._taken = 0.0
-        self._guard = Guard(log)
+        self._log = log or StateLog()
+        self._guard = Guard(self._log)
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
@@ -133,16 +135,27 @@ class Continuous:
     def pause(self, spent: float) -> float:
         """Return the seconds until the next turn, after one that took `spent` seconds of CPU."""
         affordable = spent / (self._budget * _SHARE_OF_BUDGET) if self._budget > 0 else self.interval
-        return min(max(self.interval, affordable), self.interval * _LONGEST_STRETCH)
+        shortest = self.sampler.shortest if self.sampler is not None else 0.0
+        return min(max(self.interval, affordable, shortest), self.interval * _LONGEST_STRETCH)
 
     def _run(self, stop: threading.Event) -> None:
         self._guard.call("reading earlier profiles", self._remember, stop)
         wait = self.interval
-        while not stop.wait(wait):
+        while not self._ended(stop, wait):
             wait = self.turn()
         # A helper that was started a moment ago cannot even be asked to end in peace.
         if self._clock() - self._taken >= _SHORTEST_SECONDS:
             self._guard.call("profiling", self._account)
+
+    def _ended(self, stop: threading.Event, seconds: float) -> bool:
+        """Wait until the next turn, or less long when it is to end; look after the sampler meanwhile."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0:
+            if stop.wait(min(left, _TEND_SECONDS)):
+                return True
+            if self.sampler is not None:
+                self._guard.call("keeping the sampler within its budget", self.sampler.tend)
+        return stop.is_set()
 
     def _remember(self, stop: threading.Event) -> None:
         """Do the first steps, each followed by a wait that keeps them within the budget."""
@@ -159,8 +172,17 @@ class Continuous:
             return
         window = sampler.take()
         self._taken = self._clock()
+        self._tell(window)
         if window.seconds >= _SHORTEST_SECONDS:
             self.pipeline.take_in(self._of(sampler, window))
+
+    def _tell(self, window: Window) -> None:
+        if window.pauses:
+            self._log.report(
+                "budget", "paused", "sampling had to pause: even at its lowest rate it costs more than its budget"
+            )
+        else:
+            self._log.report("budget", "ok", "sampling is within its budget without pauses again")
 
     def _of(self, sampler: Sampler, window: Window) -> Taken:
         profiles = dict(windows.profiles(window, sampler.capabilities.measures, self._comments(sampler, window)))
@@ -180,6 +202,7 @@ class Continuous:
             samples=window.samples,
             own_cpu_seconds=window.own_cpu_ns / 1e9,
             helper_cpu_seconds=window.helper_cpu_ns / 1e9,
+            pauses=window.pauses,
         )
 
     def _asked(self, source: Source, window: Window) -> Mapping[str, Profile]:

@@ -48,6 +48,8 @@ class Taken:
     """CPU time that taking them took in this process, outside of the thread that calls the pipeline."""
     helper_cpu_seconds: float = 0.0
     """CPU time that taking them took in a helper process."""
+    pauses: int = 0
+    """How often sampling had to pause for its budget."""
 
     @property
     def seconds(self) -> float:
@@ -90,6 +92,8 @@ class Report:
     """CPU time of this process that profiling has taken since the start: sampling and all of the above."""
     helper_cpu_seconds: float = 0.0
     """The same, of the helper process that samples."""
+    pauses: int = 0
+    """How often sampling has paused, as it could not be held within its budget."""
 
     @property
     def backend(self) -> str:
@@ -171,6 +175,7 @@ class Pipeline:
             captured=captured,
             cpu_seconds=self._report.cpu_seconds + taken.own_cpu_seconds,
             helper_cpu_seconds=self._report.helper_cpu_seconds + taken.helper_cpu_seconds,
+            pauses=self._report.pauses + taken.pauses,
         )
         return self._report
 

@@ -34,13 +34,14 @@ def choose(
     *,
     rate: float = USUAL_HZ,
     budget: float = 0.01,
+    helper_budget: float = 0.015,
     wall: bool = True,
     tests: Mapping[str, Callable[[], None]] | None = None,
     chance: random.Random | None = None,
 ) -> ChosenSampler:
     """Return the first of `names` whose self-test passes, with a sampler of waiting threads beside it if `wall`.
 
-    `rate` is in Hz; `budget`, a share of one core, is for each process: this one, and the helper where there is one. To be
+    `rate` is in Hz; `budget` is the share of one core for this process, and `helper_budget` that for a helper. To be
     called on the main thread for "signal" to be among the possible. Raises ProfileError when none works, with every reason.
     """
     unknown = [name for name in names if name not in ORDER]
@@ -56,7 +57,7 @@ def choose(
         except (ProfileError, OSError) as error:
             passed_over[name] = str(error)
             continue
-        return _made(name, passed_over, rate=rate, budget=budget, wall=wall, chance=chance)
+        return _made(name, passed_over, rate=rate, budget=budget, helper_budget=helper_budget, wall=wall, chance=chance)
     reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
     raise ProfileError(f"no sampler works here: {reasons}")
 
@@ -86,7 +87,14 @@ SELF_TESTS: Mapping[str, Callable[[], None]] = {
 
 
 def _made(
-    name: str, passed_over: Mapping[str, str], *, rate: float, budget: float, wall: bool, chance: random.Random | None
+    name: str,
+    passed_over: Mapping[str, str],
+    *,
+    rate: float,
+    budget: float,
+    helper_budget: float,
+    wall: bool,
+    chance: random.Random | None,
 ) -> ChosenSampler:
     """Return the sampler of that name. Two in this process share the budget."""
     chance = chance or random.Random()  # noqa: S311 - moments of samples, no secrets
@@ -99,6 +107,6 @@ def _made(
         backend = SignalSampler(pace=Pace(rate=rate, budget=budget, chance=chance))
     else:
         make = pyspy.sampler if name == pyspy.NAME else remote.sampler
-        backend = make(pace=Pace(rate=rate, budget=budget, chance=chance))
+        backend = make(pace=Pace(rate=rate, budget=helper_budget, chance=chance))
     waiting = ThreadSampler(pace=Pace(rate=min(rate, _WAITING_HZ), budget=budget, chance=chance)) if watches else None
     return ChosenSampler(backend, waiting, passed_over)

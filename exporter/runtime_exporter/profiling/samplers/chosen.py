@@ -43,6 +43,11 @@ class ChosenSampler:
             return ours
         return Capabilities(ours.unbiased, threads=True, measures=ours.measures | {"wall"}, native=ours.native)
 
+    @property
+    def shortest(self) -> float:
+        """The backend's; the other one costs nothing by the window."""
+        return self.backend.shortest
+
     def start(self) -> None:
         """Start both; raises ProfileError, and leaves nothing running, when the backend cannot be started."""
         self.backend.start()
@@ -68,6 +73,10 @@ class ChosenSampler:
         self.backend.forked()
         if self.waiting is not None:
             self.waiting.forked()
+
+    def tend(self) -> None:
+        """Look after the backend's helper."""
+        self.backend.tend()
 
     def take(self) -> Window:
         """Return what both saw since the last call, as one window."""

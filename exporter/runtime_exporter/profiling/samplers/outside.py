@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("runtime_exporter")
 
+# Of the budget, what starting the helper may take, and after how many seconds it is known for certain to have started.
+_SHARE_OF_STARTS = 0.25
+_STARTED_SECONDS = 1.0
+# A thread that used as much CPU as so many looks stand for, and was not seen once, was not by chance: one in 20 would be.
+_BY_CHANCE = 3
+
 Command = Callable[[int, float, bool], Sequence[str]]
 """(pid, rate in Hz, whether only the holder of the GIL is to be looked at) -> the helper's command. Raises ProfileError."""
 
@@ -74,11 +80,21 @@ class OutsideSampler:
         self._helper_ns = self._tracer.cpu_ns
         self._complained = False
         self._gil = False
+        self._paid_ns = self._tracer.cpu_ns
+        self._failed = 0
+        self._period_ns = 0.0
+        self._lines: list[Line] = []
+        self._starts = _Starts()
 
     @property
     def capabilities(self) -> Capabilities:
         """What it measures now: "gil" in a program with many threads."""
         return Capabilities(unbiased=True, threads=True, measures=frozenset({"gil" if self._gil else "cpu"}))
+
+    @property
+    def shortest(self) -> float:
+        """Seconds after which the start of the helper has cost no more than its part of the budget."""
+        return self._starts.cost / (self._pace.budget * _SHARE_OF_STARTS) if self._pace.budget > 0 else 0.0
 
     def start(self) -> None:
         """Start the helper; raises ProfileError when it cannot be."""
@@ -86,9 +102,9 @@ class OutsideSampler:
             return
         self._reset()
         self._ledger.restart()
+        self._pace.restart(self._clock())
         self._launch()
         self._begin = self._unix_clock()
-        self._pace.restart(self._clock())
 
     def close(self) -> None:
         """End the helper."""
@@ -109,17 +125,20 @@ class OutsideSampler:
             if self._begin is None:
                 now = self._unix_clock()
                 return Window({}, now, now)
-            failed, lines = self._collect()
+            self._pay()
+            self._collect()
+            lines, self._lines = self._lines, []
             tally = Tally()
             try:
                 self._distribute(lines, tally)
             except Exception:  # noqa: BLE001 - whatever is wrong with a clock or /proc, the host goes on
-                failed += 1
+                self._failed += 1
             begin, self._begin = self._begin, self._unix_clock()
             helper, self._helper_ns = self._tracer.cpu_ns - self._helper_ns, self._tracer.cpu_ns
-            self._pace.account(helper / 1e9, self._clock())
-            if self._pace.paused_until <= self._clock():
-                failed += not self._relaunch()
+            self._pay(window=True)
+            if not self._paused():
+                self._relaunch()
+            failed, self._failed = self._failed, 0
             return Window(
                 stacks=tally.named(_as_it_is),
                 begin=begin,
@@ -132,27 +151,49 @@ class OutsideSampler:
                 pauses=self._pace.take_pauses(),
             )
 
-    def _collect(self) -> tuple[int, Sequence[Line]]:
+    def tend(self) -> None:
+        """End the helper when it has used up what was saved for it, and start it again when there is enough for it."""
+        with self._lock:
+            if self._begin is None:
+                return
+            self._pay()
+            if self._paused():
+                self._collect()
+            elif not self._tracer.running:
+                self._relaunch()
+
+    def _pay(self, *, window: bool = False) -> None:
+        """Account for what the helper has used since the last time; the rate follows at the end of a window, with its next start."""
+        total, now = self._tracer.cpu_time_ns(), self._clock()
+        spent, self._paid_ns = max(0, total - self._paid_ns), total
+        (self._pace.account if window else self._pace.pay)(spent / 1e9, now)
+        if self._tracer.running:
+            self._starts.see(now, total / 1e9)
+
+    def _paused(self) -> bool:
+        return self._pace.paused_until > self._clock()
+
+    def _collect(self) -> None:
+        """End the helper, if one runs, and keep what it has seen."""
         if not self._tracer.running:
-            return 0, ()
+            return
         self._tracer.interrupt()
         try:
-            lines = tuple(parse(self._tracer.collect(), self._modules()))
+            self._lines += parse(self._tracer.collect(), self._modules())
         except (ProfileError, OSError) as error:
             self._complain(error)
-            return 1, ()
-        self._complained = False
-        return 0, lines
+        else:
+            self._complained = False
+        self._starts.end(self._clock(), self._tracer.cpu_ns / 1e9)
 
-    def _relaunch(self) -> bool:
+    def _relaunch(self) -> None:
         try:
             self._launch()
         except (ProfileError, OSError) as error:
             self._complain(error)
-            return False
-        return True
 
     def _complain(self, error: Exception) -> None:
+        self._failed += 1
         if not self._complained:
             logger.warning("no profile: %s", error)
         self._complained = True
@@ -161,18 +202,33 @@ class OutsideSampler:
         others = sum(not member.own for member in self._ledger.roster.members.values())
         self._gil = self._most_threads is not None and others > self._most_threads
         self._tracer.start(self._command(self._pid(), self._pace.rate, self._gil))
+        self._starts.begin(self._clock(), self._tracer.cpu_ns / 1e9)
+        self._period_ns = 1e9 / self._pace.rate
 
     def _distribute(self, lines: Sequence[Line], tally: Tally) -> None:
-        """Divide each thread's CPU as its samples are; the CPU of ended threads goes to those that were sampled and are gone."""
+        """Divide each thread's CPU as its samples are.
+
+        The CPU of ended threads goes to those that were sampled and are gone, and that of a thread which was missed by
+        chance is divided as its group's samples are: threads of a pool do the same things.
+        """
         rows: dict[int, list[Line]] = {}
         for line in lines:
             rows.setdefault(line.thread, []).append(line)
+        groups: dict[str, list[Line]] = {}
+        unseen: list[Entry] = []
         for entry in self._ledger.settle():
             found = rows.pop(entry.native_id, None) or rows.pop(entry.ident, None)
             if found and entry.stack is NOT_SAMPLED:
                 _add(tally, entry.group, found, entry.cpu_ns)
+                groups.setdefault(entry.group, []).extend(found)
             elif entry.native_id == 0 and rows:
                 self._distribute_ended(rows, entry, tally)
+            else:
+                unseen.append(entry)
+        for entry in unseen:
+            found = groups.get(entry.group)
+            if found and entry.stack is NOT_SAMPLED and entry.cpu_ns < _BY_CHANCE * self._period_ns:
+                _add(tally, entry.group, found, entry.cpu_ns, seen=False)
             else:
                 tally.add(entry.group, entry.stack, 0, entry.cpu_ns, 0)
 
@@ -182,11 +238,41 @@ class OutsideSampler:
             _add(tally, without_numbers(found[0].thread_name), found, share)
 
 
+class _Starts:
+    """What it costs to start the helper: what it had used early on, less what it went on to use in as much time."""
+
+    def __init__(self) -> None:
+        self.cost = 0.0
+        """CPU seconds, of the last starts."""
+        self._begin: tuple[float, float] = (0.0, 0.0)
+        self._early: tuple[float, float] | None = None
+
+    def begin(self, now: float, used: float) -> None:
+        """Take note of a start; `used` is the CPU time of all helpers so far."""
+        self._begin, self._early = (now, used), None
+
+    def see(self, now: float, used: float) -> None:
+        """Take note of what was used while it runs; of interest is the first time at which it has surely begun to look."""
+        began, before = self._begin
+        if self._early is None and now - began >= _STARTED_SECONDS:
+            self._early = now - began, used - before
+
+    def end(self, now: float, used: float) -> None:
+        """Take note of the end."""
+        seconds, spent = now - self._begin[0], used - self._begin[1]
+        early, cost = self._early or (seconds, spent)
+        if seconds - early >= _STARTED_SECONDS:
+            cost -= early * max(0.0, spent - cost) / (seconds - early)
+        # Where it did not run long enough to tell, all of it: the next windows are longer, and will tell.
+        self.cost = (self.cost + max(0.0, cost)) / 2 if self.cost else max(0.0, cost)
+
+
 def _as_it_is(stack: Key | Stack) -> Stack:
     return cast("Stack", stack)
 
 
-def _add(tally: Tally, group: str, lines: Iterable[Line], cpu_ns: int) -> None:
+def _add(tally: Tally, group: str, lines: Iterable[Line], cpu_ns: int, *, seen: bool = True) -> None:
+    """Divide a CPU time as the samples are; these are counted if it was `seen` in them."""
     lines = tuple(lines)
     for line, share in zip(lines, split(cpu_ns, [line.samples for line in lines]), strict=True):
-        tally.add(group, line.stack, line.samples, share, 0)
+        tally.add(group, line.stack, line.samples if seen else 0, share, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,10 +14,14 @@ LOWEST_HZ = 5.0
 HIGHEST_HZ = 50.0
 USUAL_HZ = 20.0
 _STEP_SECONDS = 5.0
-_PAUSE_SECONDS = 60.0
-_STEPS_OVER_BEFORE_PAUSE = 3
-# Aimed below the budget: a rate that is held exactly on it is over it in every second step.
-_AIM = 0.8
+# Aimed below what comes in: a rate that is held exactly on it is above it in every second step.
+_AIM = 0.7
+# What comes in, and what can be saved up, so that no five minutes cost more than the budget: 300 s x 0.8 + 40 s, which leaves
+# 20 s of it for what one look may cost beyond all that was saved.
+_INCOME, _SAVED_SECONDS = 0.8, 40.0
+_LONGEST_PAUSE_SECONDS = 300.0
+# Up by half at most in a step, for a quiet moment is no proof; down to half, for neither is a bad one.
+_FASTEST_RISE, _FASTEST_FALL = 1.5, 0.5
 # An exponential distribution has no longest gap; a look that comes late stands for all that time.
 _LONGEST_GAPS = 5.0
 
@@ -26,6 +31,11 @@ class Pace:
 
     `budget` is a share of one core, of wall time and not of what the application uses: an idle program must not drive the
     rate to nothing. It may rise to `ceiling` and not above, which is the rate that was asked for.
+
+    The rate follows the cost in steps. What is spent is paid from an account into which the budget comes in: a bad moment, such
+    as one in which a virtual machine's host has taken the CPU away (the kernel counts that as ours), is paid from savings. Only
+    when these are gone, which is when the lowest rate costs too much, there is a pause, as long as it takes to save half
+    of them anew.
     """
 
     def __init__(
@@ -46,8 +56,9 @@ class Pace:
         self.rate = self.ceiling
         self._pauses = 0
         self.paused_until = now
-        self._over = 0
         self._hurried = False
+        self._saved = self._most = self.budget * _SAVED_SECONDS
+        self._counted = now
         self._begin = now
         self._cpu = 0.0
 
@@ -79,20 +90,32 @@ class Pace:
 
     def account(self, cpu_seconds: float, now: float) -> None:
         """Say what looking has cost since the last call; every five seconds the rate follows from it."""
-        if self._hurried:
-            self._begin, self._cpu = now, 0.0
+        self.pay(cpu_seconds, now)
+        if now - self._begin >= _STEP_SECONDS:
+            self._step(now)
+
+    def pay(self, cpu_seconds: float, now: float) -> None:
+        """Say what looking has cost since the last call, while the rate cannot be changed. May begin a pause."""
+        if self._hurried or math.isinf(self.budget):
+            self._begin = self._counted = now
             return
+        income = self.budget * _INCOME
+        self._saved = min(self._most, self._saved + max(0.0, now - self._counted) * income) - cpu_seconds
+        self._counted = now
         self._cpu += cpu_seconds
-        seconds = now - self._begin
-        if seconds < _STEP_SECONDS:
+        if self._saved >= 0 or now < self.paused_until:
             return
-        share = self._cpu / seconds
+        if now > self._begin:
+            self._step(now)
+        # What was spent longer ago than the longest pause is forgiven.
+        self._saved = max(self._saved, self._most / 2 - _LONGEST_PAUSE_SECONDS * income)
+        pause = (self._most / 2 - self._saved) / income if income > 0 else _LONGEST_PAUSE_SECONDS
+        self._pauses += 1
+        self.paused_until = self._begin = now + pause
+
+    def _step(self, now: float) -> None:
+        share = self._cpu / (now - self._begin)
         self._begin, self._cpu = now, 0.0
-        self._over = self._over + 1 if share > self.budget else 0
-        if self._over >= _STEPS_OVER_BEFORE_PAUSE:
-            self._over = 0
-            self._pauses += 1
-            self.paused_until = self._begin = now + _PAUSE_SECONDS
         wanted = self.rate * _AIM * self.budget / share if share > 0 else self.ceiling
-        # Down at once, up at most by half in a step: a quiet moment is no proof.
-        self.rate = min(self.ceiling, max(LOWEST_HZ, min(wanted, self.rate * 1.5)))
+        wanted = min(max(wanted, self.rate * _FASTEST_FALL), self.rate * _FASTEST_RISE)
+        self.rate = min(self.ceiling, max(LOWEST_HZ, wanted))

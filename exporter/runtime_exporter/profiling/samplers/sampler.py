@@ -74,7 +74,7 @@ class Window:
     helper_cpu_ns: int = 0
     """CPU nanoseconds that sampling took in another process."""
     pauses: int = 0
-    """How often sampling stopped for a minute because it could not be held within its budget."""
+    """How often sampling stopped for a while because it could not be held within its budget."""
 
     @property
     def seconds(self) -> float:
@@ -93,6 +93,10 @@ class Sampler(Protocol):
     def capabilities(self) -> Capabilities:
         """What it can tell here."""
 
+    @property
+    def shortest(self) -> float:
+        """Seconds that a window must have for what each one costs by itself, such as the start of a helper, to be affordable."""
+
     def start(self) -> None:
         """Begin to sample; without effect while it runs. Raises ProfileError where this cannot work."""
 
@@ -101,6 +105,9 @@ class Sampler(Protocol):
 
     def take(self) -> Window:
         """Return what was seen since the last call, or since the start."""
+
+    def tend(self) -> None:
+        """See to it that a helper costs no more than it may. To be called every few seconds."""
 
     def forked(self) -> None:
         """In the child of a fork: forget the threads, timers and helpers of the parent. May be started again."""

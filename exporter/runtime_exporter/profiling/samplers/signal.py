@@ -47,6 +47,7 @@ class SignalSampler:
 
     name = "signal"
     capabilities = Capabilities(unbiased=True, threads=False, measures=frozenset({"cpu"}))
+    shortest = 0.0
 
     def __init__(
         self,
@@ -154,6 +155,9 @@ class SignalSampler:
             self._stacks.forget()
         return window
 
+    def tend(self) -> None:
+        """Do nothing: the pace is kept look by look."""
+
     def burst(self, seconds: float, rate: float, *, wait: Callable[[float], object] = time.sleep) -> Window:
         """Return what the running handler sees in the next seconds, beside what `take()` gets; raises ProfileError when not started."""
         if self._timer is None:
@@ -179,7 +183,7 @@ class SignalSampler:
             return
         came = self._cpu()
         try:
-            if frame is None:
+            if frame is None or self._pace.paused_until > self._clock():
                 return
             # Samples at random moments stand for the same time each. One that had to wait for a call of C to end, during
             # which no timer ran, stands for that time, too; the time since the last sample would be right, but noisier.
@@ -195,10 +199,9 @@ class SignalSampler:
             self._arm(timer, self._next_gap(done - came), done)
 
     def _next_gap(self, cost_ns: int) -> float:
-        now = self._clock()
-        self._pace.account(cost_ns / 1e9, now)
-        # A pause is wall time, and the timer counts CPU time: it may last longer, not shorter.
-        return max(self._pace.paused_until - now, self._pace.gap())
+        # Also in a pause, which is wall time, while the timer counts CPU time: its end would be seen too late or never.
+        self._pace.account(cost_ns / 1e9, self._clock())
+        return self._pace.gap()
 
     def _arm(self, timer: CpuTimer, gap: float, now_ns: int) -> None:
         self._due = now_ns + int(gap * 1e9)

@@ -7,7 +7,6 @@ exact (from the kernel), and its CPU stacks come with a `bias_ratio`.
 
 from __future__ import annotations
 
-import logging
 import random
 import sys
 import threading
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Stack
     from runtime_exporter.profiling.pythonstack import Key
 
-logger = logging.getLogger("runtime_exporter")
-
 THREAD_NAME = f"{OWN_THREADS}-sampler"
 MOST_THREADS = 32
 """Threads looked at in one pass; of more, as many are chosen at random and stand for all."""
@@ -53,6 +50,7 @@ class ThreadSampler:
 
     name = "thread"
     capabilities = Capabilities(unbiased=False, threads=True, measures=frozenset({"cpu", "wall"}))
+    shortest = 0.0
 
     def __init__(
         self,
@@ -165,6 +163,9 @@ class ThreadSampler:
                 self._last_keys.clear()
         return window
 
+    def tend(self) -> None:
+        """Do nothing: the pace is kept look by look."""
+
     def look(self, due: int) -> None:
         """Look once at all threads; `due` is when that was to happen, in nanoseconds of the clock."""
         now = self._clock()
@@ -204,7 +205,6 @@ class ThreadSampler:
             due = now + int(self._pace.gap() * 1e9)
             pause = self._pace.paused_until - now / 1e9
             if pause > 0:
-                logger.warning("profiling pauses for %.0f s: it cannot be held within its budget", pause)
                 if halt.acquire(timeout=pause):
                     return
                 due = self._clock()
