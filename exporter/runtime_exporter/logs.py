@@ -33,6 +33,11 @@ def configure(*, level: str = "info", form: str = "text") -> None:
         LOGGER.addHandler(handler)
 
 
+def printable(text: str, longest: int = 200) -> str:
+    """Return somebody else's text as it may be logged and shown in a terminal: one line, not too long, without controls."""
+    return "".join(char if char.isprintable() else "?" for char in text[:longest])
+
+
 class StateLog:
     """Logs a state of something when it changes, not each time that it is seen.
 

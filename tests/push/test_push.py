@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections import UserDict
 
 import pytest
 
@@ -421,3 +422,19 @@ class TestSettings:
             push_of(load({**SETTINGS, "pyroscope_url": "http://localhost:4040", **more}, {}))
         assert wrong == caught.value.setting
         assert "\n" not in str(caught.value)
+
+
+def test_a_profile_that_comes_while_it_is_closed_begins_nothing():
+    class Labels(UserDict):
+        """Labels in the middle of whose copying another thread closes the push."""
+
+        def keys(self):
+            push.close()
+            return super().keys()
+
+    push = Push(lambda _: None)
+    push.start()
+    before = set(threading.enumerate())
+    push.offer(profile(), "cpu", Labels(version="1"))
+
+    assert set() == {one for one in set(threading.enumerate()) - before if one.name == THREAD_NAME}

@@ -8,14 +8,19 @@ import urllib.request
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.deadline import Deadline
 from runtime_exporter.errors import ConfigError, ExporterError
+from runtime_exporter.logs import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TIMEOUT_SECONDS: Final = 10.0
+"""For each piece of what is sent and answered."""
+_PATIENCE: Final = 3
+"""So many times as long for all of it: a server may be slow, and may not hold us for ever."""
 _LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-_LONGEST_ANSWER, _LONGEST_REASON = 4096, 200
+_LONGEST_ANSWER: Final = 4096
 
 
 class RefusedError(ExporterError):
@@ -50,19 +55,65 @@ class Server:
             headers = {"Content-Type": content_type, **self._headers()}
         except ConfigError as error:  # a secret that is being rotated
             raise UnavailableError(str(error)) from None
-        # The scheme is checked where the setting is read.
-        request = urllib.request.Request(f"{self._url}{path}", body, headers, method="POST")  # noqa: S310
-        try:
-            with self._open(request) as answer:
-                answer.read(_LONGEST_ANSWER)
-        except urllib.error.HTTPError as error:
-            raise _failure(error) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise UnavailableError(f"the server cannot be asked: {_cause(error)}") from None
+        with Deadline(_PATIENCE * self._timeout) as deadline:
+            request = _Request(f"{self._url}{path}", body, headers, method="POST")
+            request.deadline = deadline
+            try:
+                self._open(request).close()  # with its status all is said
+            except urllib.error.HTTPError as error:
+                raise _failure(error) from None
+            except (OSError, http.client.HTTPException) as error:
+                raise UnavailableError(f"the server cannot be asked: {deadline.ended or _cause(error)}") from None
 
     def _open(self, request: urllib.request.Request) -> Any:
-        opener = self._opener = self._opener or urllib.request.build_opener(_Nowhere)
+        opener = self._opener = self._opener or urllib.request.build_opener(_Nowhere, _Plain, _Secure)
         return opener.open(request, timeout=self._timeout)
+
+
+class _Request(urllib.request.Request):
+    """A request whose connection is shut down at a deadline. Its scheme is checked where the setting is read."""
+
+    deadline: Deadline
+
+
+class _PlainConnection(http.client.HTTPConnection):
+    """A connection that tells a deadline of its socket."""
+
+    deadline: Deadline
+
+    def connect(self) -> None:
+        """Connect."""
+        super().connect()
+        self.deadline.watch(self.sock)
+
+
+class _SecureConnection(_PlainConnection, http.client.HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Plain(urllib.request.HTTPHandler):
+    """Opens such connections."""
+
+    def http_open(self, request: Any) -> http.client.HTTPResponse:
+        """Return the answer."""
+        return self.do_open(_telling(_PlainConnection, request.deadline), request)
+
+
+class _Secure(urllib.request.HTTPSHandler):
+    """Opens such connections over TLS."""
+
+    def https_open(self, request: Any) -> http.client.HTTPResponse:
+        """Return the answer."""
+        return self.do_open(_telling(_SecureConnection, request.deadline), request)
+
+
+def _telling(kind: type[_PlainConnection], deadline: Deadline) -> Callable[..., _PlainConnection]:
+    def make(host: str, **options: Any) -> _PlainConnection:
+        made = kind(host, **options)
+        made.deadline = deadline
+        return made
+
+    return make
 
 
 class _Nowhere(urllib.request.HTTPRedirectHandler):
@@ -76,7 +127,7 @@ class _Nowhere(urllib.request.HTTPRedirectHandler):
 def _failure(error: urllib.error.HTTPError) -> RefusedError | UnavailableError:
     with error:
         said = _first_line(error)
-        message = f"the server says {error.code} {said or error.reason}".strip()
+        message = f"the server says {error.code} {said or printable(error.reason)}".strip()
         if error.code in _LATER or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UnavailableError(message, _seconds(error.headers.get("Retry-After", "")))
     return RefusedError(message)
@@ -87,8 +138,7 @@ def _first_line(error: urllib.error.HTTPError) -> str:
         text = error.read(_LONGEST_ANSWER).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException):
         return ""
-    line = text.partition("\n")[0][:_LONGEST_REASON]
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return printable(text.partition("\n")[0])
 
 
 def _seconds(retry_after: str) -> float:

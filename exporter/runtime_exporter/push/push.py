@@ -111,6 +111,8 @@ class Push:
         # As bytes it takes a tenth of the memory, and what it costs is the profiler's to account for.
         item = Item(kind, pprof.encode(profile), begin, end, {**self._labels, **labels})
         with self._changed:
+            if not self._open:  # closed meanwhile, by another thread: nobody would end what is begun now
+                return
             self._queue.append(item)
             if len(self._queue) > self._length:
                 self._queue.popleft()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import threading
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from runtime_exporter.agent.go.address import address
+from runtime_exporter.deadline import Deadline
 from runtime_exporter.errors import ProfileError
+from runtime_exporter.logs import printable
 from runtime_exporter.profiling.pprof import LIMIT
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Answer(NamedTuple):
         """The status and the first line of a refusal, for people."""
         first = self.body[:_FIRST_WORDS].decode("utf-8", "replace").strip().split("\n")[0].strip()
         said = first if first.isprintable() and not first.startswith("<") else ""
-        return f"{self.status} {said or self.reason}".strip()
+        return f"{self.status} {said or printable(self.reason)}".strip()
 
 
 class Client:
@@ -67,7 +68,7 @@ class Client:
         self._context = context
         self._patience = patience
         self._lock = threading.Lock()
-        self._exchanges: set[_Exchange] = set()
+        self._under_way: set[Deadline] = set()
         self._closed = False
 
     def get(
@@ -92,46 +93,47 @@ class Client:
         """End what is under way: who waits gets a ProfileError. Nothing can be asked afterwards."""
         with self._lock:
             self._closed = True
-            exchanges = [*self._exchanges]
-        for exchange in exchanges:
-            exchange.end("closed")
+            under_way = [*self._under_way]
+        for deadline in under_way:
+            deadline.end("closed")
 
     def _ask(self, here: Address, target: str, seconds: float, limit: int) -> tuple[Answer, str]:
         shown = f"{here._replace(prefix='')}{target.partition('?')[0]}"
         headers = {"User-Agent": "runtime-exporter", "Accept-Encoding": "identity", "Connection": "close"}
         if self._authorization is not None:
             headers["Authorization"] = self._authorization()
-        exchange = _Exchange(here, self._patience, seconds, self._context)
+        deadline = Deadline(seconds)
+        exchange = _Exchange(here, self._patience, seconds, deadline, self._context)
         try:
-            with self._known(exchange):
+            with self._known(deadline), deadline:
                 return exchange.run(target, headers, limit)
         except (OSError, http.client.HTTPException, zlib.error, ValueError) as error:
-            raise ProfileError(f"{shown}: {exchange.ended or _reason(error)}") from None
+            raise ProfileError(f"{shown}: {deadline.ended or _reason(error)}") from None
         except ProfileError as error:
             raise ProfileError(f"{shown}: {error}") from None
 
     @contextmanager
-    def _known(self, exchange: _Exchange) -> Iterator[None]:
+    def _known(self, deadline: Deadline) -> Iterator[None]:
         """Let `close` know of an exchange as long as it lasts."""
         with self._lock:
             if self._closed:
                 raise ProfileError("closed")
-            self._exchanges.add(exchange)
+            self._under_way.add(deadline)
         try:
             yield
         finally:
             with self._lock:
-                self._exchanges.discard(exchange)
+                self._under_way.discard(deadline)
 
 
 class _Exchange:
-    """One request and its answer, on a connection of its own, that a clock or somebody else can end at any moment."""
+    """One request and its answer, on a connection of its own, that the deadline or somebody else can end at any moment."""
 
-    def __init__(self, here: Address, patience: float, seconds: float, context: ssl.SSLContext | None) -> None:
-        self.ended = ""
-        """Why it was ended from outside."""
+    def __init__(
+        self, here: Address, patience: float, seconds: float, deadline: Deadline, context: ssl.SSLContext | None
+    ) -> None:
         self._seconds = seconds
-        self._socket: socket.socket | None = None
+        self._deadline = deadline
         self._connection = (
             http.client.HTTPSConnection(here.host, here.port, timeout=patience, context=context)
             if here.scheme == "https"
@@ -140,34 +142,20 @@ class _Exchange:
 
     def run(self, target: str, headers: dict[str, str], limit: int) -> tuple[Answer, str]:
         """Return the answer and where it redirects to, if it does. Raises OSError and the like."""
-        # A timeout of the socket is for each piece that arrives: who sends a byte a second would never be too slow.
-        clock = threading.Timer(self._seconds, self.end, (f"no whole answer within {self._seconds:.0f} s",))
-        clock.daemon = True
-        clock.start()
         try:
             self._connection.connect()
-            self._socket = self._connection.sock  # the connection forgets it before the answer is read
-            if self.ended:
-                raise ProfileError(self.ended)
-            self._socket.settimeout(self._seconds)
+            connected = self._connection.sock  # the connection forgets it before the answer is read
+            self._deadline.watch(connected)
+            connected.settimeout(self._seconds)
             self._connection.request("GET", target, headers=headers)
             with self._connection.getresponse() as response:
                 body = b"".join(self._pieces(response, limit))
-            if self.ended:  # what is read until the connection closes looks whole
-                raise ProfileError(self.ended)
+            if self._deadline.ended:  # what is read until the connection closes looks whole
+                raise ProfileError(self._deadline.ended)
             location = response.headers.get("Location", "") if response.status in (301, 302, 303, 307, 308) else ""
             return Answer(response.status, response.reason, body), location
         finally:
-            clock.cancel()
             self._connection.close()
-
-    def end(self, why: str) -> None:
-        """Let whoever waits for this exchange wait no longer."""
-        self.ended = self.ended or why
-        if self._socket is not None:
-            with suppress(OSError):
-                # Past TLS, which would take away from the reading thread what it reads with.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _pieces(self, response: http.client.HTTPResponse, limit: int) -> Iterator[bytes]:
         encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -199,7 +187,9 @@ def _followed(here: Address, target: str, location: str) -> tuple[Address, str]:
         raise ProfileError(f"{base}: a redirect that cannot be followed") from None
     upgraded = here.scheme == "http" and there.scheme == "https" and there.host == here.host
     if there != base and not upgraded:
-        raise ProfileError(f"{base} redirects to {there}: if that is the service, name it as the target's url")
+        raise ProfileError(
+            f"{base} redirects to {printable(str(there))}: if that is the service, name it as the target's url"
+        )
     return there, path
 
 
