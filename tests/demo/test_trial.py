@@ -158,3 +158,9 @@ def test_the_profile_behind_both_links_must_be_seen(guilty):
 def test_another_alert_that_the_fault_must_have_is_no_symptom():
     trial = Trial(CASE, on=100.0, beside=frozenset({"RuntimeCpuSpike"}))
     assert frozenset() == see(trial, 101.0, Alert("RuntimeCpuSpike", "firing", 100.5)).also_fired
+
+
+def test_an_alert_that_ended_before_its_fault_was_told_to_be_over_too(notified):
+    early = replace(notified, off=130.0)
+    trial = see(early, 131.0, messages=FIRED + OVER)
+    assert (Stage.RESOLVED, 130.0) == (trial.stage, trial.resolved)

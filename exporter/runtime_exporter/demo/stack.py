@@ -195,6 +195,7 @@ def _environ(directory: Path, ports: files.Ports) -> dict[str, str]:
         **own,
         "NO_PROXY": files.ADDRESS,
         "no_proxy": files.ADDRESS,
+        "PYTHONFAULTHANDLER": "1",  # what a crash was in is among its last words
         "PYTHONDONTWRITEBYTECODE": "1",  # an installed package may not be writable
         "PYTHONPATH": os.pathsep.join(filter(None, (str(files.shop_root()), own.get("PYTHONPATH")))),
         "RUNTIME_EXPORTER_ADDRESS": files.ADDRESS,

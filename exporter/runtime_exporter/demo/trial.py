@@ -94,8 +94,9 @@ class Trial:
 
     @property
     def resolved(self) -> float | None:
-        """When the last of the channels knew that it is over."""
-        return _last(self.told_over)
+        """When the last of the channels knew that it is over, not before it was."""
+        told = _last(self.told_over)
+        return None if told is None or self.off is None else max(told, self.off)
 
     @property
     def passed(self) -> bool:
@@ -132,7 +133,8 @@ def _after_off(trial: Trial, seen: Observation, off: float) -> Trial:
         if alert.firing and alert.name in _others(trial, seen) - trial.also_fired and alert.active > off + AFTERMATH
     )
     cleared = trial.cleared
-    told_over = _messages(trial, seen, trial.told_over, since=off, resolved=True)
+    # On a machine that is too busy for the fault, its alert may end before it; the same message then says so.
+    told_over = _messages(trial, seen, trial.told_over, since=min(off, trial.notified or off), resolved=True)
     if seen.alert(trial.case.alert):
         cleared = None  # not over yet, or back again
     elif cleared is None:
