@@ -24,8 +24,9 @@
     alertmanagerUrl: 'http://localhost:9093',
     // The exporter serves the runbook pages itself; %s is the alert's name. '' leaves the links out.
     runbookURLPattern: 'http://localhost:9464/runbooks/%s',
-    // So it does the profiles that an alert has had taken; %s as above. An agent's: 'http://agent:9465/targets/NAME/profiles/alert/%s'.
-    profileUrlPattern: 'http://{{ $labels.instance }}/profiles/alert/%s',
+    // So it does the profiles that an alert has had taken; %s as above. What an agent has taken, it serves itself: the label
+    // `agent` of its series is the address. '' leaves the links out.
+    profileUrlPattern: 'http://{{ if $labels.agent }}{{ $labels.agent }}{{ else }}{{ $labels.instance }}{{ end }}/profiles/alert/%s',
     // What evaluates the rules: 'prometheus' (Mimir and Thanos too) or 'vmalert', whose templates cannot query.
     target: 'prometheus',
 

@@ -61,7 +61,7 @@ local signalsOf = import '../signals.libsonnet';
           // Where the route takes most time.
           instance: {
             local names = labels.names.job + ['http_route'],
-            expr: 'topk(1, sum by (instance) (rate(%s[%s])))' % [
+            expr: 'topk(1, sum by (instance, agent) (rate(%s[%s])))' % [
               ask.selected(config, 'http_server_request_duration_seconds_sum', names, config.http.selector),
               config.rateInterval,
             ],

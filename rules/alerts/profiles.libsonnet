@@ -27,7 +27,7 @@ local signalsOf = import '../signals.libsonnet';
     minDeltaRatio: number(settings.minDeltaRatio),
     any: signals.regression(settings.selector),
     cpu: signals.regression(and_(settings.selector, 'profile="cpu"')),
-    by: labels.instanceFunction,
+    by: labels.profiledFunction,
   },
 
   local lockExpr(settings) = |||
@@ -128,7 +128,7 @@ local signalsOf = import '../signals.libsonnet';
           subject: 'function',
           instance: {
             local names = labels.names.job + ['function'],
-            expr: 'topk(1, sum by (instance) (rate(%s[%s])))' % [
+            expr: 'topk(1, sum by (instance, agent) (rate(%s[%s])))' % [
               ask.selected(config, 'profile_self_seconds_total', names, 'profile="cpu"'),
               window,
             ],

@@ -3,7 +3,7 @@
 // settings: {severity, for, keepFiringFor} of `_config.alerts`; a `for` of null or '0s' is left out, as is keepFiringFor.
 // spec: {name, level (none|job|instance|route), dashboard, expr, summary, description, actions, labels}
 //   and for the link to a profile: subject (the label that names a function), and where the alert has no instance,
-//   instance {expr, labels}: PromQL with %q for each of the labels, whose first series has the one that matters.
+//   instance {expr, labels}: PromQL with %q for each of the labels, whose first series is by the instance, and the agent, that matter.
 //   level, dashboard, subject and instance stay hidden fields: lib/links.libsonnet makes the URLs from them.
 local duration = import 'duration.libsonnet';
 

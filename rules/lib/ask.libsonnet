@@ -42,7 +42,7 @@ local selected(config, metric, names, more='') = '%s{%s}' % [
 
   // What of a kind of leak suspects grows fastest, in bytes or in numbers: '; most grows dict, by 1200 an hour'.
   steepest(config)::
-    local names = labelsOf(config).names.instance + ['kind'];
+    local names = labelsOf(config).names.profiled + ['kind'];
     local text(metric, amount) = '{{ with %s }}; most grows {{ . | first | label "site" }}, by {{ . | first | value | %s an hour{{ end }}' % [
       call('topk(1, 3600 * %s)' % selected(config, metric, names), names),
       amount,
@@ -50,12 +50,12 @@ local selected(config, metric, names, more='') = '%s{%s}' % [
     if !asking(config) then ''
     else text('profile_leak_slope_bytes_per_second', 'humanize1024 }}B') + text('profile_leak_slope_per_second', 'humanize }}'),
 
-  // A text in which $labels.instance is one that the alert itself does not name: the first series that `expr` finds.
+  // A text in which $labels.instance and $labels.agent are of a series that the alert itself does not name: the first that `expr` finds.
   // names: the labels that stand for each %q in expr.
   withInstance(config, expr, names, text)::
-    '{{ with %s }}{{ $instance := . | first | label "instance" }}%s{{ end }}' % [
+    '{{ with %s }}{{ $instance := . | first | label "instance" }}{{ $agent := . | first | label "agent" }}%s{{ end }}' % [
       call(expr, names),
-      std.strReplace(text, '$labels.instance', '$instance'),
+      std.strReplace(std.strReplace(text, '$labels.instance', '$instance'), '$labels.agent', '$agent'),
     ],
 
   // A selector with the alert's labels, for expr above.

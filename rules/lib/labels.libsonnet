@@ -3,14 +3,15 @@ function(config)
   local cluster = if config.showMultiCluster then [config.clusterLabel] else [];
   local identity = cluster + [config.namespaceLabel, 'job'];
   {
-    // The same as lists.
-    names: { job: identity, instance: identity + ['instance'] },
+    // The same as lists. `agent` says who has taken a profile, and where it is: one process may be profiled from inside and
+    // by an agent. It is empty where there is none, as in the series of the process itself.
+    names: { job: identity, instance: identity + ['instance'], profiled: identity + ['instance', 'agent'] },
     // For `by (…)` and `on (…)`.
     job: std.join(', ', identity),
     instance: std.join(', ', identity + ['instance']),
     route: std.join(', ', identity + ['http_route']),
     'function': std.join(', ', identity + ['function']),
-    instanceFunction: std.join(', ', identity + ['instance', 'function']),
+    profiledFunction: std.join(', ', self.names.profiled + ['function']),
     // "shop on 10.0.0.7:9464 in cluster eu": where a description says it happened. One cluster: no empty words about it.
     where: {
       local inCluster = if config.showMultiCluster then ' in cluster {{ $labels.%s }}' % config.clusterLabel else '',

@@ -59,8 +59,9 @@ each_name = pytest.mark.parametrize("name", NAMES)
 
 
 def labels_used(rule: dict[str, Any]) -> set[str]:
-    """Return the labels that the texts show; a query in them asks for labels that may be missing, too."""
+    """Return the labels that the texts show; one that is asked for, or that a query asks with, may be missing."""
     shown = re.sub(r"\{\{ with query .*?\) \}\}", "", " ".join(rule["annotations"].values()))
+    shown = re.sub(r"\{\{ if \$labels\.(\w+) \}\}\{\{ \$labels\.\1 \}\}\{\{ else \}\}", "", shown)
     return set(re.findall(r"\$labels\.(\w+)", shown))
 
 
@@ -363,7 +364,8 @@ def test_with_vmalert_no_text_queries_and_what_needs_no_query_stays() -> None:
     found = {rule["alert"]: rule["annotations"] for rule in rules("alert", {"target": "vmalert"})}
     assert "query (" not in str(found)
     assert found["RuntimeCpuSpike"]["description"].endswith("over the last 1d.")
-    assert found["RuntimeCpuSpike"]["profile_url"] == "http://{{ $labels.instance }}/profiles/alert/RuntimeCpuSpike"
+    where = "{{ if $labels.agent }}{{ $labels.agent }}{{ else }}{{ $labels.instance }}{{ end }}"
+    assert found["RuntimeCpuSpike"]["profile_url"] == f"http://{where}/profiles/alert/RuntimeCpuSpike"
     # It would have to be asked which instance is slow.
     assert "profile_url" not in found["RuntimeHttpLatencyHigh"]
 
