@@ -218,6 +218,8 @@ def test_who_sleeps_or_waits_for_a_queue_is_not_advised_to_hold_locks_for_less()
     idle = [
         waiting("time:sleep", "app:poll", wait="sleep"),
         waiting("threading:Condition.wait", "threading:Event.wait", "app:main"),
+        # A socket that is read below a lock's own method.
+        waiting("threading:Lock.acquire", "app:read", wait="socket"),
     ]
     hot = waiting("threading:Lock.acquire", "app:order")
     counted = waiting("app:order", wait="")

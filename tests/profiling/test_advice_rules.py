@@ -37,6 +37,7 @@ from runtime_exporter.profiling.advice.facts import (
 )
 from runtime_exporter.profiling.advice.share import Share
 from runtime_exporter.profiling.advice.values import Claimed
+from runtime_exporter.profiling.advice.weights import Weights
 from runtime_exporter.profiling.profile import Frame
 
 RULE = {rule.name: rule for rule in RULES}
@@ -105,6 +106,11 @@ def thrashing(goal):
 
 def mutex(goroutines):
     return golang(go("mutex", "mutex"), window=3.0, facts=Facts(go=GoRuntime(goroutines=goroutines)))
+
+
+def brief(profile):
+    """The same profile of next to no time."""
+    return Weights(profile.kind, profile.stacks, tuple(value / 1e6 for value in profile.values), profile.counts)
 
 
 def pgo(built_with_it, divergence=0.02, program="sprintf"):
@@ -247,7 +253,11 @@ CASES = {
     "go-block-profiling": [
         Case(lambda: golang(go("block")), lambda: golang(go("scheduler")), "main.useScheduler.func")
     ],
-    "go-mutex-hot-spot": [Case(lambda: mutex(5), lambda: mutex(500), "main.useMutex.func1")],
+    "go-mutex-hot-spot": [
+        Case(lambda: mutex(5), lambda: mutex(500), "main.useMutex.func1"),
+        # A file: nobody knows how many goroutines there were.
+        Case(lambda: golang(go("mutex", "mutex")), lambda: golang(brief(go("mutex", "mutex"))), "main.useMutex.func1"),
+    ],
     "go-goroutine-leak": [
         Case(
             lambda: golang(go("leak", "goroutineleak")),

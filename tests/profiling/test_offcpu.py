@@ -407,6 +407,10 @@ def test_only_who_waits_for_a_lock_contends(names, expected):
     ("line", "expected"),
     [
         ("    with self._lock:", True),
+        ("    async with self.locks[key]:  # of: this key", True),
+        ("    with (self._lock,", True),
+        ("    with self._lock: time.sleep(1)", False),
+        ("    with self._lock: pause(1)", False),
         ("    LOCK.acquire()", True),
         ("    time.sleep(1)", False),
         ("    stop.wait(5)", False),

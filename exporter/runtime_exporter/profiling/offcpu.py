@@ -116,7 +116,8 @@ CALLS: Final[tuple[tuple[str, str], ...]] = (
         _SIGNAL,
         r"\.wait\(|\.join\((?:\)|timeout)|\.get\((?:\)|block|timeout)|\b\w*(?:queue|jobs|tasks|inbox)\w*\.(?:get|put)\(",
     ),
-    (LOCK, r"^\s*(?:async\s+)?with\b.*(?:lock|mutex|sem|cond|rlock)"),
+    # Nothing behind the colon: a thread at `with lock: pause(1)` may stand in what it does while it has the lock.
+    (LOCK, r"^\s*(?:async\s+)?with\b[^:]*(?:lock|mutex|sem|cond|rlock)[^:]*(?::\s*(?:#.*)?)?$"),
     (
         FILE,
         r"\b(?:open|input|p?read(?:line|lines|into|_text|_bytes)?|p?write(?:lines|_text|_bytes)?|flush|fsync|fdatasync)\(",

@@ -23,6 +23,9 @@ HOT_SITE: Final = Threshold(
 DELAY: Final = Threshold(
     "mutex delay at the site, as a share of all goroutines' time", 0.10, "ratio", "chosen: a tenth of what all of them live"
 )  # fmt: skip
+LEAST_DELAY: Final = Threshold(
+    "mutex delay at the site, where nobody knows of how much time", 1.0, "seconds", "chosen: below, one slow moment is all of it"
+)  # fmt: skip
 GROWTH: Final = Threshold(
     "goroutines that a stack signature gained", GOROUTINES.floor, "count", "chosen: above what a burst leaves"
 )
@@ -58,22 +61,45 @@ _PGO_GAIN: Final = 0.14
 
 def mutex_hot_spot(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
     """Speak where most waiting for mutexes is for one holder."""
-    mutex, go = evidence.profiles.get("mutex"), evidence.facts.go
-    if mutex is None or mutex.total <= 0 or go is None or not go.goroutines or evidence.window <= 0:
+    mutex = evidence.profiles.get("mutex")
+    if mutex is None or mutex.total <= 0:
         return ()
     sites = mutex.by(site, range(len(mutex.stacks)))
     target, delay = sites[0]
-    share, part = delay / mutex.total, delay / (evidence.window * go.goroutines)
-    if share < HOT_SITE.value or part < DELAY.value:
+    share, part = delay / mutex.total, _of_all_time(delay, evidence)
+    if share < HOT_SITE.value or (delay < LEAST_DELAY.value if part is None else part < DELAY.value):
         return ()
+    lived = (
+        f"{delay:.3g} s in a time that the profile does not tell"
+        if part is None
+        else f"{part:.0%} of the time of all goroutines"
+    )
     return (
         Finding(
-            claim=f"{share:.0%} of all waiting for mutexes is for {target}, {part:.0%} of the time of {go.goroutines} goroutines.",
+            claim=f"{share:.0%} of all waiting for mutexes is for {target}, {lived}.",
             target=target,
-            evidence={"share": share, "delay_seconds": delay, "delay_ratio": part, "threshold": DELAY.value, "sites": shares(sites[:3], mutex.total)},
+            evidence={
+                "share": share,
+                "delay_seconds": delay,
+                "delay_ratio": "unknown" if part is None else part,
+                "threshold": HOT_SITE.value if part is None else DELAY.value,
+                "sites": shares(sites[:3], mutex.total),
+            },
             gain=share,
+            severity="info" if part is None else None,
         ),
     )  # fmt: skip
+
+
+def _of_all_time(delay: float, evidence: Evidence) -> float | None:
+    """Return the share of a delay in what all goroutines live; None where it is not known how many or how long.
+
+    A file that a service has served without `seconds` has all since the start, and no duration.
+    """
+    go = evidence.facts.go
+    if go is None or not go.goroutines or evidence.window <= 0:
+        return None
+    return delay / (evidence.window * go.goroutines)
 
 
 def goroutine_leak(evidence: Evidence, _: Claimed) -> Iterable[Finding]:
@@ -193,13 +219,13 @@ RULES: Final = (
         language="go",
         title="One mutex has most of the waiting",
         judge=mutex_hot_spot,
-        thresholds=(HOT_SITE, DELAY),
+        thresholds=(HOT_SITE, DELAY, LEAST_DELAY),
         kind="mutex",
-        speaks="One site has most of the mutex delay, and that is a large part of what all goroutines live.",
+        speaks="One site has most of the mutex delay, and that is a large part of what all goroutines live. Of a file nobody knows how many lived how long: its shares decide.",
         silent="The delay is small or spread, or runtime.SetMutexProfileFraction is off.",
         do="The site is the holder that unlocked: hold it for less there, split the lock by key, use atomics or sync.RWMutex for what is mostly read.",
         verify="The mutex profile's difference over a minute, and the latency.",
-        wrong="The lock guards what can only be done one at a time.",
+        wrong="The lock guards what can only be done one at a time. Where the evidence does not know the time: the delay is of days.",
         severity="warning",
         gain_of="mutex delay",
     ),

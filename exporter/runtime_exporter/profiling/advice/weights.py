@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.profiling.advice.origin import is_application
 from runtime_exporter.profiling.naming import label
-from runtime_exporter.profiling.offcpu import contends
+from runtime_exporter.profiling.offcpu import LOCK, contends
 from runtime_exporter.profiling.profile import frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from runtime_exporter.profiling.advice.frames import Frames
-    from runtime_exporter.profiling.profile import Frame, Profile, Stack
+    from runtime_exporter.profiling.profile import Frame, Profile, Sample, Stack
 
 _VALUES: Final = {
     "cpu": "cpu",
@@ -89,8 +89,8 @@ class Weights:
 def weigh(profile: Profile, kind: str) -> Weights:
     """Return the stacks of a profile by the sample type that its kind is read by, equal stacks made one.
 
-    Of the waits that a sampler saw and named (label `wait`), only those for a lock that somebody else had are in a "block"
-    profile here: a thread that sleeps or waits for a queue is held up by nobody. What counted locks tell is all in it.
+    Of the waits that a sampler saw and named (label `wait`), only those named `lock`, for a lock that somebody else had, are in a
+    "block" profile here: a thread that sleeps or waits for a queue is held up by nobody. What counted locks tell is all in it.
     Raises ProfileError when the profile does not have that sample type.
     """
     present = [value_type.type for value_type in profile.sample_types]
@@ -104,13 +104,19 @@ def weigh(profile: Profile, kind: str) -> Weights:
         if value <= 0:  # negative ones are of a difference of two profiles: what went away needs no advice
             continue
         stack = frames(sample)
-        if kind == "block" and any(one.key == _WAIT for one in sample.labels) and not contends(stack):
+        if kind == "block" and not _for_a_lock(sample, stack):
             continue
         before = sums.get(stack, (0.0, 0))
         sums[stack] = (before[0] + value / divisor, before[1] + count)
     return Weights(
         kind, tuple(sums), tuple(value for value, _ in sums.values()), tuple(count for _, count in sums.values())
     )
+
+
+def _for_a_lock(sample: Sample, stack: Stack) -> bool:
+    """Return whether a wait was for a lock: it was counted by the lock itself, or it is one of those that a sampler named so."""
+    named = next((one.str for one in sample.labels if one.key == _WAIT), None)
+    return named is None or (named == LOCK and contends(stack))
 
 
 def interval(share: float, samples: int) -> tuple[float, float]:
