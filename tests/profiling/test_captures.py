@@ -197,6 +197,22 @@ def test_the_kind_of_profile_is_the_one_that_explains_the_alert(alert, kind):
     assert kind == captures.kind(alert)
 
 
+@pytest.mark.parametrize(
+    ("alert", "kinds", "instead"),
+    [
+        (Alert("RuntimeHttpLatencyHigh"), ("cpu",), "no wall profile can be taken here, and cpu comes next"),
+        (Alert("RuntimeHttpLatencyHigh"), ("cpu", "wall"), ""),
+        (Alert("RuntimeLockHotSpot"), ("wall",), "no block profile can be taken here, and wall comes next"),
+        (SPIKE, ("cpu",), ""),
+        (Alert("RuntimeProfileRegression", {"profile": "wall"}), ("cpu",), "no wall profile can be taken here, and cpu comes next"),
+    ],
+)  # fmt: skip
+def test_who_gets_the_second_best_kind_is_told_why(made, alert, kinds, instead):
+    answer = made(dict.fromkeys(kinds, Source(instantly))).ask(alert)
+
+    assert (True, kinds[-1], instead) == (answer.accepted, answer.kind, answer.instead)
+
+
 def test_what_cannot_be_taken_is_refused_with_the_reason():
     captures = Captures({}, Shelf())
 

@@ -108,6 +108,22 @@ def test_only_alerts_about_this_process_count(post, ours, theirs, taken):
     assert taken or f"it is about {theirs}" in row["reason"]
 
 
+def test_the_answer_and_the_page_say_why_it_is_not_the_kind_that_explains_the_alert_best(serve, shelf):
+    captures = Captures({"cpu": Source(lambda _: PROFILE)}, shelf)
+    routes = (*alert_routes(captures, instance="", home=lambda: HOME), *profile_routes(shelf, captures))
+    url = serve(application_of(routes)).url
+    (answer,) = requests.post(
+        url + "/-/alert", timeout=10, json=notification(alert("RuntimeHttpLatencyHigh", instance=""))
+    ).json()["alerts"]
+    wait_for(lambda: captures.left("RuntimeHttpLatencyHigh") is None, what="the profile")
+    page = requests.get(url + answer["url"], timeout=10).text
+
+    assert ("accepted", "cpu") == (answer["result"], answer["profile"])
+    assert "no wall profile can be taken here, and cpu comes next" == answer["reason"]
+    assert "It is a cpu profile: no wall profile can be taken here, and cpu comes next." in page
+    captures.close()
+
+
 def test_a_rule_says_by_an_annotation_which_profile_explains_it(post):
     (row,) = post(notification(alert("OrdersPile", annotations={"profile": "cpu"}))).json()["alerts"]
 

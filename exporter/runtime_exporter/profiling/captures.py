@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import BusyError, ExporterError
@@ -28,8 +29,8 @@ ALERT: Final = "alert"
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "RuntimeCpuSpike": ("cpu",),
     "RuntimeCpuThrottled": ("cpu",),
-    "RuntimeHttpLatencyHigh": ("wall",),
-    "RuntimeEventLoopBlocked": ("wall",),
+    "RuntimeHttpLatencyHigh": ("wall", "cpu"),
+    "RuntimeEventLoopBlocked": ("wall", "cpu"),
     "RuntimeMemoryLeakSuspected": ("heap",),
     "RuntimeMemoryNearLimit": ("heap",),
     "RuntimeGcPressure": ("heap",),
@@ -39,7 +40,8 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "RuntimeProfileLeakSuspect": ("heap",),
     "RuntimeLockHotSpot": ("block", "wall"),
 }
-"""The kinds of profile that explain an alert, best first. A request or a loop that is slow may wait as well as work: wall."""
+"""The kinds of profile that explain an alert, best first. A request or a loop that is slow may wait as well as work: wall, which
+Go does not have."""
 INSTANTS: Final = frozenset({"goroutine"})
 """Kinds that say how things are, and take no time."""
 PROFILE: Final = "profile"
@@ -81,6 +83,8 @@ class Answer:
     kind: str = ""
     seconds: float = 0.0
     reason: str = ""
+    instead: str = ""
+    """Why it is not a profile of the kind that explains the alert best; empty where it is."""
 
     @property
     def accepted(self) -> bool:
@@ -178,8 +182,14 @@ class Captures:
 
     def kind(self, alert: Alert) -> str:
         """Return the kind of profile that explains an alert and can be taken here; empty where there is none."""
-        wanted = (alert.wants,) if alert.wants else (alert.labels.get(PROFILE, ""), *KINDS.get(alert.name, ()))
-        return next((kind for kind in wanted if kind in self._sources), "")
+        return next((kind for kind in _wanted(alert) if kind in self._sources), "")
+
+    def instead(self, alert: Alert, kind: str) -> str:
+        """Return why an alert gets this kind, where another explains it better; empty where it does not."""
+        better = tuple(takewhile(lambda one: one != kind, _wanted(alert)))
+        if not better or any(one in self._sources for one in better):
+            return ""
+        return f"no {' or '.join(better)} profile can be taken here, and {kind} comes next"
 
     def ask(self, alert: Alert) -> Answer:
         """Have a profile taken for an alert; return at once what comes of it."""
@@ -194,7 +204,9 @@ class Captures:
                 self._jobs.append(_Job(alert, kind, source))
                 seconds = sum(job.left(self._clock()) for job in self._jobs)
                 self._work()
-        return self._refused(alert, kind, reason) if reason else Answer(kind, seconds)
+        return (
+            self._refused(alert, kind, reason) if reason else Answer(kind, seconds, instead=self.instead(alert, kind))
+        )
 
     def left(self, name: str) -> float | None:
         """Return the seconds after which the profile for an alert of this name is there; None where none is being taken."""
@@ -313,6 +325,13 @@ class Captures:
                 self._taken(captured)
         except Exception as error:  # noqa: BLE001 - as above
             self._log.report("taken", "failing", f"telling of a profile failed: {type(error).__name__}: {error}")
+
+
+def _wanted(alert: Alert) -> tuple[str, ...]:
+    """Return the kinds of profile that explain an alert, best first."""
+    if alert.wants:
+        return (alert.wants,)
+    return tuple(kind for kind in (alert.labels.get(PROFILE, ""), *KINDS.get(alert.name, ())) if kind)
 
 
 def _labels(alert: Alert) -> dict[str, str]:

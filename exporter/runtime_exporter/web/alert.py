@@ -68,7 +68,8 @@ class _Receiver:
         answer = captures.ask(alert)
         row |= {"profile": answer.kind or None, "url": f"{root}/profiles/alert/{quote(alert.name, safe='')}"}
         if answer.accepted:
-            return {**row, "result": "accepted", "seconds": round(answer.seconds, 1)}
+            instead = {"reason": answer.instead} if answer.instead else {}
+            return {**row, "result": "accepted", "seconds": round(answer.seconds, 1), **instead}
         return {**row, "result": "skipped", "reason": answer.reason}
 
     def _elsewhere(self, instance: str) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from runtime_exporter.profiling.captures import ALERT, KINDS
+from runtime_exporter.profiling.captures import ALERT, KINDS, PROFILE, Alert
 from runtime_exporter.web import profile_views as views
 from runtime_exporter.web.page import Ask, Reply, html
 from runtime_exporter.web.profile_sheet import Sheet, field
@@ -44,9 +44,9 @@ class AlertPage:
         entry = taken[0] if taken else self._explaining(name, kind)
         if entry is None:
             return self._without(ask, name)
-        before = self._remark(name, left, taken=bool(taken)) + self._regressions(
-            name, entry.kind, field(ask, "function")
-        )
+        before = self._remark(name, left, taken=bool(taken))
+        before += self._instead(name, kind, entry.kind) if taken else ""
+        before += self._regressions(name, entry.kind, field(ask, "function"))
         profile = self._shelf.read(entry.name)
         content = self._sheet.shown(ask, name, entry, profile, before=before, more=_runbook(name))
         return html(document(name, content + views.footer(ask.root), wide=True), frames=True)
@@ -59,6 +59,12 @@ class AlertPage:
             return ""
         why = escape(self._why(name))
         return views.note(f"This profile was not taken for the alert: {why}. It is the newest that may explain it.")
+
+    def _instead(self, name: str, wanted: str, kind: str) -> str:
+        """Return why the profile is of a kind that explains the alert less well than another."""
+        labels = {PROFILE: wanted} if wanted else {}
+        why = self._captures.instead(Alert(name, labels), kind) if self._captures is not None else ""
+        return views.note(f"It is a {escape(kind)} profile: {escape(why)}.") if why else ""
 
     def _explaining(self, name: str, kind: str) -> Entry | None:
         kinds = [kind] if kind else [*KINDS.get(name, ()), "cpu", "wall"]
