@@ -54,7 +54,12 @@ def test_a_collector_that_is_off_has_no_gogc():
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"go_goroutines", b"go_goroutines many", b"go_info 1", b"\xff\xfe", b"<html>go_goroutines 7</html>"]
+    "text",
+    [
+        *(b"", b"go_goroutines", b"go_goroutines many", b"go_info 1", b"\xff\xfe", b"<html>go_goroutines 7</html>"),
+        b"[" * 100_000,
+    ],
+    ids=lambda text: text[:20],
 )
 def test_what_says_nothing_says_nothing(text):
     assert Said() == runtime.of_metrics(text) == runtime.of_expvar(text) == runtime.of_heap_text(text)

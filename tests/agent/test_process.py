@@ -15,8 +15,9 @@ from runtime_exporter.agent import processes
 from runtime_exporter.agent.config import Target
 from runtime_exporter.agent.process import ProcessTarget
 from runtime_exporter.collectors.sources.process import foreign_process
-from runtime_exporter.errors import ProfileError
+from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling.profile import frames
+from tools import wait_for
 
 pytestmark = pytest.mark.skipif(
     not (Path(sys.executable).parent / "py-spy").exists(),
@@ -198,3 +199,33 @@ def test_a_number_that_belongs_to_another_process_now_is_another_process():
     own = processes.identify(os.getpid())
     assert processes.lives(own)
     assert not processes.lives(own._replace(started=own.started - 1))
+
+
+def test_one_profile_is_taken_at_a_time_and_none_outlives_its_target(program, target):
+    one = target(pid=program().pid)
+    said = []
+
+    def ask():
+        with pytest.raises(ProfileError) as refused:
+            one.capture("cpu", 60)
+        said.append(str(refused.value))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    (helper,) = wait_for(lambda: _helpers("--duration 60"), what="py-spy to look")
+    with pytest.raises(BusyError, match="one is at a time"):
+        one.capture("wall", 1)
+    one.close()
+    asking.join(20)
+
+    assert ["nobody waits for the profile any more"] == said
+    assert not Path(f"/proc/{helper}").exists()
+
+
+def _helpers(words):
+    """Return the processes that we have started with such a command line."""
+    children = [
+        child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode() for child in children}
+    return [child for child, line in lines.items() if words in line]

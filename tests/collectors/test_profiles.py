@@ -283,3 +283,18 @@ def test_an_old_report_is_not_shown_again():
     collector.update()
     collector.update()
     assert ["asked"] == seen
+
+
+@pytest.mark.parametrize(
+    ("interval", "alert"), [(1_700_000_060.0, 1_700_000_000.0), (1_700_000_000.0, 1_700_000_060.0)]
+)
+def test_the_last_profile_is_the_last_one_whether_an_interval_or_an_alert_took_it(interval, alert):
+    kept = ("cpu", "kept")
+    collector = ProfilesCollector(FakeContinuous(report(captures={kept: 7}, captured={kept: interval})))
+    collector.captures = SimpleNamespace(counted=lambda: ({kept: 2}, {kept: alert}))
+    shown = series(collector)
+
+    assert (9, 1_700_000_060.0) == (
+        shown[("profile_captures_total", *kept)],
+        shown[("profile_last_capture_timestamp_seconds", *kept)],
+    )

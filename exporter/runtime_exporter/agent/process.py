@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from runtime_exporter.agent.processes import Process, find, identify, lives
-from runtime_exporter.errors import ProfileError
+from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import foreign, windows
 from runtime_exporter.profiling.advice import Facts
 from runtime_exporter.profiling.pipeline import Taken
@@ -47,6 +47,7 @@ class ProcessTarget:
         self._pace = Pace(budget=budget)
         self._closing = threading.Event()
         self._lock = threading.Lock()
+        self._capturing = threading.Lock()
         self._watched: _Watched | None = None
 
     @property
@@ -75,10 +76,16 @@ class ProcessTarget:
         return Facts()
 
     def capture(self, kind: str, seconds: float) -> Profile:
-        """Return a "cpu" or "wall" profile over at least a second. Raises ProfileError."""
+        """Return a "cpu" or "wall" profile over at least a second. Raises ProfileError, BusyError while one is taken."""
         if kind not in ("cpu", "wall"):
             raise ProfileError(f"from outside of a process a cpu or wall profile can be taken, and no {kind}")
-        return foreign.record((self.process or self._found()).pid, max(1, round(seconds)), kind)
+        if not self._capturing.acquire(blocking=False):  # each looks at the process a hundred times a second
+            raise BusyError("a profile of this process is being taken, and one is at a time")
+        try:
+            pid = (self.process or self._found()).pid
+            return foreign.record(pid, max(1, round(seconds)), kind, unwanted=self._closing.is_set)
+        finally:
+            self._capturing.release()
 
     def close(self) -> None:
         """End the helper, once `take` has noticed."""

@@ -118,7 +118,7 @@ def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], i
 
 
 def _latest(*parts: Mapping[tuple[str, str], float]) -> dict[tuple[str, ...], float]:
-    return {key: time for part in parts for key, time in part.items()}
+    return {key: max(part.get(key, 0.0) for part in parts) for part in parts for key in part}
 
 
 def _show(metric: Any, values: Mapping[tuple[str, ...], float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,24 @@ if TYPE_CHECKING:
 RATE_HZ = 100
 """As Go profiles: 10 ms a sample. It costs a core 5 % for one thread (reference, section 1.7), and nobody the rest of the day."""
 _MARGIN_SECONDS = 30.0
+_LOOK_SECONDS = 0.25
+"""How long it may take until it is noticed that nobody wants a profile any more."""
 # Options of Python whose value is an argument of its own.
 _WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 
 
 def record(
-    pid: int, seconds: int, kind: str = "cpu", *, program: str = "", clock: Callable[[], float] = time.monotonic
+    pid: int,
+    seconds: int,
+    kind: str = "cpu",
+    *,
+    program: str = "",
+    unwanted: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Profile:
     """Return the "cpu" or "wall" profile of a process over whole seconds.
 
-    Raises ProfileError where py-spy is not installed, may not look, or finds no Python there.
+    Raises ProfileError where py-spy is not installed, may not look, or finds no Python there, and once it is `unwanted`.
     """
     path = program or pyspy.program()
     begin, began = time.time_ns(), clock()
@@ -40,7 +49,7 @@ def record(
     with tempfile.TemporaryDirectory(prefix="runtime-exporter-") as scratch:
         output = Path(scratch) / "stacks"
         command = pyspy.command(path, pid, rate=RATE_HZ, idle=kind == "wall", seconds=seconds)
-        _run([argument.replace(OUTPUT, str(output)) for argument in command], seconds)
+        _run([argument.replace(OUTPUT, str(output)) for argument in command], seconds, unwanted)
         took = clock() - began
         text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
     # py-spy counts intervals and not seconds: a machine that is busy makes each of them longer.
@@ -65,17 +74,31 @@ def probe(pid: int, *, program: str = "") -> None:
     _run([program or pyspy.program(), "dump", "--pid", str(pid), "--nonblocking"], 1)
 
 
-def _run(command: list[str], seconds: int) -> None:
+def _run(command: list[str], seconds: int, unwanted: Callable[[], bool] = lambda: False) -> None:
     try:
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, capture_output=True, timeout=seconds * 2 + _MARGIN_SECONDS, check=False, stdin=subprocess.DEVNULL
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
     except OSError as error:
         raise ProfileError(f"{command[0]} cannot be started: {error.strerror}") from error
-    except subprocess.TimeoutExpired:
-        raise ProfileError("py-spy did not end in time") from None
-    if done.returncode:
-        raise ProfileError(_reason(done.stderr.decode(errors="replace"), done.returncode))
+    with process:
+        try:
+            messages = _ended(process, time.monotonic() + seconds * 2 + _MARGIN_SECONDS, unwanted)
+        finally:
+            process.kill()  # without effect on one that has ended
+    if process.returncode:
+        raise ProfileError(_reason(messages.decode(errors="replace"), process.returncode))
+
+
+def _ended(process: subprocess.Popen[bytes], until: float, unwanted: Callable[[], bool]) -> bytes:
+    """Wait for the end of a process, and return what it wrote as errors. Raises ProfileError where that is not to be waited for."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=_LOOK_SECONDS)[1]
+        if time.monotonic() > until:
+            raise ProfileError("py-spy did not end in time")
+        if unwanted():
+            raise ProfileError("nobody waits for the profile any more")
 
 
 def _reason(messages: str, code: int) -> str:

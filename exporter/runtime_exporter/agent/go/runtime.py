@@ -87,7 +87,7 @@ def of_expvar(text: bytes) -> Said:
     """Return what /debug/vars says: its `memstats` have the heap's goal. Nothing for what is no such page."""
     try:
         page = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Said()
     memstats = page.get("memstats") if isinstance(page, dict) else None
     goal = memstats.get("NextGC") if isinstance(memstats, dict) else None
