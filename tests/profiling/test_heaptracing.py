@@ -10,6 +10,7 @@ import pytest
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.heaptracing import HeapTracing
 from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.stoppable import can_stop
 from runtime_exporter.profiling.table import tabulate
 
 
@@ -17,7 +18,7 @@ from runtime_exporter.profiling.table import tabulate
 def tracing():
     """One that is started, and closed with the test."""
     assert not tracemalloc.is_tracing()
-    heap = HeapTracing()
+    heap = HeapTracing(stoppable=True)
     heap.start()
     yield heap
     heap.close()
@@ -63,6 +64,24 @@ def test_a_program_that_traces_already_is_left_as_it_is():
         assert "tracemalloc, 3 frames a stack" == heap.profile().comments[0]
         heap.close()
         assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [((3, 10, 13), False), ((3, 11, 7), False), ((3, 12, 8), False), ((3, 12, 9), True), ((3, 13, 1), False), ((3, 13, 2), True), ((3, 14, 0), True)],
+)  # fmt: skip
+def test_tracing_is_switched_off_only_by_a_python_that_can(version, safe):
+    assert safe == can_stop(version)
+
+
+def test_tracing_that_cannot_be_stopped_without_risk_goes_on():
+    heap = HeapTracing(stoppable=False)
+    try:
+        heap.start()
+        heap.close()
+        assert heap.tracing
     finally:
         tracemalloc.stop()
 

@@ -46,7 +46,7 @@ def takers(profiles):
 
 @pytest.mark.parametrize("kind", ["cpu", "wall"])
 def test_the_busy_function_is_in_it_and_the_backend_is_named(busy, kind):
-    profile = takers(OnDemand())[kind](1.0)
+    profile = takers(OnDemand(heap_windows=True))[kind](1.0)
 
     assert busy.is_alive()
     profile.check()
@@ -65,14 +65,14 @@ def test_where_nothing_better_works_the_thread_does_and_says_that_it_may_be_wron
 @pytest.mark.parametrize("kind", ["cpu", "wall"])
 def test_nothing_is_left_behind(kind):
     before = set(threading.enumerate())
-    takers(OnDemand())[kind](0.05)
+    takers(OnDemand(heap_windows=True))[kind](0.05)
 
     assert set() == set(threading.enumerate()) - before
 
 
 @pytest.mark.parametrize("name", ["wall", "heap"])
 def test_closing_ends_what_is_being_taken_and_opening_begins_anew(name):
-    profiles = OnDemand()
+    profiles = OnDemand(heap_windows=True)
     taken = []
     thread = threading.Thread(target=lambda: taken.append(getattr(profiles, name)(200)))
     thread.start()
@@ -96,7 +96,7 @@ def test_the_heap_is_what_was_allocated_meanwhile_and_is_alive():
     thread = threading.Thread(target=keeps_memory)
     thread.start()
     try:
-        profile = OnDemand().heap(0.5)
+        profile = OnDemand(heap_windows=True).heap(0.5)
     finally:
         stop.set()
         thread.join(10)
@@ -116,7 +116,7 @@ def test_seconds_are_kept(busy):
 @pytest.mark.parametrize("kind", ["cpu", "wall", "heap"])
 def test_what_nobody_waits_for_any_more_ends_and_is_not_kept(tmp_path, kind):
     store = Store(tmp_path)
-    profiles = OnDemand(store=store)
+    profiles = OnDemand(store=store, heap_windows=True)
     asked = []
 
     def unwanted():
@@ -140,6 +140,12 @@ def test_it_is_kept_unless_somebody_else_keeps_it(tmp_path, busy):
 
     assert busy.is_alive()
     assert ["wall"] == [one.kind for one in store.entries()]
+
+
+def test_where_switching_tracing_off_can_crash_the_process_it_is_not_switched_on():
+    with pytest.raises(ProfileError, match=r"128679.*profile_heap traces from the start"):
+        OnDemand(heap_windows=False).heap(0.1)
+    assert not tracemalloc.is_tracing()
 
 
 def test_where_tracemalloc_runs_the_heap_is_what_is_alive_and_a_window_is_its_growth():

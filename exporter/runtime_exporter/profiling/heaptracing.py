@@ -13,6 +13,7 @@ from runtime_exporter.profiling.arithmetic import merge, scale
 from runtime_exporter.profiling.heapwindow import stacks
 from runtime_exporter.profiling.profile import ValueType, build
 from runtime_exporter.profiling.sourcefunctions import SourceFunctions
+from runtime_exporter.profiling.stoppable import can_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,18 +32,20 @@ class HeapTracing:
     """Profiles of what is alive, from what tracemalloc traces, whoever turned it on. The constructor has no effects.
 
     share: the part of one core that profiles of `__call__` may take; an own process waits for each of them, some 0.5 s for a
-    million blocks.
+    million blocks. stoppable: whether `close` may end the tracing; where it may not it goes on until the process ends.
     """
 
     def __init__(
         self,
         *,
         share: float = 0.005,
+        stoppable: bool = can_stop(),
         tracer: Any = tracemalloc,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self._share = share
+        self._stoppable = stoppable
         self._tracer = tracer
         self._clock = clock
         self._now = now
@@ -62,9 +65,9 @@ class HeapTracing:
             self._started_in = os.getpid()
 
     def close(self) -> None:
-        """Stop what `start` started, which forgets the traces."""
+        """Stop what `start` started, which forgets the traces, where that is without risk."""
         started, self._started_in = self._started_in, 0
-        if started:  # in the child of a fork it goes on, too
+        if started and self._stoppable:  # in the child of a fork it goes on, too
             self._tracer.stop()
 
     def profile(self) -> Profile:

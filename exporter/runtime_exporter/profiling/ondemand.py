@@ -16,6 +16,7 @@ from runtime_exporter.profiling.samplers import pyspy, remote
 from runtime_exporter.profiling.samplers.capture import capture
 from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
+from runtime_exporter.profiling.stoppable import UNSTOPPABLE, can_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,14 +55,19 @@ class OnDemand:
         locks: LockProfiler | None = None,
         tracing: HeapTracing | None = None,
         store: Store | None = None,
+        heap_windows: bool = can_stop(),
     ) -> None:
-        """`running` gives the sampler that is always on, whose backend is used; `store` is where what was taken is kept."""
+        """`running` gives the sampler that is always on, whose backend is used; `store` is where what was taken is kept.
+
+        heap_windows: whether tracing may be switched on for a heap profile, and off again.
+        """
         self._order = order
         self._choose = choose_sampler
         self._running = running
         self._locks = locks
         self._store = store
         self._tracing = tracing or HeapTracing()
+        self._heap_windows = heap_windows
         self.open()
 
     def open(self) -> None:
@@ -135,6 +141,8 @@ class OnDemand:
     def _growth(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
         if self._tracing.tracing and not self._heap.is_open:
             return self._tracing.growth(lambda: self._sleep(unwanted)(seconds))
+        if not self._heap_windows:
+            raise ProfileError(UNSTOPPABLE)
         return self._heap.capture(seconds, frames=_HEAP_FRAMES, unwanted=unwanted)
 
     def _contention(self, kind: str, seconds: float, unwanted: Callable[[], bool]) -> Profile:

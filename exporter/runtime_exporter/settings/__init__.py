@@ -176,7 +176,8 @@ class Settings:
     alert_heap_seconds: int = _row(
         types.whole_number,
         3,
-        "Seconds over which allocations are traced for an alert about memory; as long, code that allocates runs many times slower. 0: never.",
+        "Seconds over which allocations are traced for an alert about memory; as long, code that allocates runs many times slower. 0: never,"
+        " as on CPython before 3.12.9 and 3.13.2, which can crash when tracing ends.",
     )
     alert_pause: float = _row(types.duration, 600.0, "Seconds between two profiles for alerts of one name, at least.")
     grafana_url: str | None = _row(

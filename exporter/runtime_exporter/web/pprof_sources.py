@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from typing import TYPE_CHECKING
 
+from runtime_exporter.profiling.stoppable import UNSTOPPABLE, can_stop
 from runtime_exporter.profiling.threadcreate import threadcreate_profile
 from runtime_exporter.profiling.threads import inventory, thread_profile, thread_text
 from runtime_exporter.web.pprof_pages import Sources
@@ -50,7 +51,7 @@ def _now(profiling: Profiling, kind: str) -> Callable[[], Profile]:
 def _no_heap() -> str:
     if tracemalloc.is_tracing():
         return ""
-    return (
-        "nothing traces allocations: the setting profile_heap lets tracemalloc do so all the time, and heap?seconds=10 for as"
-        " long, which slows the process down 7 times and more meanwhile"
-    )
+    why = "nothing traces allocations: the setting profile_heap lets tracemalloc do so all the time"
+    if not can_stop():
+        return f"{why}; {UNSTOPPABLE}"
+    return f"{why}, and heap?seconds=10 for as long, which slows the process down 7 times and more meanwhile"
