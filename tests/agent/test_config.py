@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from runtime_exporter.agent.config import GO_KINDS, MOST_TARGETS, load
-from runtime_exporter.errors import ConfigError, ProfileError
+from runtime_exporter.errors import ConfigError
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_secrets_are_read_from_files_beside_it_each_time(read, tmp_path):
     secret.write_text("renewed")
     assert "Bearer renewed" == bearer.credentials.header()
     secret.write_text("two\nlines")
-    with pytest.raises(ProfileError, match="one line with the secret is needed"):
+    with pytest.raises(ConfigError, match="has to hold the secret, one line, and nothing else"):
         bearer.credentials.header()
 
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from runtime_exporter.agent.config import GO_KINDS, Target, load
-from runtime_exporter.agent.credentials import Credentials
 from runtime_exporter.agent.go import GoTarget
 from runtime_exporter.agent.go.growth import Growth, signature
 from runtime_exporter.agent.watched import watch
+from runtime_exporter.credentials import Credentials
 from runtime_exporter.errors import BusyError, ConfigError, ProfileError
 from runtime_exporter.profiling.advice import Evidence, advise, weigh
 from runtime_exporter.profiling.leaks import GOROUTINES, MEMORY
@@ -390,7 +390,7 @@ def test_a_password_is_read_from_its_file_and_a_wrong_one_is_said_once(tmp_path)
         with pytest.raises(ProfileError, match="/debug/pprof/ says 401 Unauthorized"):
             source.take()
         secret.unlink()
-        with pytest.raises(ProfileError, match="password: No such file or directory"):
+        with pytest.raises(ProfileError, match="password: the file cannot be read: No such file or directory"):
             source.take()
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from runtime_exporter.agent.credentials import Credentials
 from runtime_exporter.configfile import ConfigFile, read
+from runtime_exporter.credentials import BASIC, Credentials
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.nearest import did_you_mean
 from runtime_exporter.settings import types
@@ -169,7 +169,7 @@ class _Reader:
             place = f"{place}.basic_auth"
             self._known(place, basic, ("username", "password_file"))
             user = self._parsed(place, basic, "username", types.text, None)
-            return Credentials("Basic", self._file_of(place, basic, "password_file"), user)
+            return Credentials(BASIC, self._file_of(place, basic, "password_file"), user)
         bearer = self._section(place, row, "authorization")
         if bearer:
             place = f"{place}.authorization"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from runtime_exporter.agent.process import ProcessTarget
 from runtime_exporter.collectors.memory import MemoryCollector
 from runtime_exporter.collectors.process import ProcessCollector
-from runtime_exporter.collectors.profiles import ProfilesCollector
+from runtime_exporter.collectors.profiles import ReportCollector
 from runtime_exporter.collectors.sources.process import foreign_process
 from runtime_exporter.collectors.supervision.member import Member
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from runtime_exporter.agent.watcher import Watcher
     from runtime_exporter.metrics.exposition import Format
     from runtime_exporter.profiling.captures import Captures
-    from runtime_exporter.profiling.continuous import Continuous
 
 
 class TargetMetrics:
@@ -28,8 +27,7 @@ class TargetMetrics:
     def __init__(self, watcher: Watcher, captures: Captures | None = None) -> None:
         """`captures` is what takes profiles for alerts; they are counted, too."""
         self._watcher = watcher
-        # Of the profiler in this process and of a watcher alike, only the report is asked for.
-        profiles = ProfilesCollector(cast("Continuous", watcher))
+        profiles = ReportCollector(watcher)
         profiles.captures = captures
         self._profiles = Member(profiles)
         self._of: Process | None = None

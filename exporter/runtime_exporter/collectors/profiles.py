@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from runtime_exporter.collectors.collector import Collector
 from runtime_exporter.errors import NoData
@@ -34,8 +34,16 @@ _BYTES: Final = "bytes"
 _PROCESS: Final = "process"
 
 
-class ProfilesCollector(Collector):
-    """At each scrape, from the last interval's report: nothing is computed here. None: profiling is switched off.
+class Reporting(Protocol):
+    """What knows what profiles come to: the profiler of this process, or an agent's look at another one."""
+
+    @property
+    def report(self) -> Report:
+        """What is known as of the last profiles."""
+
+
+class ReportCollector(Collector):
+    """At each scrape, from the last interval's report: nothing is computed here. None: there is no report.
 
     Series of a function that is no member any more are removed. Functions are at most the members of both lists of each kind
     (see `profiling.membership`), findings and recommendations as many as their makers bound them to.
@@ -44,8 +52,8 @@ class ProfilesCollector(Collector):
     name = "profiles"
     interval = None
 
-    def __init__(self, continuous: Continuous | None) -> None:
-        self.continuous = continuous
+    def __init__(self, source: Reporting | None = None) -> None:
+        self._source = source
         self.captures: Captures | None = None
         """What takes profiles for alerts: they are counted with those of the intervals, and alone where there are none."""
         self._shown: Report | None = None
@@ -66,25 +74,13 @@ class ProfilesCollector(Collector):
         )
         self.families: tuple[Metric, ...] = (*self._metrics, self._bias, self._pauses)
 
-    def start(self) -> None:
-        """Start to profile. Raises ProfileError where that cannot work, for the supervisor to tell."""
-        if self.continuous is not None:
-            self.continuous.start()
-
-    def close(self) -> None:
-        """Stop to profile."""
-        if self.continuous is not None:
-            self.continuous.close()
-
     def forked(self) -> None:
         """Forget what the parent saw."""
         self._shown, self._accounted = None, 0.0
-        if self.continuous is not None:
-            self.continuous.forked()
 
     def update(self) -> None:
         """Show the last report, unless it is shown already, and what was taken for alerts."""
-        report = self.continuous.report if self.continuous is not None else None
+        report = self._report()
         interval = report.interval if report is not None else None
         counts, times = self.captures.counted() if self.captures is not None else ({}, {})
         self._bias.hidden = self._pauses.hidden = interval is None
@@ -108,9 +104,40 @@ class ProfilesCollector(Collector):
 
     def spent(self) -> Mapping[str, float]:
         """Return the CPU seconds that profiling has taken since this was asked last."""
-        total = self.continuous.report.cpu_seconds if self.continuous is not None else 0.0
+        report = self._report()
+        total = report.cpu_seconds if report is not None else 0.0
         since, self._accounted = total - self._accounted, total
         return {PART: max(0.0, since)}
+
+    def _report(self) -> Report | None:
+        return self._source.report if self._source is not None else None
+
+
+class ProfilesCollector(ReportCollector):
+    """Runs the profiler of this process, and shows what it reports. None: profiling is switched off."""
+
+    def __init__(self, continuous: Continuous | None) -> None:
+        super().__init__()
+        self.continuous = continuous
+
+    def start(self) -> None:
+        """Start to profile. Raises ProfileError where that cannot work, for the supervisor to tell."""
+        if self.continuous is not None:
+            self.continuous.start()
+
+    def close(self) -> None:
+        """Stop to profile."""
+        if self.continuous is not None:
+            self.continuous.close()
+
+    def forked(self) -> None:
+        """Forget what the parent saw."""
+        super().forked()
+        if self.continuous is not None:
+            self.continuous.forked()
+
+    def _report(self) -> Report | None:
+        return self.continuous.report if self.continuous is not None else None
 
 
 def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], int]) -> dict[tuple[str, ...], float]:

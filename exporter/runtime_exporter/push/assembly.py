@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from runtime_exporter.credentials import BASIC, Credentials
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.push import pyroscope
-from runtime_exporter.push.credentials import Credentials
 from runtime_exporter.push.post import Server
 from runtime_exporter.push.push import Push
 
@@ -27,7 +27,7 @@ def push_of(settings: Settings, *, host: str = "") -> Push:
     if url is None:
         return Push()
     _check(settings)
-    credentials = Credentials(settings.pyroscope_user, settings.pyroscope_password_file, settings.pyroscope_token_file)
+    credentials = _credentials(settings)
     server = Server(url, lambda: _headers(credentials, settings.pyroscope_tenant))
     make = {"ingest": pyroscope.ingest, "push": pyroscope.push}[settings.pyroscope_api]
     application = settings.pyroscope_application
@@ -35,11 +35,26 @@ def push_of(settings: Settings, *, host: str = "") -> Push:
     def send(item: Item) -> None:
         server.post(*make(item, application))
 
-    return Push(send, check=credentials.header, labels={HOST_LABEL: host or socket.gethostname()})
+    return Push(
+        send,
+        check=credentials.header if credentials is not None else None,
+        labels={HOST_LABEL: host or socket.gethostname()},
+    )
 
 
-def _headers(credentials: Credentials, tenant: str) -> dict[str, str]:
-    headers = {"Authorization": credentials.header(), "X-Scope-OrgID": tenant, "User-Agent": pyroscope.AGENT}
+def _credentials(settings: Settings) -> Credentials | None:
+    """Return a token where there is a file of one, a user with a password where there is one, else None."""
+    token, password = settings.pyroscope_token_file, settings.pyroscope_password_file
+    if token:
+        return Credentials("Bearer", token, setting="pyroscope_token_file")
+    if settings.pyroscope_user and password:
+        return Credentials(BASIC, password, settings.pyroscope_user, setting="pyroscope_password_file")
+    return None
+
+
+def _headers(credentials: Credentials | None, tenant: str) -> dict[str, str]:
+    shown = credentials.header() if credentials is not None else ""
+    headers = {"Authorization": shown, "X-Scope-OrgID": tenant, "User-Agent": pyroscope.AGENT}
     return {name: value for name, value in headers.items() if value}
 
 

@@ -7,9 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from runtime_exporter.credentials import Credentials
 from runtime_exporter.errors import ConfigError, ExporterError
 from runtime_exporter.logs import StateLog
-from runtime_exporter.push.credentials import secret
 from runtime_exporter.push.post import Server
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ def annotations_of(settings: Settings, home: Callable[[], str]) -> Annotations |
             message = f"grafana_token_file ({source}) needs grafana_url: where the token is for"
             raise ConfigError(message, setting="grafana_token_file", source=source)
         return None
-    if path:
-        secret("grafana_token_file", path)
+    credentials = Credentials("Bearer", path, setting="grafana_token_file") if path else None
 
     def headers() -> dict[str, str]:
-        return {"Authorization": f"Bearer {secret('grafana_token_file', path)}"} if path else {}
+        return {"Authorization": credentials.header()} if credentials is not None else {}
+
+    headers()
 
     return Annotations(Server(url, headers, timeout=_TIMEOUT_SECONDS), url, home)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from runtime_exporter.agent.go import runtime
 from runtime_exporter.agent.go.address import PPROF, address
 from runtime_exporter.agent.go.client import PATIENCE_SECONDS, Client
 from runtime_exporter.agent.go.index import counts
-from runtime_exporter.errors import BusyError, ProfileError
+from runtime_exporter.errors import BusyError, ConfigError, ProfileError
 from runtime_exporter.profiling import pprof
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from runtime_exporter.agent.config import Target
     from runtime_exporter.agent.go.client import Answer
     from runtime_exporter.agent.go.runtime import Said
+    from runtime_exporter.credentials import Credentials
     from runtime_exporter.profiling.profile import Profile
 
 
@@ -155,11 +157,19 @@ class Service:
             if self._client is None:
                 credentials = self._target.credentials
                 self._client = Client(
-                    authorization=credentials.header if credentials is not None else None,
+                    authorization=partial(_header, credentials) if credentials is not None else None,
                     context=_context(self._target.ca_file) if self._target.ca_file else None,
                     patience=self._patience,
                 )
             return self._client
+
+
+def _header(credentials: Credentials) -> str:
+    """Return what the service is shown. Raises ProfileError where a secret is being renewed, or is gone."""
+    try:
+        return credentials.header()
+    except ConfigError as error:
+        raise ProfileError(str(error)) from None
 
 
 def _context(ca_file: str) -> ssl.SSLContext:
