@@ -17,7 +17,7 @@ from runtime_exporter.profiling.advice import Evidence, Facts, Recommendation, a
 from runtime_exporter.profiling.advice.engine import LEAST_SAMPLES
 from runtime_exporter.profiling.advice.weights import Weights
 from runtime_exporter.profiling.offcpu import IDLE, OTHER, classify
-from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.profile import stacks
 from runtime_exporter.profiling.readings import Seen
 
 if TYPE_CHECKING:
@@ -195,9 +195,9 @@ def _outdated(old: _Part, new: _Part) -> _Part:
 def _busy(wall: Profile, pools: frozenset[str]) -> dict[str, float]:
     """Return the seconds that the threads of each of these groups did not wait for work."""
     index, seconds = wall.index("wall"), Counter[str]()
-    for sample in wall.samples:
+    for sample, stack in zip(wall.samples, stacks(wall), strict=True):
         group = next((one.str for one in sample.labels if one.key == _THREAD), "")
-        if group in pools and _kind(frames(sample)) != IDLE:
+        if group in pools and _kind(stack) != IDLE:
             seconds[group] += sample.values[index]
     return {group: value / _NANOSECONDS for group, value in seconds.items()}
 

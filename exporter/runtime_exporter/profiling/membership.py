@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from heapq import nlargest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.naming import GC, IDLE, OTHER
 
@@ -53,8 +53,7 @@ class Rules:
         return any(pattern.search(name) for pattern in self.pinned)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """What is remembered of one function."""
 
     score: float = 0.0
@@ -108,7 +107,7 @@ def _average(before: Membership, shares: Mapping[str, float], seconds: float, ru
     for name in names:
         standing = before.standings.get(name, _NEW)
         score = standing.score * old + shares.get(name, 0.0) * (1 - old)
-        standings[name] = replace(standing, score=score)
+        standings[name] = Standing(score, standing.recent, standing.poor, standing.since)
     return Membership(standings, before.weight * old + (1 - old))
 
 
@@ -128,7 +127,7 @@ def _judge(
         hit = name in best and shares.get(name, 0.0) >= rules.enter_share
         poor = name not in good or averaged.average(name) < rules.leave_share
         recent = (*standing.recent, hit)[-rules.enter_of :]
-        judged[name] = replace(standing, recent=recent, poor=standing.poor + 1 if poor else 0)
+        judged[name] = Standing(standing.score, recent, standing.poor + 1 if poor else 0, standing.since)
     return judged
 
 
@@ -202,8 +201,8 @@ def _settled(standings: Mapping[str, Standing], ranking: Sequence[str], at: floa
 
 
 def _in(standing: Standing, at: float) -> Standing:
-    return standing if standing.since is not None else replace(standing, since=at, poor=0)
+    return standing if standing.since is not None else standing._replace(since=at, poor=0)
 
 
 def _out(standing: Standing) -> Standing:
-    return replace(standing, since=None, poor=0, recent=())
+    return standing._replace(since=None, poor=0, recent=())

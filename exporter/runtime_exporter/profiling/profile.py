@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 _Text = str  # inside Label, `str` is its field
@@ -203,6 +204,13 @@ def _check_known(noun: str, entry: Mapping | Function | Location, known: dict[in
 def frames(sample: Sample) -> Stack:
     """Return a sample's stack, leaf first, with inlined functions as frames of their own."""
     return tuple(frame for location in sample.locations for frame in location_frames(location))
+
+
+def stacks(profile: Profile) -> Iterator[Stack]:
+    """Yield the stack of each sample, as `frames` returns it, made of frames that are made once for all samples."""
+    known = {location.id: location_frames(location) for location in profile.locations}
+    for sample in profile.samples:
+        yield tuple(chain.from_iterable([known[location.id] for location in sample.locations]))
 
 
 def location_frames(location: Location) -> Stack:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.profiling.naming import IDLE, label, waits
-from runtime_exporter.profiling.profile import Frame, Location, frames, location_frames
+from runtime_exporter.profiling.profile import Frame, Location, location_frames, stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -147,12 +147,13 @@ def _paths(
     by_location.update({place: () for place, known in by_location.items() if known == _PREEMPTED})
     paths: list[tuple[_Path, int]] = []
     counts: list[int] = []
-    for sample in profile.samples:
+    whole = stacks(profile) if idle is not None else repeat(())
+    for sample, stack in zip(profile.samples, whole, strict=False):
         value = sample.values[index]
         count = 1 if counter is None else sample.values[counter]
         if not value and not count:
             continue
-        if idle is not None and idle(frames(sample)):
+        if idle is not None and idle(stack):
             path: _Path = (IDLE,)
         else:
             path = tuple(chain.from_iterable(map(by_location.__getitem__, map(_ID, sample.locations))))

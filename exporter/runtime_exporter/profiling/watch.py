@@ -12,7 +12,7 @@ from runtime_exporter.profiling.baseline import DAY, pick, pinned, previous_vers
 from runtime_exporter.profiling.comparison import compare
 from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.persistence import History
-from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.profile import stacks
 from runtime_exporter.profiling.regression import Limits
 from runtime_exporter.profiling.tally import tally, window
 
@@ -174,5 +174,5 @@ class _Kept:
 
 def _stacks(profile: Profile) -> Iterator[tuple[Sequence[str], float]]:
     index = profile.index()
-    for sample in profile.samples:
-        yield [label(frame) for frame in frames(sample)], float(sample.values[index])
+    for sample, stack in zip(profile.samples, stacks(profile), strict=True):
+        yield [label(frame) for frame in stack], float(sample.values[index])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from runtime_exporter.profiling.advice.origin import is_application
 from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.offcpu import LOCK, contends
-from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.profile import stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,11 +99,10 @@ def weigh(profile: Profile, kind: str) -> Weights:
     counter = next((place for place, item in enumerate(profile.sample_types) if item.unit == "count"), None)
     divisor = _DIVISORS.get(profile.sample_types[index].unit, 1.0)
     sums: dict[Stack, tuple[float, int]] = {}
-    for sample in profile.samples:
+    for sample, stack in zip(profile.samples, stacks(profile), strict=True):
         value, count = sample.values[index], 1 if counter is None else sample.values[counter]
         if value <= 0:  # negative ones are of a difference of two profiles: what went away needs no advice
             continue
-        stack = frames(sample)
         if kind == "block" and not _for_a_lock(sample, stack):
             continue
         before = sums.get(stack, (0.0, 0))
