@@ -74,6 +74,23 @@ def test_the_module_of_a_file_is_what_imported_it():
     assert "runtime_exporter.profiling.samplers.pyspy" == modules_by_file()[pyspy.__file__]
 
 
+@pytest.mark.parametrize("how", ["file", "module"])
+def test_the_program_is_main_at_its_exit_too(tmp_path, how):
+    program = tmp_path / "shop.py"
+    program.write_text(
+        "import atexit\n"
+        "from runtime_exporter.profiling.samplers.collapsed import modules_by_file\n"
+        "atexit.register(lambda: print(modules_by_file().get(FILE)))\n"
+        "FILE = __file__\n"
+    )
+    command = [str(program)] if how == "file" else ["-m", "shop"]
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "__main__\n" == done.stdout
+
+
 # --- a helper process -----------------------------------------------------------------------------------------------
 
 

@@ -47,12 +47,20 @@ def parse(text: str, modules: Mapping[str, str]) -> Iterator[Line]:
 
 def modules_by_file() -> Mapping[str, str]:
     """Return the module that each source file is, of what this process has imported."""
-    found = {} if hasattr(sys.modules.get("__main__"), "__file__") else dict(TYPED)
+    main = _main_file()
+    found = {main: "__main__"} if main else dict(TYPED)
     for name, module in tuple(sys.modules.items()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str):
             found.setdefault(file, name)
     return found
+
+
+def _main_file() -> str:
+    """Return the file of the program, also at its exit, when Python has taken `__file__` away; empty where it has none."""
+    names = getattr(sys.modules.get("__main__"), "__dict__", {})
+    file = names.get("__file__") or getattr(names.get("__loader__"), "path", None)
+    return file if isinstance(file, str) else ""
 
 
 def _frame(text: str, modules: Mapping[str, str]) -> Frame:
