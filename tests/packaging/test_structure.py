@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "http": {"metrics", "profiling"},
     "web": {"metrics", "profiling"},
     "push": {"metrics", "profiling"},
-    "agent": {"collectors", "web", "metrics", "profiling"},
+    "agent": {"collectors", "web", "push", "metrics", "profiling"},
     "exporter": {"collectors", "http", "web", "push", "metrics", "profiling"},
     "mixin": set(),
     "demo": {"mixin"},

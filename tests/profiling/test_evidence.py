@@ -151,3 +151,19 @@ def test_the_child_of_a_fork_knows_nothing_of_its_parent():
     with os.fdopen(out) as told:
         assert f"60.0 {420.0 - 1234.0} 1234.0" == told.read()
     assert None is growth.forgot
+
+
+def test_a_process_is_as_old_as_it_says_and_one_that_began_at_another_time_has_no_past():
+    adviser = Adviser("python", began=500.0)
+    adviser.suspects(interval(0, cpu=100))
+    adviser.born(0.0)  # 500 was when it was first looked at
+    known = adviser.evidence()
+    adviser.born(0.5)  # the same, as clocks are
+    adviser.suspects(interval(1, cpu=100))
+    same = adviser.evidence()
+    adviser.born(90.0)
+    adviser.suspects(interval(2, cpu=100))
+    other = adviser.evidence()
+
+    assert [100, 200, 100] == [one.profiles["cpu"].samples for one in (known, same, other)]
+    assert (60.0, 119.5, 90.0) == (known.age, same.age, other.age)

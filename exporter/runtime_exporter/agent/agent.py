@@ -12,6 +12,7 @@ from runtime_exporter.agent.collector import AgentCollector
 from runtime_exporter.agent.config import load
 from runtime_exporter.agent.discovery import MOUNT, discovery_route
 from runtime_exporter.agent.fleet import Fleet
+from runtime_exporter.agent.outward import Outward
 from runtime_exporter.agent.pages import targets_route
 from runtime_exporter.collectors import ALL, Supervisor
 from runtime_exporter.collectors.exporter import ExporterCollector
@@ -45,7 +46,8 @@ class Agent:
 
     def __init__(self, config: Path, settings: Settings) -> None:
         self.settings = settings
-        self.fleet = Fleet(settings)
+        self._outward = Outward(settings, lambda: self.url)
+        self.fleet = Fleet(settings, self._outward)
         self.health = Health(timeout=settings.health_timeout)
         self.health.add("targets", self._targets_health, critical=False)
         self._config = config
@@ -77,12 +79,12 @@ class Agent:
     @property
     def families(self) -> Sequence[Metric]:
         """The families about the targets."""
-        return self._itself.families
+        return (*self._itself.families, *self._outward.families)
 
     def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
         """Return the exposition about the agent itself; with `names`, only the families and samples that are called so."""
         begin = time.perf_counter()
-        exposition = form.render([self._supervisor], names)
+        exposition = form.render([self._supervisor, *self._outward.families], names)
         if names is None:
             self._exposition.scraped(time.perf_counter() - begin, exposition)
         return exposition
@@ -93,6 +95,7 @@ class Agent:
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
         self._server = self._serve()
         try:
+            self._outward.start()
             self.fleet.become(targets)
             self._supervisor.start()
         except BaseException:
@@ -119,6 +122,7 @@ class Agent:
         """Stop watching and serving. A second call does nothing."""
         self.health.started = False
         self.fleet.close()
+        self._outward.close()
         server, self._server = self._server, None
         if server is not None:
             server.close()

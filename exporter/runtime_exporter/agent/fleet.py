@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from runtime_exporter.agent.outward import Outlet
 from runtime_exporter.agent.watched import store_limit, watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runtime_exporter.agent.config import Target
+    from runtime_exporter.agent.outward import Outward
     from runtime_exporter.agent.watched import Watched
     from runtime_exporter.settings import Settings
 
@@ -34,10 +36,12 @@ class Change(NamedTuple):
 class Fleet:
     """For any number of threads: `watched` is replaced, never changed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outward: Outward | None = None) -> None:
+        """`outward` is where what is taken goes, beside our own pages."""
         self.watched: Mapping[str, Watched] = {}
         """What is watched, by name, in the order of the file."""
         self._settings = settings
+        self._outward = outward
         self._lock = threading.Lock()
         self._turn = threading.Lock()
 
@@ -72,7 +76,8 @@ class Fleet:
 
     def _made(self, target: Target, number: int, targets: Sequence[Target]) -> Watched:
         delay = min(SPREAD_SECONDS, target.interval) * number / len(targets)
-        return watch(target, self._settings, among=len(targets), turn=self._turn, delay=delay)
+        outlet = self._outward.of(target) if self._outward is not None else Outlet()
+        return watch(target, self._settings, among=len(targets), turn=self._turn, delay=delay, outlet=outlet)
 
     def _close(self, watched: Sequence[Watched]) -> None:
         for one in watched:  # all of them are told before one is waited for

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from runtime_exporter.agent.processes import Process, find, identify, lives
+from runtime_exporter.agent.processes import Process, began, find, identify, lives
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import foreign, windows
 from runtime_exporter.profiling.advice import Facts
@@ -55,6 +55,12 @@ class ProcessTarget:
         """The process that is being looked at."""
         watched = self._watched
         return watched.process if watched is not None else None
+
+    @property
+    def started(self) -> float | None:
+        """When the process did, in seconds since the epoch; None while none is looked at."""
+        watched = self._watched
+        return watched.began if watched is not None else None
 
     def take(self) -> Taken:
         """Return the profiles of one interval, which begins where the last one ended. Raises ProfileError."""
@@ -114,6 +120,8 @@ class _Watched:
 
     def __init__(self, process: Process, kinds: Iterable[str], pace: Pace) -> None:
         self.process = process
+        self.began = began(process)
+        """When it did, in seconds since the epoch: asked once, since the clock may be set."""
         self.since = 0.0
         self._pid = process.pid
         self._program = pyspy.program()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +53,12 @@ def lives(process: Process, *, proc: str = "/proc") -> bool:
     """Return whether this very process still runs."""
     fields = _stat(process.pid, proc)
     return fields is not None and int(fields[_START]) == process.started
+
+
+def began(process: Process) -> float:
+    """Return when a process did, in seconds since the epoch, by the clock as it is now."""
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
 
 
 def _matching(pattern: str, proc: str) -> Iterator[int]:

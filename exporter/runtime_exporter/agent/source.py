@@ -17,6 +17,10 @@ class Source(Protocol):
     def language(self) -> Literal["python", "go"]:
         """What the target is written in: which rules of advice are about it."""
 
+    @property
+    def started(self) -> float | None:
+        """When the target's process did, in seconds since the epoch; None while that is not known."""
+
     def take(self) -> Taken:
         """Return the profiles since the last call, or those that are taken now; blocks as long as that takes, and no longer than its timeouts.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from runtime_exporter.agent.config import GO_KINDS, PROCESS_KINDS
 from runtime_exporter.agent.go import GoTarget
 from runtime_exporter.agent.go.growth import KINDS as GO_GROWTH
+from runtime_exporter.agent.outward import Outlet
 from runtime_exporter.agent.pages import target_app
 from runtime_exporter.agent.process import ProcessTarget
 from runtime_exporter.agent.targetmetrics import TargetMetrics
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from runtime_exporter.settings import Settings
     from runtime_exporter.web.page import Ask, Reply
 
+NOWHERE: Final = Outlet()
+"""Nothing is sent."""
 INSTANTS: Final = frozenset({"heap", "goroutine", "goroutineleak"})
 """Kinds of Go's profiles that say how things are; of the others what came to be meanwhile is of interest."""
 
@@ -97,6 +100,7 @@ def watch(
     among: int,
     turn: AbstractContextManager[object],
     delay: float = 0.0,
+    outlet: Outlet = NOWHERE,
 ) -> Watched:
     """Return the target as it will be watched, not started. It may keep its part, one `among` so many, of the bytes of all."""
     source: Source = GoTarget(target) if target.url else ProcessTarget(target, budget=settings.overhead_budget)
@@ -110,8 +114,9 @@ def watch(
         store=store,
         idle=is_idle if source.language == "python" else None,
         compare=lambda interval: past.compare(interval.tables, interval.profiles),
-        suspects=lambda interval: {**adviser.suspects(interval), **_suspects(source)},
+        suspects=lambda interval: {**_aged(adviser, source).suspects(interval), **_suspects(source)},
         advise=adviser.recommend,
+        offer=outlet.offer,
         labels={VERSION: target.version} if target.version else {},
     )
     watcher = Watcher(
@@ -124,7 +129,7 @@ def watch(
         recall=partial(recalled, store, past) if store is not None else None,
     )
     shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels)
-    captures = _captures(target, source, shelf, settings) if settings.alert_profiling else None
+    captures = _captures(target, source, shelf, settings, outlet) if settings.alert_profiling else None
     return Watched(target, watcher, TargetMetrics(watcher, captures), store, shelf, captures, settings)
 
 
@@ -138,6 +143,13 @@ def _latest(watcher: Watcher) -> Mapping[str, Profile]:
     return interval.profiles if interval is not None else {}
 
 
+def _aged(adviser: Adviser, source: Source) -> Adviser:
+    """Return the adviser, once it knows since when the target has run, as far as that is known."""
+    if source.started is not None:
+        adviser.born(source.started)
+    return adviser
+
+
 def _suspects(source: Source) -> dict[str, list[Suspect]]:
     """Return by kind what a source itself suspects to leak: of Go goroutines and memory; that there is none is said, too."""
     found: dict[str, list[Suspect]] = {kind: [] for kind in GO_GROWTH if source.language == "go"}
@@ -146,10 +158,10 @@ def _suspects(source: Source) -> dict[str, list[Suspect]]:
     return found
 
 
-def _captures(target: Target, source: Source, shelf: Shelf, settings: Settings) -> Captures:
+def _captures(target: Target, source: Source, shelf: Shelf, settings: Settings, outlet: Outlet) -> Captures:
     """Return what takes profiles of a target for alerts: what Go says of an instant at once, the rest over some seconds."""
     sources = {
         kind: Capture(partial(source.capture, kind), 0.0 if kind in INSTANTS else settings.alert_profile_seconds)
         for kind in (GO_KINDS if target.url else PROCESS_KINDS)
     }
-    return Captures(sources, shelf, pause=settings.alert_pause)
+    return Captures(sources, shelf, pause=settings.alert_pause, taken=outlet.tell)

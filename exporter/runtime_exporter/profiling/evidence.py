@@ -36,6 +36,8 @@ _ADDITIVE: Final = SAMPLED | {"block", "mutex"}
 """Kinds of which a longer time has more. Of the others only the last profile says how things are."""
 _READ: Final = _ADDITIVE | {"heap", "goroutineleak"}
 """Kinds that there are rules on."""
+_SAME_SECONDS: Final = 2.0
+"""Apart by less, two times of a start are of one process: clocks are read one after the other."""
 _THREAD: Final = "thread_name"
 _NANOSECONDS: Final = 1e9
 
@@ -89,6 +91,7 @@ class Adviser:
     ) -> None:
         self._language = language
         self._began = began
+        self._known = False
         self._read = read
         self._growth = growth
         self._samples = samples
@@ -110,6 +113,12 @@ class Adviser:
         self._suspects, self._advice, self._asked = {}, (), -math.inf
         if self._growth is not None:
             self._growth.forget(began)
+
+    def born(self, began: float) -> None:
+        """Say when the process began (Unix seconds), which was a guess before; another time than the last is another process."""
+        if self._known and abs(began - self._began) > _SAME_SECONDS:
+            self.forget(began)
+        self._began, self._known = began, True
 
     def suspects(self, interval: Interval) -> Mapping[str, Sequence[Suspect]]:
         """Take in an interval and return what is suspected to leak, by kind."""

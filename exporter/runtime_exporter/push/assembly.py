@@ -16,24 +16,30 @@ if TYPE_CHECKING:
     from runtime_exporter.settings import Settings
 
 HOST_LABEL = "hostname"
+SERVICE_LABEL = "service_name"
+"""The label of a profile that names its application, where profiles are of several."""
 
 
-def push_of(settings: Settings, *, host: str = "") -> Push:
+def push_of(settings: Settings, *, host: str = "", each_named: bool = False) -> Push:
     """Return what pushes profiles for these settings, not started; without `pyroscope_url` one that pushes none.
 
-    `host` is the label that tells one machine from another, the machine's name unless given. Raises ConfigError for settings that do not go together.
+    `host` is the label that tells one machine from another, the machine's name unless given. each_named: profiles are of several
+    applications, which each of them names by the label `service_name`. Raises ConfigError for settings that do not go together.
     """
     url = settings.pyroscope_url
     if url is None:
         return Push()
+    if not each_named:
+        _check_application(settings)
     _check(settings)
     credentials = _credentials(settings)
     server = Server(url, lambda: _headers(credentials, settings.pyroscope_tenant))
     make = {"ingest": pyroscope.ingest, "push": pyroscope.push}[settings.pyroscope_api]
-    application = settings.pyroscope_application
 
     def send(item: Item) -> None:
-        server.post(*make(item, application))
+        labels = dict(item.labels)
+        application = labels.pop(SERVICE_LABEL, "") if each_named else settings.pyroscope_application
+        server.post(*make(item._replace(labels=labels), application))
 
     return Push(
         send,
@@ -58,8 +64,8 @@ def _headers(credentials: Credentials | None, tenant: str) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-def _check(settings: Settings) -> None:
-    """Raise ConfigError for settings that do not go together."""
+def _check_application(settings: Settings) -> None:
+    """Raise ConfigError where there is nothing to push, or no name for it."""
     if not settings.pyroscope_application:
         raise _wrong(
             settings, "pyroscope_application", "is needed with pyroscope_url: the name of the application there"
@@ -68,6 +74,10 @@ def _check(settings: Settings) -> None:
         raise _wrong(
             settings, "profiling", "has to be on for pyroscope_url: what is pushed are the profiles that it takes"
         )
+
+
+def _check(settings: Settings) -> None:
+    """Raise ConfigError for settings that do not go together."""
     if settings.pyroscope_token_file and (settings.pyroscope_user or settings.pyroscope_password_file):
         raise _wrong(settings, "pyroscope_token_file", "and pyroscope_user exclude each other")
     if bool(settings.pyroscope_user) != bool(settings.pyroscope_password_file):

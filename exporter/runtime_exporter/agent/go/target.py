@@ -76,6 +76,11 @@ class GoTarget:
         self._searched = 0.0
         self._facts = Facts()
 
+    @property
+    def started(self) -> float | None:
+        """When the service did, in seconds since the epoch, where its metrics say it."""
+        return self._started
+
     def take(self) -> Taken:
         """Take a CPU profile and return it with what came to be since the last call; blocks as long as that takes.
 
