@@ -8,12 +8,14 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+THREAD_NAME: Final = "runtime-exporter-deadline"
 
 
 class Deadline:
@@ -28,13 +30,14 @@ class Deadline:
 
     def __enter__(self) -> Self:
         self._timer = threading.Timer(self._seconds, self.end, (f"no whole answer within {self._seconds:.0f} s",))
-        self._timer.daemon = True
+        self._timer.name, self._timer.daemon = THREAD_NAME, True
         start_without_signals(self._timer)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer.join()  # at once: it waits for nothing else
             self._timer = None  # its arguments know us
 
     def watch(self, connected: socket.socket) -> None:

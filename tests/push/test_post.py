@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from runtime_exporter.deadline import THREAD_NAME
 from runtime_exporter.push.post import RefusedError, Server, UnavailableError
 from tools import require
 
@@ -71,6 +72,20 @@ def test_the_reason_of_a_refusal_may_drip_too():
 def test_what_was_taken_is_not_sent_again_because_the_rest_of_the_answer_is_late(rest):
     with server_that(drips(b"HTTP/1.1 200 OK\r\n" + rest)) as port:
         Server(f"http://127.0.0.1:{port}", timeout=0.3).post("/x", "text/plain", b"body")
+
+
+def test_when_it_is_done_no_thread_of_it_is_left_and_before_it_is_known_as_ours():
+    before, seen = set(threading.enumerate()), []
+
+    def answers(connection, _):
+        seen.extend(set(threading.enumerate()) - before)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with server_that(answers) as port:
+        Server(f"http://127.0.0.1:{port}").post("/x", "text/plain", b"body")
+        left = [one.name for one in set(threading.enumerate()) - before]
+    assert [THREAD_NAME] == [one.name for one in seen if isinstance(one, threading.Timer)]
+    assert THREAD_NAME not in left
 
 
 def test_what_a_server_says_cannot_write_into_a_terminal():
