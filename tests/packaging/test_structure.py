@@ -19,11 +19,12 @@ MAY_IMPORT = {
     "web": {"metrics", "profiling"},
     "push": {"metrics", "profiling"},
     "agent": {"collectors", "web", "push", "metrics", "profiling"},
+    "act": {"web"},
     "exporter": {"collectors", "http", "web", "push", "metrics", "profiling"},
     "mixin": set(),
     "demo": {"mixin"},
     "bootstrap": {"exporter", "http"},
-    "cli": {"exporter", "agent", "mixin", "demo", "bootstrap", "http", "collectors", "metrics", "profiling"},
+    "cli": {"exporter", "agent", "act", "mixin", "demo", "bootstrap", "http", "collectors", "metrics", "profiling"},
     "__init__": {"exporter", "http", "web"},
     "__main__": {"cli"},
 }

@@ -34,6 +34,7 @@ VERBS = {
     "diff": "Show what changed between two profiles.",
     "flamegraph": "Draw a profile, or what changed between two, as one HTML file.",
     "advice": "Say what profiles recommend to change.",
+    "act": "Run listed commands for alerts, behind a shared secret.",
     "demo": "Watch a faulty shop page someone, on real parts.",
 }
 
