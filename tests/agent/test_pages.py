@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import requests
@@ -11,10 +12,15 @@ from runtime_exporter.agent.agent import Agent
 from runtime_exporter.agent.config import load as load_targets
 from runtime_exporter.agent.fleet import Fleet
 from runtime_exporter.metrics.exposition import TEXT
+from runtime_exporter.profiling.pipeline import Taken
+from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.settings import load
 from tools import wait_for
 
 TARGETS = "targets:\n  - {name: one, url: 'http://127.0.0.1:9'}\n"
+CPU = build(
+    "cpu", [((Frame("main.slow", "main.go", 7),), (1, 10**9), ())], time_nanos=time.time_ns(), duration_nanos=10**9
+)
 
 
 @pytest.fixture
@@ -79,3 +85,15 @@ def test_all_targets_together_keep_what_the_limit_allows_after_some_were_added(t
             assert [1_000_000 // number] * number == [one.store.limit for one in fleet.watched.values()]
     finally:
         fleet.close()
+
+
+def test_a_profile_of_a_target_is_not_said_to_be_of_the_agents_process(agent, tmp_path):
+    running = agent(profile_directory=str(tmp_path / "kept"))
+    watched = running.fleet.watched["one"]
+    watched.watcher.pipeline.take_in(Taken({"cpu": CPU}, 1e9, 1e9 + 1))
+    (entry,) = watched.shelf.entries("cpu")
+    (row,) = requests.get(f"{running.url}/targets/one/api/v1/profiles", timeout=10).json()["profiles"]
+    page = requests.get(f"{running.url}/targets/one/profiles/{entry.name}", timeout=10)
+
+    assert (0, entry.name, None) == (entry.process, row["id"], row["pid"])
+    assert (200, False) == (page.status_code, "process " in page.text)

@@ -106,7 +106,9 @@ def watch(
     source: Source = GoTarget(target) if target.url else ProcessTarget(target, budget=settings.overhead_budget)
     store = None
     if settings.profile_directory:
-        store = Store(Path(settings.profile_directory) / target.name, limit=store_limit(settings, among))
+        store = Store(
+            Path(settings.profile_directory) / target.name, limit=store_limit(settings, among), process=_unknown
+        )
     past = Watch.of(replace(settings, service_version=target.version))
     adviser = Adviser(source.language, began=time.time(), read=lambda: Said(source.facts()))
     pipeline = Pipeline(
@@ -128,9 +130,14 @@ def watch(
         delay=delay,
         recall=partial(recalled, store, past) if store is not None else None,
     )
-    shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels)
+    shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels, process=_unknown)
     captures = _captures(target, source, shelf, settings, outlet) if settings.alert_profiling else None
     return Watched(target, watcher, TargetMetrics(watcher, captures), store, shelf, captures, settings)
+
+
+def _unknown() -> int:
+    """Return the number of a target's process for its profiles: ours is none of theirs, and the one of a service is not told."""
+    return 0
 
 
 def store_limit(settings: Settings, among: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
@@ -27,6 +28,7 @@ class Shelf:
     """Profiles by the names of their entries, wherever they are. For any number of threads.
 
     latest: the profiles of the last interval by kind, and labels: what each of them carries, such as the version.
+    process: gives the number of the process that they are of, as for the store.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class Shelf:
         *,
         latest: Callable[[], Mapping[str, Profile]] = dict,
         labels: Mapping[str, str] | None = None,
+        process: Callable[[], int] = os.getpid,
     ) -> None:
         self.store = store
+        self._process = process
         self._latest = latest
         self._labels = dict(labels or {})
         self.forked()
@@ -54,7 +58,7 @@ class Shelf:
         if kept is not None:
             return kept, True
         data = pprof.encode(profile)
-        new = _entry(profile, kind, CAPTURE, labels, len(data))
+        new = self._entry(profile, kind, CAPTURE, labels, len(data))
         with self._lock:
             self._captures.append((new, data))
             while len(self._captures) > MOST_CAPTURES or self._bytes() > MOST_BYTES:
@@ -120,7 +124,7 @@ class Shelf:
         return sum(len(data) for _, data in self._captures)
 
     def _last_interval(self) -> list[tuple[Entry, Profile]]:
-        return [(_entry(profile, kind, RAW, self._labels), profile) for kind, profile in self._latest().items()]
+        return [(self._entry(profile, kind, RAW, self._labels), profile) for kind, profile in self._latest().items()]
 
     def _in_memory(self) -> list[Entry]:
         with self._lock:
@@ -128,9 +132,8 @@ class Shelf:
         intervals = (one for one, profile in [*opened, *self._last_interval()] if profile.samples)
         return [*(one for one, _ in self._held()), *intervals]
 
-
-def _entry(profile: Profile, kind: str, resolution: str, labels: Mapping[str, str], size: int = 0) -> Entry:
-    """Return the entry that a store would give it."""
-    begin = profile.time_nanos / 1e9
-    new = entry(kind, begin, begin + profile.duration_nanos / 1e9, resolution, os.getpid(), labels)
-    return Entry(new.kind, new.begin, new.end, new.resolution, new.process, new.labels, size)
+    def _entry(self, profile: Profile, kind: str, resolution: str, labels: Mapping[str, str], size: int = 0) -> Entry:
+        """Return the entry that a store would give it."""
+        begin = profile.time_nanos / 1e9
+        new = entry(kind, begin, begin + profile.duration_nanos / 1e9, resolution, self._process(), labels)
+        return replace(new, size=size)

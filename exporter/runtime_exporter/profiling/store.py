@@ -39,7 +39,7 @@ class Store:
 
     `put`, `maintain` and `entries` never raise: where the disk is full or the directory read-only the store is off, says so in
     one log line, and tries again with the next profile. For any number of threads. Several processes may share a directory and its
-    cap: one at a time merges. `clock` gives seconds since the epoch.
+    cap: one at a time merges. `process` gives the number of the process that profiles are of, 0 where it is not known. `clock` gives seconds since the epoch.
     """
 
     def __init__(
@@ -47,11 +47,13 @@ class Store:
         directory: str | Path,
         *,
         limit: int = LIMIT_BYTES,
+        process: Callable[[], int] = os.getpid,
         clock: Callable[[], float] = time.time,
         log: StateLog | None = None,
     ) -> None:
         self.directory = Path(directory)
         self.limit = limit
+        self._process = process
         self._clock = clock
         self._log = log or StateLog()
         self._entries: Mapping[str, Entry] = {}
@@ -75,7 +77,7 @@ class Store:
         """Keep a profile and return its entry; None where the store is off. A `capture` is never merged with others."""
         begin = profile.time_nanos / 1e9 or self._clock()
         end = begin + profile.duration_nanos / 1e9
-        new = entry(kind, begin, end, CAPTURE if capture else RAW, os.getpid(), labels)
+        new = entry(kind, begin, end, CAPTURE if capture else RAW, self._process(), labels)
         with self._lock, self._guarded("write"):
             return self._write(new, pprof.encode(profile))
         return None
