@@ -7,7 +7,13 @@ import threading
 
 import pytest
 
-from runtime_exporter.agent.watcher import LONGEST_BACKOFF_SECONDS, Watcher, backoff
+from runtime_exporter.agent.watcher import (
+    LONGEST_BACKOFF_SECONDS,
+    LONGEST_INTERVAL_SECONDS,
+    Watcher,
+    backoff,
+    stretched,
+)
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.pipeline import Pipeline, Taken
 from runtime_exporter.profiling.profile import Frame, build
@@ -141,3 +147,48 @@ def test_what_is_to_be_remembered_is_read_before_the_first_look():
     one.close()
 
     assert [None, None, None] == steps
+
+
+@pytest.mark.parametrize(
+    ("cost", "budget", "expected"),
+    [
+        (0.05, 0.01, 10.0),
+        (0.1, 0.01, 10.0),
+        (0.4, 0.01, 40.0),
+        (0.4, 0.02, 20.0),
+        (60.0, 0.01, LONGEST_INTERVAL_SECONDS),
+        (0.4, 0.0, LONGEST_INTERVAL_SECONDS),
+    ],
+)
+def test_an_interval_is_as_long_as_its_budget_needs(cost, budget, expected):
+    assert pytest.approx(expected) == stretched(10.0, cost, budget)
+
+
+def test_no_interval_is_made_shorter_however_long_was_asked_for():
+    assert 3600.0 == stretched(3600.0, 60.0, 0.01)
+
+
+class Spending:
+    """CPU seconds: each look, from its beginning to its end, takes the next of these."""
+
+    def __init__(self, *costs):
+        self.costs = iter(costs)
+        self.asked = 0
+        self.now = 0.0
+
+    def __call__(self):
+        self.asked += 1
+        if self.asked % 4 == 0:  # begin, making something of it, its end, and the end of all
+            self.now += next(self.costs)
+        return self.now
+
+
+def test_a_target_that_costs_too_much_is_looked_at_less_often_and_then_as_asked_for_again():
+    cpu = Spending(0.4, 0.4, 0.0, 0.0, 0.0)
+    one, _ = watcher(
+        *(taken(100.0 + 10 * number) for number in range(5)), cpu_clock=cpu, clock=lambda: 0.0, budget=0.01
+    )
+    turns = [(one.turn(), one.state.interval) for _ in range(5)]
+
+    assert [(pytest.approx(each), pytest.approx(each)) for each in (40.0, 40.0, 20.0, 10.0, 10.0)] == turns
+    assert pytest.approx(0.05) == one.state.cost

@@ -43,6 +43,12 @@ class AgentCollector(Collector):
             _TARGET,
             registry=None,
         )
+        self._interval = Gauge(
+            "agent_target_interval_seconds",
+            "Seconds from one look at the target to the next: more than was asked for where that would cost more than the budget.",
+            _TARGET,
+            registry=None,
+        )
         self._taken = Counter(
             "agent_target_takes_total", "Looks at the target, by result.", ["target", "result"], registry=None
         )
@@ -63,7 +69,7 @@ class AgentCollector(Collector):
             registry=None,
         )
         self.families: tuple[Metric, ...] = (
-            *(self._up, self._seconds, self._last, self._taken, self._helper),
+            *(self._up, self._seconds, self._last, self._interval, self._taken, self._helper),
             *(self._reloaded, self._reloaded_at),
         )
 
@@ -78,6 +84,7 @@ class AgentCollector(Collector):
         _show(self._up, {(name,): float(state.up) for name, state, _ in states if state.up is not None})
         _show(self._seconds, {(name,): state.seconds for name, state, _ in states if state.up is not None})
         _show(self._last, {(name,): state.last for name, state, _ in states if state.taken})
+        _show(self._interval, {(name,): state.interval for name, state, _ in states if state.taken})
         results = {}
         for name, state, _ in states:
             results[name, "ok"], results[name, "failed"] = state.taken, state.failures

@@ -83,7 +83,7 @@ def _target_page(watched: Watched, routes: Sequence[Route]) -> Callable[[Ask], R
         parent = ask.root.removesuffix(f"/{target.name}")
         body = (
             f'<header><h1>{escape(target.name)}</h1><p class="soft">{escape(_described(watched))}</p></header>\n'
-            f"<p>{escape(_state(state))}</p>\n<dl>\n{links}</dl>\n"
+            f"<p>{escape(_state(state) + _stretched(watched))}</p>\n<dl>\n{links}</dl>\n"
             f'<footer><a href="{escape(parent, quote=True)}">All targets</a></footer>\n'
         )
         return html(document(target.name, body))
@@ -96,7 +96,7 @@ def _row(watched: Watched, root: str) -> str:
     href = escape(f"{root}{MOUNT}/{watched.target.name}/", quote=True)
     return (
         f'<tr><td><a href="{href}">{escape(watched.target.name)}</a><br><span class="soft">{escape(_described(watched))}'
-        f"</span></td><td>{escape(_state(state))}</td><td>{escape(_age(state.last))}</td></tr>\n"
+        f"</span></td><td>{escape(_state(state) + _stretched(watched))}</td><td>{escape(_age(state.last))}</td></tr>\n"
     )
 
 
@@ -115,6 +115,15 @@ def _state(state: State) -> str:
         return "Up."
     tries = "the last try" if state.in_a_row == 1 else f"the last {state.in_a_row} tries"
     return f"Down, {tries}: {state.problem}."
+
+
+def _stretched(watched: Watched) -> str:
+    """Return why it is looked at less often than was asked for; empty where it is not."""
+    state, asked = watched.watcher.state, watched.target.interval
+    if not state.up or state.interval <= asked:
+        return ""
+    budget = f"{100 * watched.settings.overhead_budget:g} %"
+    return f" Looked at every {state.interval:.0f} s instead of {asked:g} s: each look takes {state.cost:.2g} s of CPU, and {budget} of a core is its budget."
 
 
 def _age(moment: float) -> str:

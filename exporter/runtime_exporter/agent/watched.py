@@ -126,6 +126,7 @@ def watch(
         source,
         pipeline,
         interval=target.interval,
+        budget=settings.overhead_budget,
         turn=turn,
         delay=delay,
         recall=partial(recalled, store, past) if store is not None else None,

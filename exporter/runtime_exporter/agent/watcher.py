@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.pipeline import Pipeline, Report
 
 LONGEST_BACKOFF_SECONDS: Final = 600.0
+LONGEST_INTERVAL_SECONDS: Final = 600.0
+"""An interval is not stretched beyond this: what is left of the cost is then what one look costs."""
+_REMEMBERED = 0.5
+"""What one look has cost counts half as much as all before it: one that is large changes little."""
 _LEAST_PAUSE_SECONDS = 0.1
 _JOIN_SECONDS = 3.0
 
@@ -42,12 +47,17 @@ class State:
     """When the last profiles were there, in seconds since the epoch."""
     seconds: float = 0.0
     """How long the last try took."""
+    interval: float = 0.0
+    """Seconds from one look to the next: those that were asked for, or more where that would cost too much; 0 before the first."""
+    cost: float = 0.0
+    """CPU seconds of ours that a look takes, on average of late."""
 
 
 class Watcher:
     """One target. The constructor has no effects.
 
     turn: held while profiles are made something of; shared, so that targets do this one after the other, and memory is bounded.
+    budget: the part of one core that looking at it, and making something of that, may use; the interval is stretched to hold it.
     delay: seconds before the first look. recall: what is to be done first, in steps, such as to read what is kept.
     What goes wrong is logged when it changes, ends nothing, and is tried again at growing intervals.
     """
@@ -59,11 +69,13 @@ class Watcher:
         pipeline: Pipeline,
         *,
         interval: float,
+        budget: float = math.inf,
         turn: AbstractContextManager[object] | None = None,
         delay: float = 0.0,
         recall: Callable[[], Iterable[object]] | None = None,
         log: StateLog | None = None,
         clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.thread_time,
         unix_clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -71,12 +83,14 @@ class Watcher:
         self.pipeline = pipeline
         self.state = State()
         self._interval = interval
+        self._budget = budget
         self._gate = turn or threading.Lock()
         self._delay = delay
         self._recall = recall
         self._log = log or StateLog()
         self._guard = Guard(self._log)
         self._clock = clock
+        self._cpu_clock = cpu_clock
         self._unix_clock = unix_clock
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -105,7 +119,7 @@ class Watcher:
 
     def turn(self) -> float:
         """Look at the target once, and return the seconds to wait until the next time. Never raises."""
-        begun = self._clock()
+        begun, cpu = self._clock(), self._cpu_clock()
         state = self.state
         try:
             taken = self.source.take()
@@ -115,14 +129,25 @@ class Watcher:
             return self._failed(error, self._clock() - begun)
         took = self._clock() - begun
         with self._gate:
-            cpu = time.thread_time()
+            making = self._cpu_clock()
             self.pipeline.take_in(taken)
-            self.pipeline.charge(time.thread_time() - cpu)
+            self.pipeline.charge(self._cpu_clock() - making)
+        spent = self._cpu_clock() - cpu
+        cost = spent if not state.taken else state.cost + _REMEMBERED * (spent - state.cost)
+        interval = stretched(self._interval, cost, self._budget)
         self.state = replace(
-            state, up=True, problem="", in_a_row=0, taken=state.taken + 1, last=self._unix_clock(), seconds=took
+            state,
+            up=True,
+            problem="",
+            in_a_row=0,
+            taken=state.taken + 1,
+            last=self._unix_clock(),
+            seconds=took,
+            interval=interval,
+            cost=cost,
         )
         self._log.report(self.name, "ok", f"target {self.name} is profiled again")
-        return max(_LEAST_PAUSE_SECONDS, self._interval - (self._clock() - begun))
+        return max(_LEAST_PAUSE_SECONDS, interval - (self._clock() - begun))
 
     def _failed(self, error: Exception, took: float) -> float:
         state = self.state
@@ -144,6 +169,12 @@ class Watcher:
         for _ in self._recall() if self._recall is not None else ():
             if self._stop.is_set():
                 break
+
+
+def stretched(interval: float, cost: float, budget: float) -> float:
+    """Return the seconds from one look to the next in which one that takes so much CPU is within a budget (part of one core)."""
+    least = cost / budget if budget > 0 else LONGEST_INTERVAL_SECONDS
+    return max(interval, min(least, LONGEST_INTERVAL_SECONDS))
 
 
 def backoff(failures: int, interval: float, *, chance: Callable[[], float] = random.random) -> float:
