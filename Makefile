@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := $(VENV)-peers
 
 .PHONY: help
 help: ## this list
@@ -42,10 +43,17 @@ lint: $(STAMP) ## ruff and mypy
 generate: $(STAMP) ## write generated/ anew from rules/, dashboards/, alertmanager/
 	@$(BIN)/runtime-exporter generate generated/
 
+# The peers' environment is of the same Python: what is benchmarked imports from both.
+$(PEERS)/.installed: benchmarks/peers.txt $(STAMP)
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	@echo "installing the peers of the benchmark into $(PEERS) …"
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt || echo "warning: not installed, so not compared with"
+	@touch $@
+
 .PHONY: bench
-bench: $(STAMP) ## benchmarks against the peers, with the noise floor
-	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick)
+bench: $(STAMP) $(PEERS)/.installed ## benchmarks against the peers, with the noise floor
+	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick)
 
 .PHONY: clean
 clean: ## remove what make created
-	@rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage*
+	@rm -rf $(VENV) $(PEERS) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage*
