@@ -79,6 +79,8 @@ def test_profiles_of_a_target_go_to_pyroscope_and_word_of_those_for_alerts_to_gr
             assert worker.captures.ask(Alert("RuntimeHttpLatencyHigh", {"profile": "cpu"})).accepted
             wait_for(lambda: grafana.posts, what="an annotation in Grafana")
             home = agent.url
+            wait_for(lambda: worker.shelf.entries(labels={"alert": "RuntimeHttpLatencyHigh"}), what="the profile")
+            assert {service.pid} == {one.process for one in worker.shelf.entries()}
         finally:
             agent.close()
     got = pyroscope.got[0]

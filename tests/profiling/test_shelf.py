@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from runtime_exporter.errors import ProfileError
@@ -90,3 +92,23 @@ def test_an_interval_that_is_in_the_store_is_listed_once(store):
 
 def test_an_empty_interval_is_not_listed():
     assert () == Shelf(latest=lambda: {"cpu": build("cpu", [], time_nanos=NOW * SECOND)}).entries()
+
+
+@pytest.mark.parametrize("process", [4711, 0])
+def test_profiles_of_another_process_have_its_number(tmp_path, process):
+    def given():
+        return process
+
+    store = Store(tmp_path, clock=lambda: NOW + 60.0, process=given)
+    stored, _ = Shelf(store, process=given).put(cpu(), "cpu", {})
+    held, _ = Shelf(process=given).put(cpu(), "cpu", {})
+    (latest,) = Shelf(latest=lambda: {"cpu": cpu()}, process=given).entries()
+
+    assert [process] * 3 == [stored.process, held.process, latest.process]
+
+
+def test_profiles_are_of_this_process_unless_it_is_said(tmp_path):
+    stored, _ = Shelf(Store(tmp_path, clock=lambda: NOW + 60.0)).put(cpu(), "cpu", {})
+    held, _ = Shelf().put(cpu(), "cpu", {})
+
+    assert [os.getpid()] * 2 == [stored.process, held.process]

@@ -104,10 +104,11 @@ def watch(
 ) -> Watched:
     """Return the target as it will be watched, not started. It may keep its part, one `among` so many, of the bytes of all."""
     source: Source = GoTarget(target) if target.url else ProcessTarget(target, budget=settings.overhead_budget)
+    process = partial(_pid, source)
     store = None
     if settings.profile_directory:
         store = Store(
-            Path(settings.profile_directory) / target.name, limit=store_limit(settings, among), process=_unknown
+            Path(settings.profile_directory) / target.name, limit=store_limit(settings, among), process=process
         )
     past = Watch.of(replace(settings, service_version=target.version))
     adviser = Adviser(source.language, began=time.time(), read=lambda: Said(source.facts()))
@@ -131,19 +132,20 @@ def watch(
         delay=delay,
         recall=partial(recalled, store, past) if store is not None else None,
     )
-    shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels, process=_unknown)
+    shelf = Shelf(store, latest=lambda: _latest(watcher), labels=pipeline.labels, process=process)
     captures = _captures(target, source, shelf, settings, outlet) if settings.alert_profiling else None
     return Watched(target, watcher, TargetMetrics(watcher, captures), store, shelf, captures, settings)
-
-
-def _unknown() -> int:
-    """Return the number of a target's process for its profiles: ours is none of theirs, and the one of a service is not told."""
-    return 0
 
 
 def store_limit(settings: Settings, among: int) -> int:
     """Return how many bytes one target of so many may keep."""
     return settings.profile_bytes_limit // max(1, among)
+
+
+def _pid(source: Source) -> int:
+    """Return the number of the process that is looked at, 0 where there is none on this machine."""
+    process = source.process if isinstance(source, ProcessTarget) else None
+    return process.pid if process is not None else 0
 
 
 def _latest(watcher: Watcher) -> Mapping[str, Profile]:

@@ -39,7 +39,7 @@ class Entry:
     end: float
     resolution: str = RAW
     process: int = 0
-    """The process that it is of; 0 for a merged one."""
+    """The process that it is of; 0 for a merged one, and for one of another machine."""
     labels: tuple[tuple[str, str], ...] = ()
     size: int = 0
     """Bytes of the file."""
