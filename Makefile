@@ -35,6 +35,11 @@ test: setup ## the whole test suite, with real servers
 test-all: ## the suite on every interpreter that pyenv has (3.10 and later)
 	@deploy/test-all.sh
 
+.PHONY: gauntlet
+gauntlet: setup ## every alert over labelled histories: SEED='1 2', CASE=leak, DETECTOR=Memory, QUICK=1, WRITE=docs/detectors.md
+	@PYTHONPATH=tests $(BIN)/python -m gauntlet $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE)) $(if $(DETECTOR),--detector $(DETECTOR)) \
+		$(if $(filter-out 0,$(QUICK)),--quick) $(if $(WRITE),--write $(WRITE)) $(if $(KEEP),--keep $(KEEP))
+
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
