@@ -7,12 +7,15 @@ local overridden = (import 'mixin.libsonnet') + { _config:: std.mergePatch(super
 // jsonnet computes a field anew at every use, and every rule uses the configuration: merged once, it is plain data.
 local config = std.parseJson(std.toString(overridden._config));
 local mixin = overridden { _config:: config };
+// For the same reason: a local is computed once.
+local recording = mixin.prometheusRules.groups;
+local alerting = mixin.prometheusAlerts.groups;
 
 {
   config: config,
   rules: {
-    [if std.length(mixin.prometheusRules.groups) > 0 then 'recording.yaml']: mixin.prometheusRules,
-    [if std.length(mixin.prometheusAlerts.groups) > 0 then 'alerts.yaml']: mixin.prometheusAlerts,
+    [if std.length(recording) > 0 then 'recording.yaml']: { groups: recording },
+    [if std.length(alerting) > 0 then 'alerts.yaml']: { groups: alerting },
   },
   alertmanager: (import '../alertmanager/main.jsonnet')(config),
 }

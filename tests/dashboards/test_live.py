@@ -31,6 +31,19 @@ PROMETHEUS_OWN = {
     "ALERTS": {"alertname": ["RuntimeMemoryLeakSuspected"], "alertstate": ["firing"], "severity": ["warning"]},
     "ALERTS_FOR_STATE": {"alertname": ["RuntimeMemoryLeakSuspected"], "severity": ["warning"]},
 }
+# What rules record of a service as a whole, with the labels they add.
+OBJECTIVES = {"slo": ["availability", "latency"], "sli": [""], "period": ["30d"]}
+WINDOWS = ("1h", "6h", "1d", "3d")
+RECORDED = {
+    "slo:objective:ratio": OBJECTIVES,
+    "slo:error_budget_remaining:ratio": OBJECTIVES,
+    "slo:events:rate5m": OBJECTIVES,
+    "slo:bad_events:rate5m": OBJECTIVES,
+    **{f"slo:bad_events_per_events:ratio_rate{window}": OBJECTIVES for window in WINDOWS},
+    "job:http_server_requests:rate5m": {},
+    "job:http_server_errors:rate5m": {},
+    "job:http_server_request_duration_seconds_bucket:rate5m": {"le": ["0.01", "0.1", "1.0", "+Inf"]},
+}
 BUDGET = "job:http_server_error_budget_remaining:ratio30d"
 VALUES = {"process_start_time_seconds": 1e9, "runtime_exporter_collector_success": 1, "ALERTS": 1, "up": 1}
 
@@ -87,6 +100,12 @@ def history(contract, now):
                 ]
     for job in {job for job, _ in TARGETS}:
         lines += [f"{series(BUDGET, {'job': job})} 0.75 {now - i * STEP}" for i in range(MINUTES * 60 // STEP, -1, -1)]
+        lines += [
+            f"{series(name, {'job': job, **own})} 0.5 {now - i * STEP}"
+            for name, labels in RECORDED.items()
+            for own in label_sets(labels)
+            for i in range(MINUTES * 60 // STEP, -1, -1)
+        ]
     return "\n".join([*lines, "# EOF", ""])
 
 

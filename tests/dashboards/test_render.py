@@ -23,6 +23,7 @@ UIDS = {
     "overview": "runtime-exporter-overview",
     "profiling": "runtime-exporter-profiling",
     "runtime": "runtime-exporter-runtime",
+    "slo": "runtime-exporter-slo",
 }
 
 

@@ -24,6 +24,7 @@ RUNBOOKS = rule_files.HERE.parent.parent / "docs" / "runbooks"
 FOR_DASHBOARDS = {
     "job:http_server_request_duration_seconds_bucket:rate5m",
     "job:http_server_error_budget_remaining:ratio30d",
+    "slo:error_budget_remaining:ratio",
 }
 # The key in `_config.alerts` of each alert.
 KEYS = {
@@ -45,6 +46,8 @@ KEYS = {
     "profileRegression": "RuntimeProfileRegression",
     "restarting": "RuntimeRestarting",
     "scrapeSlow": "RuntimeExporterScrapeSlow",
+    "sloBudgetBurn": "RuntimeSloBudgetBurn",
+    "sloLowTraffic": "RuntimeSloLowTraffic",
     "targetDown": "RuntimeTargetDown",
     "threadLeak": "RuntimeThreadLeakSuspected",
     "watchdog": "Watchdog",
@@ -145,6 +148,7 @@ def test_groups_are_small_enough_for_every_ruler() -> None:
 def test_every_group_is_evaluated_at_the_pace_that_its_expressions_count_in() -> None:
     paces = {group["name"]: group["interval"] for group in groups({"evaluationInterval": "30s"})}
     assert paces.pop("runtime-http-budget.rules") == "5m"
+    assert paces.pop("runtime-slo-budgets.rules") == "5m"
     assert set(paces.values()) == {"30s"}
 
 
@@ -160,7 +164,9 @@ def test_what_is_recorded_is_used() -> None:
 
 def test_recorded_names_say_level_metric_and_operation() -> None:
     assert [
-        name for name in RECORDED if not re.fullmatch(r"(instance|job|job_route|job_function):[a-z_]+:[a-z_0-9]+", name)
+        name
+        for name in RECORDED
+        if not re.fullmatch(r"(instance|job|job_route|job_function|slo):[a-z_]+:[a-z_0-9]+", name)
     ] == []
 
 
@@ -197,7 +203,7 @@ def test_an_alert_has_a_page_to_read_at_night(name: str) -> None:
 @each_name
 def test_the_settings_that_a_page_names_exist(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:alerts|http|memory|profiles|threads)\.[\w.]+)`", page)
+    named = re.findall(r"`((?:alerts|http|memory|profiles|slo|threads)\.[\w.]+)`", page)
     assert any(path.startswith(f"alerts.{key}") for key, alert in KEYS.items() if alert == name for path in named), (
         "its own settings"
     )
@@ -279,11 +285,8 @@ def test_a_prediction_can_be_switched_off_and_its_level_stays() -> None:
 
 
 def test_a_window_of_the_burn_rate_can_be_left_out() -> None:
-    assert sorted(rule["labels"]["long"] for rule in rules("alert", TUNED) if "long" in rule["labels"]) == [
-        "1d",
-        "1h",
-        "6h",
-    ]
+    burns = [rule for rule in rules("alert", TUNED) if rule["alert"] == "RuntimeHttpErrorBudgetBurn"]
+    assert sorted(rule["labels"]["long"] for rule in burns) == ["1d", "1h", "6h"]
 
 
 def test_severity_and_durations_are_taken_over_and_a_for_of_nothing_is_left_out() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from runtime_exporter.errors import BundleError, ConfigError
-from runtime_exporter.mixin import bundle, config, custom, dashboards, jsonnet, promql
+from runtime_exporter.mixin import bundle, config, custom, dashboards, jsonnet, promql, slos
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,6 +46,7 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
     alerts = patch.get("customAlerts") or {}
     if alerts:
         patch["customAlerts"] = custom.complete(alerts)
+    slos.check(patch.get("slos") or {}, config.compose(config.defaults(), patch))
     result = _evaluate(patch)
     rules = [rule for file in result["rules"].values() for group in file["groups"] for rule in group["rules"]]
     custom.refuse_taken(alerts, rules)

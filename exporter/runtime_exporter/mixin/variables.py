@@ -25,6 +25,8 @@ class Variable:
     metric: str
     label: str
     everything: str = ".+"
+    of_instance: bool = True
+    """Whether the metric has the label `instance`; what rules record of a service as a whole has none."""
 
 
 def template_variables(
@@ -41,8 +43,12 @@ def template_variables(
         _query("namespace", namespace, scope.namespace_label, everything=".*", hide=not scope.namespaces),
         _query("job", job, "job"),
         _query("instance", instance, "instance"),
-        *(_query(each.name, scope.select(each.metric), each.label, everything=each.everything) for each in more),
+        *(_query(each.name, _series(scope, each), each.label, everything=each.everything) for each in more),
     ]
+
+
+def _series(scope: Scope, variable: Variable) -> str:
+    return (scope.select if variable.of_instance else scope.of_job)(variable.metric)
 
 
 def _datasource(config: Mapping[str, Any]) -> dict[str, Any]:
