@@ -23,21 +23,21 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
         "http",
         title="HTTP",
         description="Rate, errors and duration of HTTP requests, by route.",
-        subject="http_server_request_duration_seconds_count",
+        subject=requests.route[0],
         # OpenTelemetry leaves the label out where no route matched; All includes those requests.
-        variables=[Variable("route", "http_server_request_duration_seconds_count", "http_route", everything=".*")],
+        variables=[Variable("route", *requests.route, everything=".*")],
         rows=[
             panels.row("", *_now(config, requests)),
             panels.row("Rate, errors, duration", *_red(config, requests)),
             panels.row("Routes", _routes(config, requests), *_by_route(config, requests)),
-            panels.row("Exceptions and load", *_load(scope)),
+            panels.row("Exceptions and load", *_load(scope, requests)),
             panels.row("Body sizes (with http_body_sizes on)", *_bodies(scope), collapsed=True),
         ],
     )
 
 
 def _now(config: Mapping[str, Any], requests: Requests) -> list[panels.Panel]:
-    in_flight = f"sum({requests.scope.select('http_server_active_requests')})"
+    in_flight = f"sum({requests.active()})"
     latency = panels.latency_steps(config)
     return [
         panels.stat(
@@ -172,13 +172,13 @@ def _by_route(config: Mapping[str, Any], requests: Requests) -> list[panels.Pane
     ]
 
 
-def _load(scope: Scope) -> list[panels.Panel]:
+def _load(scope: Scope, requests: Requests) -> list[panels.Panel]:
     return [
         panels.timeseries(
             "Requests in flight",
             "Requests being answered at a time, by method. Up while the rate is not: something behind the service is slow.",
             Query(
-                f"sum by (http_request_method) ({scope.select('http_server_active_requests')})",
+                f"sum by (http_request_method) ({requests.active()})",
                 "{{http_request_method}}",
             ),
             unit="short",

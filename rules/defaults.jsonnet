@@ -1,2 +1,6 @@
-// What a user's configuration is checked against, before anything is generated from it.
-{ config: (import 'config.libsonnet')._config }
+// What a user's configuration is checked against, before anything is generated from it, and the tables that dashboards and docs read.
+{
+  config: (import 'config.libsonnet')._config,
+  sources: import 'sources.libsonnet',
+  signals: import 'catalogue.libsonnet',
+}

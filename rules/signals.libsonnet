@@ -1,36 +1,77 @@
-// The metrics that rules read, each with its selector, and the names of what rules record. Written once, here.
+// The metrics that rules read, each with its selector, as `_config.source` calls them, and the names of what rules record.
+//
+// What they are is written once, in catalogue.libsonnet; who calls them what, in sources.libsonnet. A signal that a source does
+// not have is an error to use: `has` tells, and lib/group.libsonnet leaves out the alerts that need it.
+local catalogue = import 'catalogue.libsonnet';
+local milliseconds = import 'lib/milliseconds.libsonnet';
+local sources = import 'sources.libsonnet';
+
 function(config)
-  local metric(name, extra='') = '%s{%s}' % [name, std.join(',', [part for part in [config.selector, extra] if part != ''])];
-  local requests = 'http_server_request_duration_seconds';
+  local source =
+    if std.objectHas(sources, config.source) then sources[config.source]
+    else error 'source: %s is none of %s' % [std.manifestJsonMinified(config.source), std.join(', ', std.objectFields(sources))];
+  local http = source.http;
+  // The configuration speaks of OpenTelemetry's labels, whatever the source calls them.
+  local renamed = std.filter(function(label) http.labels[label] != label, std.objectFields(http.labels));
+  local translated(matchers) = std.foldl(function(text, label) std.strReplace(text, label, http.labels[label]), renamed, matchers);
+  local nameOf(signal) =
+    local row = catalogue[signal];
+    if !std.objectHas(row, 'http') then std.get(row.sources, source.runtime)
+    else if std.objectHas(http, row.http) then http[row.http] + row.suffix
+    else null;
+  local metric(signal, extra='') =
+    local name = nameOf(signal);
+    if name == null then error 'source: %s has no %s' % [config.source, signal]
+    else '%s{%s}' % [name, std.join(',', [part for part in [config.selector, extra] if part != ''])];
+  local both(first, second) = std.join(',', [part for part in [first, second] if part != '']);
+  // A series that has the route under its own name has it under OpenTelemetry's, too.
+  local routed(expr) =
+    if http.labels.http_route == 'http_route' then expr
+    else 'label_replace(%s, "http_route", "$1", "%s", "(.*)")' % [expr, http.labels.http_route];
+  local counted = translated(config.http.selector);
+  local inMilliseconds = std.get(http, 'milliseconds', false);
   {
+    has(signal):: nameOf(signal) != null,
+    nameOf:: nameOf,
+    // Whether runtime_exporter itself is in the process: profiles, and pages about them.
+    native:: source.runtime == 'native',
+    // What the alert about threads counts.
+    threadsNoun: if source.runtime == 'go' then 'goroutines' else 'threads',
+    routeLabel: http.labels.http_route,
+
     up: metric('up'),
-    scrapeDuration: metric('scrape_duration_seconds'),
-    startTime: metric('process_start_time_seconds'),
-    cpu: metric('process_cpu_seconds_total'),
-    cpuPeriods: metric('process_cpu_periods_total'),
-    cpuThrottledPeriods: metric('process_cpu_throttled_periods_total'),
-    memory: metric('process_resident_memory_bytes'),
-    memoryLimit: metric('process_memory_limit_bytes'),
-    threads: metric('process_num_threads'),
-    openFds: metric('process_open_fds'),
-    maxFds: metric('process_max_fds'),
-    gcSeconds: metric('python_gc_duration_seconds_sum'),
-    loopLagBuckets: metric('python_asyncio_loop_lag_seconds_bucket'),
-    requests: metric(requests + '_count', config.http.selector),
-    failedRequests: metric(requests + '_count', std.join(',', [part for part in [config.http.selector, config.http.errorSelector] if part != ''])),
-    requestBuckets: metric(requests + '_bucket', config.http.selector),
-    collectorSuccess: metric('runtime_exporter_collector_success'),
-    overhead: metric('runtime_exporter_overhead_ratio'),
-    overheadBudget: metric('runtime_exporter_overhead_budget_ratio'),
-    folded: metric('runtime_exporter_folded_total'),
-    profileTotal: metric('profile_total_seconds_total', 'profile="cpu"'),
-    profileFunctions: metric('profile_self_seconds_total', self.ofFunctions),
+    scrapeDuration: metric('scrapeDuration'),
+    startTime: metric('startTime'),
+    cpu: metric('cpu'),
+    cpuPeriods: metric('cpuPeriods'),
+    cpuThrottledPeriods: metric('cpuThrottledPeriods'),
+    memory: metric('memory'),
+    memoryLimit: metric('memoryLimit'),
+    threads: metric('threads'),
+    openFds: metric('openFds'),
+    maxFds: metric('maxFds'),
+    gcSeconds: metric('gcSeconds'),
+    loopLagBuckets: metric('loopLagBuckets'),
+    requests: metric('requests', counted),
+    failedRequests: metric('requests', both(counted, translated(config.http.errorSelector))),
+    requestBuckets: metric('requestBuckets', counted),
+    // Rates by route, the bounds of buckets in seconds.
+    requestRate(window):: routed('rate(%s[%s])' % [self.requests, window]),
+    bucketRate(window)::
+      local rate = routed('rate(%s[%s])' % [self.requestBuckets, window]);
+      if inMilliseconds then milliseconds(rate) else rate,
+    collectorSuccess: metric('collectorSuccess'),
+    overhead: metric('overhead'),
+    overheadBudget: metric('overheadBudget'),
+    folded: metric('folded'),
+    profileTotal: metric('profileTotal', 'profile="cpu"'),
+    profileFunctions: metric('profileFunctions', self.ofFunctions),
     // `other` is the rest, `idle` does nothing, and what stands in parentheses is CPU that no stack was seen of: no functions.
     ofFunctions:: 'profile="cpu",function!~"other|idle|[(].*"',
-    profileWait(selector): metric('profile_wait_seconds_total', selector),
-    leakSuspects(selector): metric('profile_leak_suspects', selector),
-    regression(selector): metric('profile_regression_active', selector),
-    regressionDelta(selector): metric('profile_regression_delta_ratio', selector),
+    profileWait(selector): metric('profileWait', selector),
+    leakSuspects(selector): metric('leakSuspects', selector),
+    regression(selector): metric('regression', selector),
+    regressionDelta(selector): metric('regressionDelta', selector),
 
     // level:metric:operations
     recorded: {
@@ -38,11 +79,10 @@ function(config)
       cpu: 'instance:process_cpu_seconds:' + rate,
       memoryFloor: 'instance:process_resident_memory_bytes:min' + config.memory.floorWindow,
       memoryRatio: 'instance:process_resident_memory_per_limit:ratio',
-      threadsFloor: 'instance:process_num_threads:min' + config.threads.floorWindow,
-      gc: 'instance:python_gc_duration_seconds:' + rate,
+      threadsFloor: 'instance:%s:min%s' % [nameOf('threads'), config.threads.floorWindow],
+      gc: 'instance:%s:%s' % [std.strReplace(nameOf('gcSeconds'), '_sum', ''), rate],
       instanceRequests: 'instance:http_server_requests:' + rate,
       routeRequests: 'job_route:http_server_requests:' + rate,
-      routeErrors: 'job_route:http_server_errors:' + rate,
       routeBuckets: 'job_route:http_server_request_duration_seconds_bucket:' + rate,
       requests: 'job:http_server_requests:' + rate,
       errors: 'job:http_server_errors:' + rate,
@@ -51,11 +91,6 @@ function(config)
       local profileRate = 'rate' + config.profiles.rateInterval,
       profiledCpu: 'job:profile_cpu_seconds:' + profileRate,
       functionShare: 'job_function:profile_self_cpu_seconds_per_total:ratio_' + profileRate,
-      sloEvents: 'slo:events:' + rate,
-      sloBadEvents: 'slo:bad_events:' + rate,
-      sloObjective: 'slo:objective:ratio',
-      sloBadRatio(window): 'slo:bad_events_per_events:ratio_rate' + window,
-      sloBudgetRemaining: 'slo:error_budget_remaining:ratio',
       budgetRemaining: 'job:http_server_error_budget_remaining:ratio' + config.http.budgetPeriod,
     },
   }

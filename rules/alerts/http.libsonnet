@@ -43,7 +43,8 @@ local signalsOf = import '../signals.libsonnet';
           level: 'route',
           dashboard: 'http',
           expr: |||
-            histogram_quantile(%(quantile)s, %(buckets)s) > %(threshold)s
+            # at least: the largest bound of a bucket is the largest quantile there is
+            histogram_quantile(%(quantile)s, %(buckets)s) >= %(threshold)s
             # enough requests to mean something
             and %(requests)s * %(intervalSeconds)s >= %(minRequests)s
           ||| % {

@@ -19,8 +19,8 @@ local signalsOf = import '../signals.libsonnet';
           level: 'instance',
           dashboard: 'runtime',
           expr: leak.expr(config, signals, signals.recorded.threadsFloor, config.threads.floorWindow, settings),
-          summary: 'The number of threads of a process grows in a straight line.',
-          description: labels.where.instance + ' has {{ $value | printf "%.0f" }} threads more than ' + settings.window + ' ago, and still gains some.',
+          summary: 'The number of %s of a process grows in a straight line.' % signals.threadsNoun,
+          description: labels.where.instance + ' has {{ $value | printf "%.0f" }} ' + signals.threadsNoun + ' more than ' + settings.window + ' ago, and still gains some.',
           actions: [
             'See which group grows: python_threads by group on the dashboard names the threads or their target.',
             'See where they wait: py-spy dump --pid PID, or faulthandler.dump_traceback(all_threads=True).',

@@ -2,6 +2,7 @@
 local ask = import 'ask.libsonnet';
 local labels = import 'labels.libsonnet';
 local profiled = import 'profiled.libsonnet';
+local signalsOf = import '../signals.libsonnet';
 
 function(config, groups)
   local hidden(rule, key, default) = std.get(rule, key, default, inc_hidden=true);
@@ -23,12 +24,15 @@ function(config, groups)
     local subject = hidden(rule, 'subject', '');
     local separator = if std.length(std.findSubstr('?', url)) > 0 then '&' else '?';
     url + if subject == '' then '' else '%sfunction={{ $labels.%s | urlquery }}' % [separator, subject];
+  local ofInstance(url) = std.length(std.findSubstr('$labels.instance', url)) > 0;
   // An alert about a job has no instance to link to: the one that matters is asked for, where that can be done.
   local profile(rule) =
     local url = page(rule);
     local instance = hidden(rule, 'instance', null);
-    local lacking = instance != null && std.length(std.findSubstr('$labels.instance', url)) > 0;
-    if config.profileUrlPattern == '' || !std.member(profiled, rule.alert) || lacking && !ask.asking(config) then {}
+    local lacking = instance != null && ofInstance(url);
+    // Where others instrument the process, an agent may profile it, and nobody inside of it shows what was taken.
+    local shown = signalsOf(config).native || hidden(rule, 'dashboard', '') == 'profiling' || !ofInstance(url);
+    if config.profileUrlPattern == '' || !std.member(profiled, rule.alert) || !shown || lacking && !ask.asking(config) then {}
     else { profile_url: if lacking then ask.withInstance(config, instance.expr, instance.labels, url) else url };
 
   local linked(rule) =

@@ -23,7 +23,7 @@ local signalsOf = import '../signals.libsonnet';
           // Requests per second by route and by job.
           {
             record: recorded.routeRequests,
-            expr: 'sum by (%s) (rate(%s[%s]))' % [labels.route, signals.requests, config.rateInterval],
+            expr: 'sum by (%s) (%s)' % [labels.route, signals.requestRate(config.rateInterval)],
           },
           { record: recorded.requests, expr: 'sum by (%s) (%s)' % [labels.job, recorded.routeRequests] },
           // Failed requests per second: 0 where none has ever failed, so that a ratio is 0 and not "no data".
@@ -34,7 +34,7 @@ local signalsOf = import '../signals.libsonnet';
           // The durations' buckets by route and by job: histogram_quantile() of these gives every quantile, cheaply.
           {
             record: recorded.routeBuckets,
-            expr: 'sum by (%s, le) (rate(%s[%s]))' % [labels.route, signals.requestBuckets, config.rateInterval],
+            expr: 'sum by (%s, le) (%s)' % [labels.route, signals.bucketRate(config.rateInterval)],
           },
           { record: recorded.buckets, expr: 'sum by (%s, le) (%s)' % [labels.job, recorded.routeBuckets] },
         ],

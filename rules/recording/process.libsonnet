@@ -15,11 +15,17 @@ local signalsOf = import '../signals.libsonnet';
         { record: recorded.cpu, expr: 'rate(%s[%s])' % [signals.cpu, config.rateInterval] },
         // The lower envelope of the resident memory: what stays after a collection. A leak lifts it, garbage does not.
         { record: recorded.memoryFloor, expr: 'min_over_time(%s[%s])' % [signals.memory, config.memory.floorWindow] },
+      ] + (
         // Resident memory as a share of the limit; absent where there is none.
-        { record: recorded.memoryRatio, expr: '%s / (%s > 0)' % [signals.memory, signals.memoryLimit] },
+        if signals.has('memoryLimit')
+        then [{ record: recorded.memoryRatio, expr: '%s / (%s > 0)' % [signals.memory, signals.memoryLimit] }]
+        else []
+      ) + (
         // The lower envelope of the number of threads: what stays after a burst of work.
-        { record: recorded.threadsFloor, expr: 'min_over_time(%s[%s])' % [signals.threads, config.threads.floorWindow] },
-      ],
+        if signals.has('threads')
+        then [{ record: recorded.threadsFloor, expr: 'min_over_time(%s[%s])' % [signals.threads, config.threads.floorWindow] }]
+        else []
+      ),
     }],
   },
 }

@@ -1,4 +1,4 @@
-// Where the interpreter stands still: the pauses of its garbage collector.
+// Where the program stands still: the pauses of its garbage collector.
 local signalsOf = import '../signals.libsonnet';
 
 {
@@ -7,7 +7,7 @@ local signalsOf = import '../signals.libsonnet';
   local recorded = signals.recorded,
 
   prometheusRules+:: {
-    groups+: [{
+    groups+: if !signals.has('gcSeconds') then [] else [{
       name: 'runtime-python.rules',
       interval: config.evaluationInterval,
       rules: [

@@ -39,6 +39,11 @@ def names_used(text: str) -> frozenset[str]:
     return frozenset().union(*names)
 
 
+def names_of(expression: str) -> frozenset[str]:
+    """Return the metrics that one PromQL expression, perhaps of a dashboard, reads."""
+    return promql.metric_names(_without_variables(expression))
+
+
 def expressions(text: str) -> list[str]:
     """Return the PromQL in a rule file (YAML), a dashboard (JSON), or `text` itself where it is neither."""
     try:

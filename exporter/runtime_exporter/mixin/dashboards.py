@@ -31,6 +31,8 @@ def render(config: Mapping[str, Any]) -> dict[str, str]:
         raise BundleError(f"{bundle.root() / 'dashboards'}: no dashboards there", path=bundle.root() / "dashboards")
     boards = {path.stem: _build(path, config) for path in sources}
     _check_uids(boards)
+    # A source that has nothing of what one shows.
+    boards = {name: board for name, board in boards.items() if board["panels"]}
     return {f"dashboards/{name}.json": _text(board) for name, board in boards.items()}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.errors import ConfigError, MissingExtraError
-from runtime_exporter.mixin import grid
+from runtime_exporter.mixin import grid, offered
 from runtime_exporter.mixin.annotations import events
 from runtime_exporter.mixin.duration import seconds
 from runtime_exporter.mixin.fields import (
@@ -217,15 +217,19 @@ def dashboard(
     rows: Sequence[Row],
     variables: Sequence[Variable] = (),
 ) -> Dashboard:
-    """Return a dashboard of the mixin: `name` is its key in `dashboardUids`, `subject` the metric whose jobs can be chosen."""
+    """Return a dashboard of the mixin: `name` is its key in `dashboardUids`, `subject` the metric whose jobs can be chosen.
+
+    It shows what the configured source has; one without the subject has no panels at all.
+    """
     scope = Scope.of(config)
+    shown = offered.rows(rows, scope.source) if scope.source.has(scope.source.name(subject)) else []
     board = core.Dashboard(
         annotations=core.Annotations(list=events(scope)),
         description=description,
         editable=False,
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
         links=_links_to_siblings(config["dashboardTags"]),
-        panels=_placed(rows),
+        panels=_placed(shown),
         refresh=config["dashboardRefresh"],
         schemaVersion=SCHEMA_VERSION,
         tags=list(config["dashboardTags"]),

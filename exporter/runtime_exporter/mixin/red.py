@@ -12,7 +12,7 @@ from runtime_exporter.mixin.scope import Scope, quantile, ratio
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DURATION = "http_server_request_duration_seconds"
+    from runtime_exporter.mixin.sources import Source
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ class Requests:
         return self.scope.sum_by(labels, self.raw_rate(*matchers))
 
     def raw_rate(self, *matchers: str) -> str:
-        """Return requests per second of each series."""
-        return self.scope.rate(f"{DURATION}_count", *self._counted, *matchers)
+        """Return requests per second of each series, under OpenTelemetry's labels."""
+        return self._source.labelled(self._rate(self._source.requests, *matchers))
 
     def seconds(self, labels: str) -> str:
         """Return seconds spent on requests, per second: how many requests are being answered on average."""
-        return self.scope.sum_by(labels, self.scope.rate(f"{DURATION}_sum", *self._counted))
+        total = self.scope.sum_by(labels, self._source.labelled(self._rate(f"{self._source.durations}_sum")))
+        return f"{total} / 1000" if self._source.milliseconds else total
 
     def errors(self, labels: str) -> str:
         """Return failed requests per second: 0, not nothing, where none has failed."""
@@ -55,7 +56,8 @@ class Requests:
 
     def buckets(self, labels: str = "") -> str:
         """Return observations per second by upper bound."""
-        rate = self.scope.rate(f"{DURATION}_bucket", *self._counted)
+        source = self._source
+        rate = source.bounds(source.labelled(self._rate(f"{source.durations}_bucket")))
         return self.scope.sum_by(f"{labels}, le", rate) if labels else f"sum by (le) ({rate})"
 
     def quantile(self, level: float, labels: str = "") -> str:
@@ -64,11 +66,27 @@ class Requests:
 
     def total(self, *matchers: str) -> str:
         """Return requests per second of everything chosen, as one number."""
-        return f"sum({self.raw_rate(*matchers)})"
+        return f"sum({self._rate(self._source.requests, *matchers)})"
 
     def total_error_ratio(self) -> str:
         """Return failed requests as a share of everything chosen."""
         return ratio(f"({self.total(self.error_selector)} or 0 * {self.total()})", self.total())
+
+    def active(self) -> str:
+        """Return the requests that are being answered, of each series, under OpenTelemetry's labels."""
+        return self._source.labelled(self.scope.select("http_server_active_requests"))
+
+    @property
+    def route(self) -> tuple[str, str]:
+        """The metric and the label that say which routes there are."""
+        return self._source.requests, self._source.labels["http_route"]
+
+    @property
+    def _source(self) -> Source:
+        return self.scope.source
+
+    def _rate(self, counter: str, *matchers: str) -> str:
+        return self.scope.rate(counter, *(self._source.matcher(each) for each in (*self._counted, *matchers)))
 
     @property
     def _counted(self) -> tuple[str, ...]:

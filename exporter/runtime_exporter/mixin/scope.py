@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.mixin import sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,8 @@ class Scope:
     namespace_label: str
     multi_cluster: bool
     namespaces: bool
+    source: sources.Source = field(default_factory=lambda: sources.of({}))
+    """Whose metrics: they are given by runtime_exporter's names, and read by the source's."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Scope:
@@ -36,6 +40,7 @@ class Scope:
             namespace_label=config["namespaceLabel"],
             multi_cluster=config["showMultiCluster"],
             namespaces=config["showNamespace"],
+            source=sources.of(config),
         )
 
     @property
@@ -66,7 +71,7 @@ class Scope:
     def narrowed(self, metric: str, depth: int) -> str:
         """Return the selector of a metric by the first `depth` choices (cluster, namespace, job): what the next one can be."""
         fixed = len(self._own_matchers) - len(CHOICES)
-        return f"{metric}{{{', '.join(self._own_matchers[: fixed + depth])}}}"
+        return f"{self.source.name(metric)}{{{', '.join(self._own_matchers[: fixed + depth])}}}"
 
     def alerts(self, *matchers: str, metric: str = "ALERTS") -> str:
         """Return the selector of ALERTS for the chosen instances, and for their jobs as a whole: those alerts have no instance."""
@@ -77,7 +82,7 @@ class Scope:
         return self._series(metric, *matchers)
 
     def _series(self, metric: str, *matchers: str) -> str:
-        return f"{metric}{{{', '.join([*self._own_matchers, *matchers])}}}"
+        return f"{self.source.name(metric)}{{{', '.join([*self._own_matchers, *matchers])}}}"
 
     def rate(self, counter: str, *matchers: str) -> str:
         """Return the per-second rate of a counter's chosen series."""

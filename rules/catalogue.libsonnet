@@ -1,0 +1,45 @@
+// Every metric that rules read, and what else of a foreign source dashboards show, once: type, unit, help, and what it is called where. docs/signals.md is made of it.
+//
+// sources: by `runtime` of rules/sources.libsonnet; `http` signals are called what their source says, by its `http`.
+local everywhere(name) = { native: name, python: name, go: name };
+local native(name) = { native: name };
+local python(name) = { native: name, python: name };
+
+{
+  up: { type: 'gauge', unit: 'none', help: 'Whether the last scrape succeeded.', sources: everywhere('up') },
+  scrapeDuration: { type: 'gauge', unit: 's', help: 'How long the last scrape took.', sources: everywhere('scrape_duration_seconds') },
+  startTime: { type: 'gauge', unit: 's', help: 'When the process started.', sources: everywhere('process_start_time_seconds') },
+  cpu: { type: 'counter', unit: 's', help: 'CPU time of the process.', sources: everywhere('process_cpu_seconds_total') },
+  cpuPeriods: { type: 'counter', unit: 'none', help: "Periods of the scheduler under the cgroup's CPU limit.", sources: native('process_cpu_periods_total') },
+  cpuThrottledPeriods: { type: 'counter', unit: 'none', help: 'Such periods in which the cgroup was held back.', sources: native('process_cpu_throttled_periods_total') },
+  memory: { type: 'gauge', unit: 'bytes', help: 'Resident memory.', sources: everywhere('process_resident_memory_bytes') },
+  memoryLimit: { type: 'gauge', unit: 'bytes', help: 'What the cgroup or an rlimit allows.', sources: native('process_memory_limit_bytes') },
+  // What leaks in Go is goroutines; its threads follow the blocking system calls.
+  threads: { type: 'gauge', unit: 'none', help: 'Threads; in Go goroutines.', sources: native('process_num_threads') + { go: 'go_goroutines' } },
+  openFds: { type: 'gauge', unit: 'none', help: 'Open file descriptors.', sources: everywhere('process_open_fds') },
+  maxFds: { type: 'gauge', unit: 'none', help: 'The limit of open file descriptors.', sources: everywhere('process_max_fds') },
+  // Go's summary has the pauses alone, in which everything stands still, and not what collects beside the program.
+  gcSeconds: { type: 'counter', unit: 's', help: 'Time in which the garbage collector stopped the program.', sources: native('python_gc_duration_seconds_sum') + { go: 'go_gc_duration_seconds_sum' } },
+  loopLagBuckets: { type: 'histogram', unit: 's', help: 'How late the heartbeats of an event loop come.', sources: native('python_asyncio_loop_lag_seconds_bucket') },
+  requests: { type: 'counter', unit: 'none', help: 'Requests, by route, method and status.', http: 'requests', suffix: '' },
+  requestSeconds: { type: 'counter', unit: 's', help: 'Time spent on requests.', http: 'durations', suffix: '_sum' },
+  requestBuckets: { type: 'histogram', unit: 's', help: 'Durations of requests.', http: 'durations', suffix: '_bucket' },
+  activeRequests: { type: 'gauge', unit: 'none', help: 'Requests that are being answered.', http: 'active', suffix: '' },
+  collectorSuccess: { type: 'gauge', unit: 'none', help: 'Whether a collector of the exporter works.', sources: native('runtime_exporter_collector_success') },
+  overhead: { type: 'gauge', unit: 'ratio', help: 'What the exporter costs, in cores.', sources: native('runtime_exporter_overhead_ratio') },
+  overheadBudget: { type: 'gauge', unit: 'ratio', help: 'What it may cost.', sources: native('runtime_exporter_overhead_budget_ratio') },
+  folded: { type: 'counter', unit: 'none', help: 'Observations under `other`, for want of room for more values of a label.', sources: native('runtime_exporter_folded_total') },
+  // Profiles are runtime_exporter's, or its agent's, which profiles what others instrument.
+  profileTotal: { type: 'counter', unit: 's', help: 'What a kind of profile has seen in all.', sources: everywhere('profile_total_seconds_total') },
+  profileFunctions: { type: 'counter', unit: 's', help: 'What of it each function has used itself.', sources: everywhere('profile_self_seconds_total') },
+  profileWait: { type: 'counter', unit: 's', help: 'Time waited for locks, by place.', sources: everywhere('profile_wait_seconds_total') },
+  leakSuspects: { type: 'gauge', unit: 'none', help: 'What grows in a straight line inside of the process.', sources: everywhere('profile_leak_suspects') },
+  regression: { type: 'gauge', unit: 'none', help: 'Functions that have become more expensive, confirmed.', sources: everywhere('profile_regression_active') },
+  regressionDelta: { type: 'gauge', unit: 'ratio', help: 'By how much.', sources: everywhere('profile_regression_delta_ratio') },
+  // Only dashboards read these.
+  runtimeInfo: { type: 'gauge', unit: 'none', help: 'Which interpreter, or which Go, in labels.', sources: { native: 'python_info', python: 'python_info', go: 'go_info' } },
+  virtualMemory: { type: 'gauge', unit: 'bytes', help: 'Address space.', sources: everywhere('process_virtual_memory_bytes') },
+  gcCollections: { type: 'counter', unit: 'none', help: 'Collections, by generation.', sources: python('python_gc_collections_total') },
+  gcCollected: { type: 'counter', unit: 'none', help: 'Objects that the collector has freed.', sources: python('python_gc_objects_collected_total') },
+  gcUncollectable: { type: 'counter', unit: 'none', help: 'Objects that it could not free.', sources: python('python_gc_objects_uncollectable_total') },
+}

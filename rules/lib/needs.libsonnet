@@ -1,0 +1,12 @@
+// The signals without which an alert could never fire, by its key in `_config.alerts`; what is not here needs none but `up`,
+// or what every source has. An alert whose signals the source lacks is left out: lib/group.libsonnet.
+{
+  memoryNearLimit: ['memoryLimit'],
+  cpuThrottled: ['cpuPeriods', 'cpuThrottledPeriods'],
+  threadLeak: ['threads'],
+  gcPressure: ['gcSeconds'],
+  eventLoopBlocked: ['loopLagBuckets'],
+  collectorFailing: ['collectorSuccess'],
+  overBudget: ['overhead', 'overheadBudget'],
+  labelsFolded: ['folded'],
+}
