@@ -327,6 +327,33 @@
         // How much of the past must be known.
         minHistory: '12h',
       },
+      // The budget of an objective (slo, slos) burns too fast. The factor is made of `budget`, the share of the budget that
+      // may burn within `long` before it is told, and of the objective's period: 2 % of 30d in 1h is 14.4. null leaves one out.
+      sloBudgetBurn: {
+        enabled: true,
+        windows: {
+          pageFast: { severity: 'critical', long: '1h', short: '5m', 'for': '2m', budget: 0.02 },
+          pageSlow: { severity: 'critical', long: '6h', short: '30m', 'for': '15m', budget: 0.05 },
+          ticketFast: { severity: 'warning', long: '1d', short: '2h', 'for': '1h', budget: 0.1 },
+          ticketSlow: { severity: 'warning', long: '3d', short: '6h', 'for': '3h', budget: 0.1 },
+        },
+        // In the long window; fewer are left to sloLowTraffic.
+        minEvents: 50,
+        minBadEvents: 5,
+      },
+      // So few events that no burn rate speaks, and most of them are bad.
+      sloLowTraffic: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '0s',
+        // Of fewer than maxEvents events within `window`, this share is bad, at least minBadEvents, and one within `recent`.
+        window: '6h',
+        recent: '2h',
+        ratio: 0.5,
+        maxEvents: 50,
+        minBadEvents: 3,
+      },
       // Fires always: who stops hearing it knows that nobody watches any more.
       watchdog: { enabled: true, severity: 'none' },
     },
@@ -338,6 +365,19 @@
     //   services: { shop: { http: { objective: 0.99 }, alerts: { memoryLeak: { enabled: false } } } }
     // `runtime-exporter generate` makes their rules (exporter/runtime_exporter/mixin/services.py); jsonnet alone does not.
     services: {},
+
+    // --- objectives ---------------------------------------------------------------------------------------------
+    // Objectives that every service has. Availability is http.objective over http.budgetPeriod; RuntimeHttpErrorBudgetBurn
+    // tells how its budget burns, all others are told by RuntimeSloBudgetBurn.
+    slo: {
+      availability: { enabled: true },
+      // The share of requests that must be answered within `threshold`, which is one of `buckets`.
+      latency: { enabled: true, objective: 0.95, threshold: '1s', period: '30d' },
+      // The upper bounds of the durations' buckets in seconds, as the services expose them (the setting http_buckets).
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+    },
+    // Objectives of your own, by a name such as checkout-latency: lib/objectives.libsonnet says what each may hold.
+    slos: {},
 
     // --- dashboards (dashboards/) -------------------------------------------------------------------------------
     // Every dashboard carries these tags; the links between the dashboards follow the first. Change them when two
@@ -352,6 +392,7 @@
       http: 'runtime-exporter-http',
       exporter: 'runtime-exporter-exporter',
       profiling: 'runtime-exporter-profiling',
+      slo: 'runtime-exporter-slo',
     },
     // The time range a dashboard opens with, and how often it asks again ('' = only when told).
     dashboardPeriod: 'now-1h',
@@ -433,7 +474,7 @@
       // A regression mutes RuntimeProfileNewDominantFunction about the same function, and RuntimeMemoryLeakSuspected mutes
       // RuntimeProfileLeakSuspect about the same memory as a whole.
       // RuntimeTargetDown mutes what else is said of the same instance, or of the same job where all of it is down.
-      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route'] },
+      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'slo'] },
 
       // Relative to alertmanager.yml; `generate` puts the files there.
       templates: ['templates/*.tmpl'],

@@ -57,6 +57,7 @@ function(config)
     requestBuckets: metric('requestBuckets', counted),
     // Rates by route, the bounds of buckets in seconds.
     requestRate(window):: routed('rate(%s[%s])' % [self.requests, window]),
+    failedRate(window):: routed('rate(%s[%s])' % [self.failedRequests, window]),
     bucketRate(window)::
       local rate = routed('rate(%s[%s])' % [self.requestBuckets, window]);
       if inMilliseconds then milliseconds(rate) else rate,
@@ -84,6 +85,7 @@ function(config)
       instanceRequests: 'instance:http_server_requests:' + rate,
       routeRequests: 'job_route:http_server_requests:' + rate,
       routeBuckets: 'job_route:http_server_request_duration_seconds_bucket:' + rate,
+      routeErrors: 'job_route:http_server_errors:' + rate,
       requests: 'job:http_server_requests:' + rate,
       errors: 'job:http_server_errors:' + rate,
       buckets: 'job:http_server_request_duration_seconds_bucket:' + rate,
@@ -91,6 +93,11 @@ function(config)
       local profileRate = 'rate' + config.profiles.rateInterval,
       profiledCpu: 'job:profile_cpu_seconds:' + profileRate,
       functionShare: 'job_function:profile_self_cpu_seconds_per_total:ratio_' + profileRate,
+      sloEvents: 'slo:events:' + rate,
+      sloBadEvents: 'slo:bad_events:' + rate,
+      sloObjective: 'slo:objective:ratio',
+      sloBadRatio(window): 'slo:bad_events_per_events:ratio_rate' + window,
+      sloBudgetRemaining: 'slo:error_budget_remaining:ratio',
       budgetRemaining: 'job:http_server_error_budget_remaining:ratio' + config.http.budgetPeriod,
     },
   }

@@ -77,7 +77,7 @@ local groupSize = 20;
   local sourceRules = [{
     // Failed requests per second by route: 0 where none has ever failed.
     record: recorded.routeErrors,
-    expr: 'sum by (%s) (rate(%s[%s])) or %s * 0' % [labels.route, signals.failedRequests, config.rateInterval, recorded.routeRequests],
+    expr: 'sum by (%s) (%s) or %s * 0' % [labels.route, signals.failedRate(config.rateInterval), recorded.routeRequests],
   }] + std.flattenArrays(std.map(rulesOf, all)),
 
   prometheusRules+:: {

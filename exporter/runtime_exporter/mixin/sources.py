@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NATIVE = "native"
 """The source that is runtime_exporter itself."""
 
-# le="250.0" of milliseconds in seconds, as rules/lib/milliseconds.libsonnet does it and says why.
+# le="250.0" of milliseconds is le="0.25" in seconds, as rules/lib/milliseconds.libsonnet does it and says why.
 _SHIFTS = (
     ("([0-9])", "0.00$1$2"),
     ("([0-9]{2})", "0.0$1$2"),
@@ -83,7 +83,7 @@ class Source:
             return expression
         for digits, seconds in _SHIFTS:
             expression = f'label_replace({expression}, "seconds", "{seconds}", "le", "{digits}{_FRACTION}")'
-        return f'label_replace({expression}, "le", "$1", "seconds", "(.+)")'
+        return f'label_replace({expression}, "le", "$1$2", "seconds", "([0-9]+[.][0-9]*[1-9])0*|([0-9]+[.]0)0*")'
 
 
 def of(config: Mapping[str, Any]) -> Source:
