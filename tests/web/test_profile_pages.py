@@ -315,6 +315,18 @@ def test_two_profiles_are_chosen_and_compared(tab, site, shelf):
     tab.frame_locator("iframe").locator(".frame", has_text="shop.search:find").first.wait_for()
 
 
+def test_on_a_phone_no_table_is_wider_than_the_screen(tab, site, shelf):
+    base = site(shelf).url + "/profiles"
+    shelf.put(profile(NOW + 40), "cpu", {"alert": "RuntimeProfileNewDominantFunction", "version": "2026.11.22-rc1"})
+    names = [one.name for one in shelf.entries("cpu")]
+    for path in ("", "?kind=cpu", f"/diff?before={quote(names[-1], safe='')}&after={quote(names[0], safe='')}"):
+        tab.goto(base + path)
+        widths = tab.evaluate("[...document.querySelectorAll('table')].map(t => [t.scrollWidth, t.clientWidth])")
+        assert widths
+        assert [] == [(path, wanted, there) for wanted, there in widths if wanted > there]
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_nothing_of_a_profile_or_of_a_label_runs(tab, site):
     shelf = Shelf(labels={"version": HOSTILE})
     entry, _ = shelf.put(profile(NOW, evil=9), "cpu", {"alert": HOSTILE})

@@ -36,7 +36,7 @@ def targets_route(watched: Callable[[], Iterable[Watched]]) -> Route:
         rows = "".join(_row(one, ask.root) for one in watched())
         body = (
             '<header><h1>Targets</h1><p class="soft">What this agent profiles.</p></header>\n'
-            f"<table><thead><tr><th>Target</th><th>State</th><th>Last profiles</th></tr></thead><tbody>\n{rows}</tbody></table>\n"
+            f'<table class="rows"><thead><tr><th>Target</th><th>State</th><th>Last profiles</th></tr></thead><tbody>\n{rows}</tbody></table>\n'
             f'<footer><a href="{escape(ask.root, quote=True)}/">All pages of the agent</a></footer>\n'
         )
         return html(document("Targets", body))
@@ -96,7 +96,7 @@ def _row(watched: Watched, root: str) -> str:
     href = escape(f"{root}{MOUNT}/{watched.target.name}/", quote=True)
     return (
         f'<tr><td><a href="{href}">{escape(watched.target.name)}</a><br><span class="soft">{escape(_described(watched))}'
-        f"</span></td><td>{escape(_state(state) + _stretched(watched))}</td><td>{escape(_age(state.last))}</td></tr>\n"
+        f"</span></td><td>{escape(_state(state) + _stretched(watched))}</td><td data-head="last profiles">{escape(_age(state.last))}</td></tr>\n"
     )
 
 

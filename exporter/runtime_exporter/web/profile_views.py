@@ -80,6 +80,9 @@ def note(html: str) -> str:
     return f'<p class="note">{html}</p>\n'
 
 
+_BYTES = ' data-head="bytes"'
+
+
 def listing(root: str, entries: Sequence[Entry]) -> str:
     """Return the table of kept profiles, in which two can be chosen."""
     if not entries:
@@ -87,7 +90,7 @@ def listing(root: str, entries: Sequence[Entry]) -> str:
     rows = "".join(_entry_row(root, entry) for entry in entries)
     heads = "".join(f"<th>{word}</th>" for word in ("Profile", "Began", "Alert", "Over", "Version", "Kept as"))
     return (
-        f'<form action="{escape(root)}{PATH}/diff">\n<table>\n'
+        f'<form action="{escape(root)}{PATH}/diff">\n<table class="rows">\n'
         f'<thead><tr>{heads}<th class="number">Bytes</th><th>Before</th><th>After</th></tr></thead>\n'
         f"<tbody>\n{rows}</tbody>\n</table>\n<p><button>Compare the two that are chosen</button></p>\n</form>\n"
     )
@@ -97,7 +100,7 @@ def _entry_row(root: str, entry: Entry) -> str:
     labels = dict(entry.labels)
     alert = labels.get(ALERT, "")
     radios = "".join(
-        f'<td><input type="radio" name="{name}" value="{escape(entry.name)}" aria-label="{name}"></td>'
+        f'<td data-head="{name}"><input type="radio" name="{name}" value="{escape(entry.name)}" aria-label="{name}"></td>'
         for name in ("before", "after")
     )
     alerted = f'<a href="{link(root, "alert", alert)}">{escape(alert)}</a>' if alert else ""
@@ -105,7 +108,7 @@ def _entry_row(root: str, entry: Entry) -> str:
         f'<tr><td class="time"><a href="{link(root, entry.name)}">{escape(called(entry.kind))}</a></td>'
         f'<td class="time">{moment(entry.begin)}</td><td>{alerted}</td><td class="time">{lasting(entry.end - entry.begin)}</td>'
         f"<td>{escape(labels.get('version', ''))}</td><td>{_WORDS.get(entry.resolution, '')}</td>"
-        f'<td class="number">{f"{entry.size:,}" if entry.size else "in memory"}</td>{radios}</tr>\n'
+        f'<td class="number"{_BYTES if entry.size else ""}>{f"{entry.size:,}" if entry.size else "in memory"}</td>{radios}</tr>\n'
     )
 
 
@@ -165,13 +168,13 @@ def _told(one: Finding) -> str:
 def _shares(rows: Iterable[tuple[str, float, float, str]], chosen: str) -> str:
     body = "".join(
         f'<tr{_CHOSEN if name == chosen else ""}><td class="name"><code>{escape(name)}</code></td>'
-        f'<td class="number">{before:.2%}</td><td class="number">{after:.2%}</td><td>{escape(words)}</td></tr>\n'
+        f'<td class="number" data-head="before">{before:.2%}</td><td class="number" data-head="after">{after:.2%}</td><td>{escape(words)}</td></tr>\n'
         for name, before, after, words in rows
     )
     if not body:
         return "<p>Nothing changed.</p>\n"
     return (
-        '<table>\n<thead><tr><th>Function</th><th class="number">Share before</th><th class="number">after</th><th>Change</th>'
+        '<table class="rows">\n<thead><tr><th>Function</th><th class="number">Share before</th><th class="number">after</th><th>Change</th>'
         f"</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
     )
 

@@ -47,6 +47,14 @@ tr.chosen td.name code { font-weight: 600; }
   table.functions td.name { order: -1; flex: 0 0 100%; }
   table.functions .share { width: 3rem; }
   table.functions tr.chosen { background: var(--tint); }
+  table.rows thead { display: none; }
+  table.rows tbody { display: block; }
+  table.rows tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  table.rows td { border: 0; padding: 0; overflow-wrap: anywhere; min-width: 0; }
+  table.rows td:empty { display: none; }
+  table.rows td:first-child { flex: 0 0 100%; font-weight: 600; }
+  table.rows td .soft { font-weight: 400; }
+  table.rows td[data-head]::before { content: attr(data-head) " "; color: var(--soft); }
 }
 .note { border-left: 3px solid var(--accent); padding: .25rem 0 .25rem 1rem; margin: 1rem 0; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0; }
