@@ -96,7 +96,8 @@ def _row(watched: Watched, root: str) -> str:
     href = escape(f"{root}{MOUNT}/{watched.target.name}/", quote=True)
     return (
         f'<tr><td><a href="{href}">{escape(watched.target.name)}</a><br><span class="soft">{escape(_described(watched))}'
-        f"</span></td><td>{escape(_state(state) + _stretched(watched))}</td><td data-head="last profiles">{escape(_age(state.last))}</td></tr>\n"
+        f"</span></td><td>{escape(_state(state) + _stretched(watched))}</td>"
+        f'<td data-head="last profiles">{escape(_age(state.last))}</td></tr>\n'
     )
 
 
