@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 EACH = "job, instance"
 CPU = 'profile="cpu"'
 WALL = 'profile="wall"'
+GOROUTINES = 'profile="goroutine"'
+LEAKED = 'profile="goroutineleak"'
 WEEK = " offset 7d"
 ALL_IS_WELL = "nothing found"
 
@@ -347,6 +349,24 @@ def _growth(scope: Scope) -> list[panels.Panel]:
             descending=False,
             width=16,
             nothing=ALL_IS_WELL,
+        ),
+        panels.timeseries(
+            "Goroutines by function",
+            "How many goroutines of Go services stand in each function. An area that only grows is a leak: what it waits for never comes.",
+            Query(f"sum by (function) ({scope.select('profile_goroutines', GOROUTINES)})", "{{function}}"),
+            unit="none",
+            axis="goroutines",
+            stacked=True,
+            width=12,
+        ),
+        panels.timeseries(
+            "Leaked goroutines",
+            "Goroutines that can never run again, by the function in which they stand: proven by Go's own search (1.27), which the agent asks for every ten minutes.",
+            Query(f"sum by (function) ({scope.select('profile_goroutines', LEAKED)})", "{{function}}"),
+            unit="none",
+            axis="goroutines",
+            stacked=True,
+            width=12,
         ),
     ]
 
