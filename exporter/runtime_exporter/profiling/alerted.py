@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.profiling.captures import Captured, Captures
 from runtime_exporter.profiling.shelf import Shelf
-from runtime_exporter.profiling.stoppable import can_stop
+from runtime_exporter.profiling.stoppable import UNSTOPPABLE, can_stop
 from runtime_exporter.profiling.threads import inventory, thread_profile
 
 if TYPE_CHECKING:
@@ -35,10 +35,13 @@ def captures_of(
         return None
     kinds = ("cpu", "wall", *(_LOCKS if profiling.locks is not None else ()))
     takes: dict[str, Callable[[float], Profile]] = {kind: partial(_over, profiling, kind) for kind in kinds}
-    if settings.profile_heap or tracemalloc.is_tracing() or can_stop():
+    traces = settings.profile_heap or tracemalloc.is_tracing() or can_stop()
+    if traces:
         takes["heap"] = partial(_heap, profiling)
     takes["goroutine"] = _threads
-    return Captures.of(settings, takes, shelf, taken)
+    captures = Captures.of(settings, takes, shelf, taken)
+    captures.unable = {"heap": "the setting alert_heap_seconds is 0" if traces else UNSTOPPABLE}
+    return captures
 
 
 def comparisons_of(profiling: Profiling) -> Callable[[], Mapping[str, Any]]:

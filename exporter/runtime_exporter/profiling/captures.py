@@ -130,6 +130,8 @@ class Captures:
         now: Callable[[], float] = time.time,
         log: StateLog | None = None,
     ) -> None:
+        self.unable: Mapping[str, str] = {}
+        """Why a kind of profile cannot be taken here, for who wants one."""
         self._sources = dict(sources)
         self._shelf = shelf
         self._pause = pause
@@ -234,7 +236,8 @@ class Captures:
         wanted = alert.wants or alert.labels.get(PROFILE) or " or ".join(KINDS.get(alert.name, ()))
         if not wanted:
             return "no kind of profile explains this alert: a label or annotation profile of its rule would name one"
-        return f"no {wanted} profile can be taken here"
+        why = self.unable.get(wanted, "")
+        return f"no {wanted} profile can be taken here{why and ': '}{why}"
 
     def _reason(self, alert: Alert) -> str:
         """Return why no profile is taken now; empty where nothing speaks against it."""
