@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 # So many minutes after its end a fault may still be told for the first time.
 GRACE = 15
+# What tells of the same from another side: where requests fail or are slow, a budget burns.
+COMPANIONS = {
+    "RuntimeHttpErrorBudgetBurn": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic"},
+    "RuntimeHttpLatencyHigh": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic"},
+    "RuntimeMemoryLeakSuspected": {"RuntimeProfileLeakSuspect"},
+}
 
 
 @dataclass
@@ -93,7 +99,10 @@ def _called_for(case: Case, firing: Firing) -> bool:
     if firing.alert in case.tolerated:
         return any(minute >= fault.begin for fault in case.faults)
     return any(
-        firing.alert in fault.alerts and minute >= fault.begin and _matches(firing, fault) for fault in case.faults
+        (firing.alert in fault.alerts or any(firing.alert in COMPANIONS.get(alert, ()) for alert in fault.alerts))
+        and minute >= fault.begin
+        and _matches(firing, fault)
+        for fault in case.faults
     )
 
 
