@@ -360,8 +360,8 @@
     // The user's own alerts: lib/custom.libsonnet.
     customAlerts: {},
 
-    // What single services have of their own, by name: a job (or the job, or jobs, under `job`), and any of the keys alerts,
-    // http, memory, threads, profiles, rateInterval, scrapeInterval and scrapeTimeout with what differs from the values above.
+    // What single services have of their own, by name: a job (or the job, or jobs, under `job`), and any of the keys source,
+    // alerts, http, memory, threads, profiles, scrapeInterval and scrapeTimeout with what differs from the values above.
     //   services: { shop: { http: { objective: 0.99 }, alerts: { memoryLeak: { enabled: false } } } }
     // `runtime-exporter generate` makes their rules (exporter/runtime_exporter/mixin/services.py); jsonnet alone does not.
     services: {},

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from runtime_exporter.errors import CheckError
-from runtime_exporter.mixin import bundle, config, write
+from runtime_exporter.mixin import bundle, config, explain, outputs, write
 from runtime_exporter.mixin.generate import generate
 
 
@@ -37,8 +37,25 @@ def _show_defaults(context: click.Context, _parameter: click.Parameter, wanted: 
 
 
 @click.command(name="generate")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", required=False, type=click.Path(path_type=Path))
 @configuration_options
+@click.option(
+    "--explain",
+    "explained",
+    is_flag=True,
+    help="Write nothing: show every value, and which file and line, or what else, said it.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(outputs.TARGETS),
+    help="What evaluates the rules; operator and kubernetes write manifests.  [default: prometheus]",
+)
+@click.option(
+    "--rule-set",
+    type=click.Choice(outputs.RULE_SETS),
+    default="all",
+    help="leaf: the rules that belong beside what is scraped; global: those over what leaves record. See docs/scale.md.",
+)
 @click.option("--check", is_flag=True, help="Write nothing: show what differs from DIR, and fail if anything does.")
 @click.option("--list", "list_only", is_flag=True, help="Write nothing: list the files that belong into DIR.")
 @click.option(
@@ -50,15 +67,32 @@ def _show_defaults(context: click.Context, _parameter: click.Parameter, wanted: 
     help="Show every key that --config and --set know, with its default and what it means.",
 )
 def command(
-    directory: Path, files: tuple[Path, ...], assignments: tuple[str, ...], check: bool, list_only: bool
+    directory: Path | None,
+    files: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    explained: bool,
+    target: str | None,
+    rule_set: str,
+    check: bool,
+    list_only: bool,
 ) -> None:
     """Write alerting and recording rules, Grafana dashboards and alertmanager.yml into DIR.
 
-    Every threshold, window and link can be overridden by --config and --set (--defaults shows them); customAlerts adds alerts of
-    your own. Files are written all or not at all, and only those that changed; what an earlier run wrote and this one does not is
+    Every threshold, window and link can be overridden by --config and --set (--defaults shows them), for all services or, under
+    services, for single ones; customAlerts adds alerts of your own. Files are written all or not at all, and only those that changed; what an earlier run wrote and this one does not is
     removed, and what others wrote is never touched.
     """
-    todo = write.plan(directory, generate(config.load(files, assignments)))
+    if target:
+        assignments = (*assignments, f"target={outputs.evaluated_by(target)}")
+    overrides = config.load(files, assignments)
+    if explained:
+        generate(overrides)  # what is wrong with it is said first
+        click.echo("\n".join(explain.explain(overrides)))
+        return
+    if directory is None:
+        raise click.UsageError("Missing argument 'DIR'.")
+    written = outputs.shape(generate(overrides), target or "prometheus", rule_set)
+    todo = write.plan(directory, written)
     if list_only:
         click.echo("\n".join(todo.wanted))
     elif check:

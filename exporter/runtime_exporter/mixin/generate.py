@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from runtime_exporter.errors import BundleError, ConfigError
-from runtime_exporter.mixin import bundle, config, custom, dashboards, jsonnet, promql, slos
+from runtime_exporter.mixin import bundle, config, custom, dashboards, jsonnet, limits, promql, services, slos
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,21 +42,25 @@ def generate(overrides: Mapping[str, Any] | config.Overrides | None = None) -> d
 
 
 def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
-    patch = config.check(overrides, config.defaults())
+    defaults = config.defaults()
+    patch = config.check(overrides, defaults)
     alerts = patch.get("customAlerts") or {}
     if alerts:
         patch["customAlerts"] = custom.complete(alerts)
     slos.check(patch.get("slos") or {}, config.compose(config.defaults(), patch))
     result = _evaluate(patch)
-    rules = [rule for file in result["rules"].values() for group in file["groups"] for rule in group["rules"]]
-    custom.refuse_taken(alerts, rules)
-    _check_expressions(rules)
+    limits.check(result["config"])
+    custom.refuse_taken(alerts, _rules(result["rules"]))
+    rule_files = services.split(
+        result["rules"], services.read(patch, defaults), lambda service: _rules_of(service, patch)
+    )
+    _check_expressions(_rules(rule_files))
     header = _header(result["config"])
-    files = {f"rules/{name}": header + yaml_text(rules) for name, rules in result["rules"].items()}
+    files = {f"rules/{name}": header + yaml_text(rules) for name, rules in rule_files.items()}
     files["alertmanager/alertmanager.yml"] = header + yaml_text(result["alertmanager"])
     files.update(_templates())
     # An alert that null deleted still has a line in its panel: where the threshold is by default.
-    files.update(dashboards.render(config.compose(config.defaults(), result["config"])))
+    files.update(dashboards.render(config.compose(defaults, result["config"])))
     return dict(sorted(files.items()))
 
 
@@ -79,6 +83,23 @@ def _evaluate(patch: Mapping[str, Any]) -> dict[str, Any]:
         if deleted is None:
             raise
         raise ConfigError(f"{deleted}: null deletes what is still needed: {error}", setting=deleted) from None
+
+
+def _rules_of(service: services.Service, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rule files as they would be if what one service has of its own held for all."""
+    try:
+        result = _evaluate(config.compose({**patch, "services": {}}, service.patch))
+        limits.check(result["config"])
+    except ConfigError as error:
+        place = f"services.{service.name}"
+        text = f"{place}.{error}" if error.setting else f"{place}: {error}"
+        raise ConfigError(text, setting=f"{place}.{error.setting}", value=error.value) from None
+    rules: dict[str, Any] = result["rules"]
+    return rules
+
+
+def _rules(files: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [rule for file in files.values() for group in file["groups"] for rule in group["rules"]]
 
 
 def _check_expressions(rules: Iterable[Mapping[str, Any]]) -> None:

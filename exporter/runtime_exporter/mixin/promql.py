@@ -30,6 +30,15 @@ _NAME_MATCHER = re.compile(r"__name__\s*=\s*\"([a-zA-Z_:][a-zA-Z0-9_:]*)\"")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _MATCHER = rf"\s*{_LABEL.pattern}\s*(?:=~|!~|!=|=)\s*(?:\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`]*`)\s*"
 _MATCHERS = re.compile(rf"\s*|{_MATCHER}(?:,{_MATCHER})*,?\s*")
+# The parts of an expression that a selector is not, or not all of: what is taken verbatim, and then a name and its matchers.
+_TEXT = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`"
+_BRACES = rf"\{{(?:{_TEXT}|[^{{}}\"'`])*\}}"
+_PART = re.compile(
+    rf"""(?P<verbatim> {_TEXT} | [#][^\n]* | \b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\) | \[[^\[\]]*\] | \b\d[\w.]* )
+    | (?P<name> [a-zA-Z_:][\w:]* ) (?: (?P<call> \s*\( ) | \s*(?P<matchers> {_BRACES} ) )?
+    | (?P<nameless> {_BRACES} )""",
+    re.VERBOSE | re.IGNORECASE,
+)
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _PROMTOOL_PLACE = re.compile(r"could not parse expression: (.*)")
 
@@ -92,6 +101,19 @@ def metric_names(expression: str) -> frozenset[str]:
     bare = _LABEL_LIST.sub(" ", _without_selectors(expression))
     words = (word for word in _NAME.findall(bare) if word.lower() not in _KEYWORDS | _AGGREGATIONS)
     return named | frozenset(words)
+
+
+def narrowed(expression: str, matcher: str) -> str:
+    """Return `expression` with one more matcher in every selector, such as 'job="shop"'."""
+
+    def changed(part: re.Match[str]) -> str:
+        name, braces = part["name"] or "", part["matchers"] or part["nameless"] or ""
+        if part["verbatim"] or part["call"] or (not braces and name.lower() in _KEYWORDS | _AGGREGATIONS):
+            return part[0]
+        inside = braces[1:-1].strip().rstrip(",")
+        return f"{name}{{{inside}{',' if inside else ''}{matcher}}}"
+
+    return _PART.sub(changed, expression)
 
 
 def _without_selectors(expression: str) -> str:
