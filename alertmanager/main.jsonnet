@@ -120,5 +120,5 @@ function(config) {
   templates: config.alertmanager.templates,
   route: routes(config),
   inhibit_rules: inhibitions(config),
-  receivers: receivers(config.alertmanager),
+  receivers: receivers(config),
 }

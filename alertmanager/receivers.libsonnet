@@ -6,8 +6,17 @@ local bearer(credentialsFile) =
   if credentialsFile == '' then {}
   else { http_config: { authorization: { type: 'Bearer', credentials_file: credentialsFile } } };
 
+// The service and where it runs, by the names that the labels have here: "`shop` in `prod` on `eu-1`".
+local service(config) =
+  local code(label) = '{{ template "runtime_exporter.slack.code" .CommonLabels.%s }}' % label;
+  local place(word, label) = '{{ if .CommonLabels.%s }} %s %s{{ end }}' % [label, word, code(label)];
+  code('job')
+  + place('in', config.namespaceLabel)
+  + if config.clusterLabel == config.namespaceLabel then '' else place('on', config.clusterLabel);
+
 // Colour, title and buttons. A field is never empty, and each button has a link, whatever an alert lacks.
-local slack(settings, severity) = {
+local slack(config, severity) = {
+  local settings = config.alertmanager,
   api_url_file: settings.slack.apiUrlFile,
   channel: orElse(severity.slackChannel, settings.slack.channel),
   send_resolved: settings.slack.sendResolved,
@@ -18,9 +27,9 @@ local slack(settings, severity) = {
   text: text('slack.text'),
   footer: text('slack.footer'),
   mrkdwn_in: ['text', 'fields'],
-  fields: [
+  fields: [{ title: text('slack.service_title'), value: service(config), short: true }] + [
     { title: text('slack.%s_title' % field), value: text('slack.%s' % field), short: true }
-    for field in ['service', 'instance', 'since', 'state']
+    for field in ['instance', 'since', 'state']
   ],
   actions: [
     { type: 'button', text: text('slack.%s_button' % link), url: text('slack.%s_url' % link) }
@@ -78,18 +87,19 @@ local profiler(settings) = {
 // A receiver with the channels that are on; a channel without configurations has no key at all.
 local receiver(name, channels) = { name: name } + { [key]: channels[key] for key in std.objectFields(channels) if channels[key] != [] };
 
-local forSeverity(settings, name) =
+local forSeverity(config, name) =
+  local settings = config.alertmanager;
   local severity = settings[name];
   receiver(name, {
-    slack_configs: if severity.slack && settings.slack.enabled then [slack(settings, severity)] else [],
+    slack_configs: if severity.slack && settings.slack.enabled then [slack(config, severity)] else [],
     email_configs: if severity.email && settings.email.enabled then [email(settings, severity)] else [],
     webhook_configs: if severity.webhook && settings.webhook.url != '' then [webhook(settings.webhook)] else [],
   });
 
-function(settings) [
-  forSeverity(settings, 'critical'),
-  forSeverity(settings, 'warning'),
-  forSeverity(settings, 'info'),
+function(config) local settings = config.alertmanager; [
+  forSeverity(config, 'critical'),
+  forSeverity(config, 'warning'),
+  forSeverity(config, 'info'),
   receiver('watchdog', { webhook_configs: if settings.watchdog.url != '' then [deadMansSwitch(settings.watchdog)] else [] }),
   receiver('null', {}),
 ] + (

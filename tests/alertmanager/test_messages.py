@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,12 +19,14 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from notifications import EXTERNAL_URL, Delivery, alert
+from notifications import EXTERNAL_URL, ROOT, Delivery, alert, render
+from tools import require, wait_for
 
 if TYPE_CHECKING:
     from runtime_exporter.demo.sinks import Mail
 
 GOLDEN = Path(__file__).parent / "golden"
+TEMPLATES = ROOT / "alertmanager" / "templates" / "*.tmpl"
 ENDS = "2026-01-01T11:04:30.4Z"
 EVIL = '<!channel> "a\\b"\r\nBcc: <x@example.org> & `x` *b* <script>alert(1)</script> {{ .Status }} $1 %41 +ü 🚀 |"> \''
 
@@ -102,6 +106,11 @@ def messages(delivery: Delivery) -> dict[str, Message]:
         {**alert("bare", annotations=bare), "generatorURL": ""},
         alert("huge", labels={"path": "x" * 10_000}, annotations={"description": "y" * 100_000}),
         *many("fleet", 50),
+        *(
+            alert("edge", labels={"instance": f"10.0.{octet}.{last}:9464", "cluster": cluster, "namespace": "prod"})
+            for octet, cluster in enumerate(("eu-1", "us-1"))
+            for last in range(1, 4)
+        ),
     )
     found = {
         "firing": arrived("shop", "CRITICAL"),
@@ -110,11 +119,26 @@ def messages(delivery: Delivery) -> dict[str, Message]:
         "bare": arrived("bare", "CRITICAL"),
         "huge": arrived("huge", "CRITICAL"),
         "grouped": arrived("fleet", "(50 firing)"),
+        **{f"cluster-{name}": _of_cluster(delivery, "edge", name) for name in ("eu-1", "us-1")},
     }
     delivery.post(alert("shop", labels=place, ends=ENDS), *many("fleet", 20, ends=ENDS))
     found["resolved"] = arrived("shop", "RESOLVED")
     found["partly"] = arrived("fleet", "(30 firing, 20 resolved)")
     return found
+
+
+def _of_cluster(delivery: Delivery, job: str, cluster: str) -> Message:
+    """Return the message about a job in one of several clusters."""
+
+    def found() -> Message | None:
+        mails = [mail for mail in delivery.mail.messages if f": {job}" in mail.subject and cluster in mail.text]
+        posts = [post.json["attachments"][0] for post in delivery.slack.posts]
+        slacks = [post for post in posts if f"· {job}" in post["title"] and cluster in post["fields"][0]["value"]]
+        return Message(slacks[-1], mails[-1]) if mails and slacks else None
+
+    message = wait_for(found, what=f"a message about {job} in {cluster}")
+    assert message is not None
+    return message
 
 
 def labels_in(url: str) -> dict[str, str]:
@@ -125,7 +149,9 @@ def labels_in(url: str) -> dict[str, str]:
     return {name: re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], value) for name, value in found}
 
 
-@pytest.mark.parametrize("name", ["firing", "resolved", "warning", "grouped", "partly", "hostile", "bare"])
+@pytest.mark.parametrize(
+    "name", ["firing", "resolved", "warning", "grouped", "partly", "hostile", "bare", "cluster-eu-1"]
+)
 @pytest.mark.parametrize("kind", ["json", "html", "txt"])
 def test_the_message_is_the_golden_one(messages: dict[str, Message], name: str, kind: str) -> None:
     message = messages[name]
@@ -257,6 +283,39 @@ def test_a_group_can_be_silenced_as_a_whole_and_each_of_its_members_alone(messag
     links = re.findall(r'href="([^"]*silences[^"]*)"', message.mail.html)
     assert [labels_in(link) for link in links[:2]] == [common, {**common, "instance": "10.0.0.100:9464"}]
     assert len(links) == 1 + 10
+
+
+def test_each_cluster_has_a_message_of_its_own_that_names_it(messages: dict[str, Message]) -> None:
+    for cluster, octet in (("eu-1", 0), ("us-1", 1)):
+        message = messages[f"cluster-{cluster}"]
+        assert message.field("Service") == f"`edge` in `prod` on `{cluster}`"
+        assert "(3 firing)" in message.slack["title"]
+        instances = re.findall(r"^• instance `([^`]+)`", message.slack["text"], flags=re.MULTILINE)
+        assert instances == [f"10.0.{octet}.{last}:9464" for last in range(1, 4)]
+        assert labels_in(message.button("Silence"))["cluster"] == cluster
+        assert re.search(rf"^cluster: +{cluster}$", message.mail.text, re.MULTILINE)
+
+
+def test_the_service_is_named_by_the_labels_as_they_are_called_here() -> None:
+    amtool = require("amtool", package="prometheus-alertmanager")
+
+    def shown(overrides: dict[str, str], **labels: str) -> str:
+        critical = next(each for each in render(overrides)["receivers"] if each["name"] == "critical")
+        text = critical["slack_configs"][0]["fields"][0]["value"]
+        data = {"alerts": [], "commonLabels": {"job": "shop", **labels}}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(data, file)
+            file.flush()
+            options = ["--template.glob", str(TEMPLATES), "--template.data", file.name, "--template.text", text]
+            done = subprocess.run(
+                [amtool, "template", "render", *options], capture_output=True, text=True, timeout=30, check=True
+            )
+        return done.stdout.strip()
+
+    named = {"namespaceLabel": "ns", "clusterLabel": "k8s_cluster"}
+    assert shown(named, ns="prod", k8s_cluster="eu-1", cluster="x", namespace="y") == "`shop` in `prod` on `eu-1`"
+    assert shown(named) == "`shop`"
+    assert shown({"namespaceLabel": "cluster"}, cluster="eu-1") == "`shop` in `eu-1`"
 
 
 def test_a_group_that_is_partly_over_shows_what_still_fires(messages: dict[str, Message]) -> None:
