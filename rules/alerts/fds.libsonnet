@@ -36,6 +36,8 @@ local signalsOf = import '../signals.libsonnet';
                        + 'Without one it accepts no connection and opens no file.',
         })
         + alert(prediction, spec {
+          beside: settings,
+          part: 'prediction',
           expr: |||
             %(ratio)s > %(minRatio)s
             # and at this rate none will be left

@@ -49,6 +49,8 @@ local signalsOf = import '../signals.libsonnet';
           ],
         })
         + alert(prediction, spec {
+          beside: settings,
+          part: 'prediction',
           expr: |||
             %(ratio)s > %(minRatio)s
             # and a straight line leads over the limit

@@ -49,6 +49,8 @@ local signalsOf = import '../signals.libsonnet';
           ],
         })
         + alert(std.get(settings, 'instance'), spec {
+          beside: settings,
+          part: 'instance',
           level: 'instance',
           expr: |||
             max_over_time(%(up)s[%(window)s]) == 0

@@ -4,6 +4,8 @@
 // spec: {name, level (none|job|instance|route), dashboard, expr, summary, description, actions, labels}
 //   and for the link to a profile: subject (the label that names a function), and where the alert has no instance,
 //   instance {expr, labels}: PromQL with %q for each of the labels, whose first series is by the instance, and the agent, that matter.
+//   beside, part: the settings of the alert's other half, of another severity by default, and the name of this one; where both have the
+//   same severity, the label `part` tells the two from each other.
 //   level, dashboard, subject and instance stay hidden fields: lib/links.libsonnet makes the URLs from them.
 local duration = import 'duration.libsonnet';
 
@@ -13,6 +15,8 @@ local given(settings, key) = local value = std.get(settings, key); value != null
 local withoutNewline(text) = if std.endsWith(text, '\n') then text[:std.length(text) - 1] else text;
 
 function(settings, spec)
+  local beside = std.get(spec, 'beside');
+  local alike = beside != null && std.get(beside, 'enabled', true) && beside.severity == settings.severity;
   if settings == null || !std.get(settings, 'enabled', true) then []
   else [{
     level:: spec.level,
@@ -23,7 +27,7 @@ function(settings, spec)
     expr: withoutNewline(spec.expr),
     [if given(settings, 'for') then 'for']: settings['for'],
     [if given(settings, 'keepFiringFor') then 'keep_firing_for']: settings.keepFiringFor,
-    labels: { severity: settings.severity } + std.get(spec, 'labels', {}),
+    labels: { severity: settings.severity } + (if alike then { part: spec.part } else {}) + std.get(spec, 'labels', {}),
     annotations: {
       summary: spec.summary,
       description: spec.description,

@@ -342,6 +342,17 @@ def test_null_removes_the_lesser_of_two_alerts_and_leaves_the_other(alert: str, 
     assert [rule["labels"]["severity"] for rule in found if rule["alert"] == KEYS[alert]] == ["critical"]
 
 
+def test_two_halves_of_an_alert_stay_two_where_they_have_one_severity() -> None:
+    alike = {"alerts": {alert: {"severity": "warning"} for alert in ("memoryNearLimit", "fdExhaustion", "targetDown")}}
+    found = rules("alert", alike)
+    identities = [(rule["alert"], tuple(sorted(rule["labels"].items()))) for rule in found]
+    assert sorted(set(identities)) == sorted(identities)
+    parts = {rule["alert"]: rule["labels"]["part"] for rule in found if "part" in rule["labels"]}
+    expected = {"RuntimeMemoryNearLimit": "prediction", "RuntimeFdExhaustion": "prediction"}
+    assert parts == {**expected, "RuntimeTargetDown": "instance"}
+    assert not any("part" in rule["labels"] for rule in ALERTS)
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
