@@ -11,6 +11,7 @@ import tracemalloc
 import pytest
 
 from runtime_exporter.profiling.process import Profiling
+from runtime_exporter.profiling.stoppable import can_stop
 from runtime_exporter.profiling.profile import build
 from runtime_exporter.settings import Settings
 
@@ -134,9 +135,11 @@ def test_memory_is_traced_while_it_is_open():
         kept = bytearray(100_000)
         assert profiling.on_demand.now("heap").total(1) >= len(kept)
         assert (profiling.heap,) == profiling.continuous._paced
+        profiling.close()
+        assert can_stop() != tracemalloc.is_tracing()
     finally:
         profiling.close()
-    assert not tracemalloc.is_tracing()
+        tracemalloc.stop()
 
 
 def test_after_a_fork_nothing_waits_for_a_lock_of_the_parent(tmp_path):
