@@ -11,8 +11,8 @@ import tracemalloc
 import pytest
 
 from runtime_exporter.profiling.process import Profiling
-from runtime_exporter.profiling.stoppable import can_stop
 from runtime_exporter.profiling.profile import build
+from runtime_exporter.profiling.stoppable import can_stop
 from runtime_exporter.settings import Settings
 
 HEAVY = ("samplers.choose", "samplers.thread", "samplers.signal", "samplers.outside", "advice", "comparison", "continuous",
