@@ -1,0 +1,142 @@
+"""Every target's files: in the form that it takes, with the same rules, and manifests that their own schemas accept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from runtime_exporter.cli.generate import command
+from runtime_exporter.mixin import contract, outputs
+from runtime_exporter.mixin.generate import generate
+
+CRDS = Path(__file__).parent / "crds"
+FILES = generate({})
+BY_TARGET = {target: outputs.shape(FILES, target) for target in outputs.TARGETS}
+
+
+def groups_of(files):
+    """Return the groups of rules in files, whatever they are wrapped in."""
+    documents = [yaml.safe_load(text) for name, text in files.items() if name.startswith(("rules/", "manifests/"))]
+    found = [
+        each.get("spec", each).get("groups", []) if "groups" in each.get("spec", each) else [] for each in documents
+    ]
+    return [group for groups in found for group in groups]
+
+
+def rules_of(files):
+    return [rule for group in groups_of(files) for rule in group["rules"]]
+
+
+def manifests(target):
+    return [yaml.safe_load(text) for name, text in BY_TARGET[target].items() if name.startswith("manifests/")]
+
+
+@pytest.mark.parametrize("target", outputs.TARGETS)
+def test_every_target_has_the_same_rules(target):
+    expected = sorted(json.dumps(rule, sort_keys=True) for rule in rules_of(FILES))
+    assert sorted(json.dumps(rule, sort_keys=True) for rule in rules_of(BY_TARGET[target])) == expected
+
+
+def test_for_prometheus_nothing_changes():
+    assert BY_TARGET["prometheus"] == FILES
+
+
+@pytest.mark.parametrize("target", ["operator", "kubernetes"])
+def test_manifests_are_what_their_schemas_say(target):
+    for manifest in manifests(target):
+        if manifest["kind"] == "ConfigMap":
+            kubernetes_validate.validate(manifest, "1.31", strict=True)
+        else:
+            jsonschema.validate(manifest, json.loads((CRDS / f"{manifest['kind']}.json").read_text()))
+
+
+def test_the_schemas_refuse_what_is_wrong():
+    [rules, *_] = manifests("operator")
+    rules["spec"]["groups"][0]["query_offfset"] = "1m"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(rules, json.loads((CRDS / "PrometheusRule.json").read_text()))
+
+
+def test_kubernetes_has_rules_monitors_and_each_dashboard_in_both_ways():
+    kinds = [manifest["kind"] for manifest in manifests("kubernetes")]
+    boards = sum(name.startswith("dashboards/") for name in FILES)
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "PrometheusRule": 2,
+        "ServiceMonitor": 1,
+        "PodMonitor": 1,
+        "ConfigMap": boards,
+        "GrafanaDashboard": boards,
+    }
+    assert not any(name.startswith("dashboards/") for name in BY_TARGET["kubernetes"])
+
+
+def test_a_config_map_holds_a_dashboard_as_it_is_and_within_what_kubernetes_takes():
+    for manifest in manifests("kubernetes"):
+        if manifest["kind"] == "ConfigMap":
+            [(name, text)] = manifest["data"].items()
+            assert json.loads(text) == json.loads(FILES[f"dashboards/{name}"])
+            assert len(text.encode()) < 1_000_000
+
+
+def test_a_dashboard_refers_to_a_config_map_that_there_is():
+    maps = {each["metadata"]["name"]: each["data"] for each in manifests("kubernetes") if each["kind"] == "ConfigMap"}
+    referred = [each["spec"]["configMapRef"] for each in manifests("kubernetes") if each["kind"] == "GrafanaDashboard"]
+    assert len(maps) == len(referred)
+    assert all(each["key"] in maps[each["name"]] for each in referred)
+
+
+def test_mimir_is_told_the_namespace_and_waits_for_its_replicas():
+    document = yaml.safe_load(BY_TARGET["mimir"]["rules/alerts.yaml"])
+    assert document["namespace"] == "runtime-exporter"
+    assert {group["query_offset"] for group in document["groups"]} == {"1m"}
+    assert max(len(group["rules"]) for group in document["groups"]) <= 20
+
+
+def test_thanos_goes_on_with_the_stores_that_answer():
+    assert {group["partial_response_strategy"] for group in groups_of(BY_TARGET["thanos"])} == {"warn"}
+
+
+def test_for_vmalert_no_rule_reads_what_its_own_group_records():
+    groups = groups_of(BY_TARGET["vmalert"])
+    assert len({group["name"] for group in groups}) == len(groups)
+    for group in groups:
+        recorded = {rule["record"] for rule in group["rules"] if "record" in rule}
+        assert [rule for rule in group["rules"] if contract.names_of(rule["expr"]) & recorded] == []
+
+
+def test_vmalerts_texts_ask_nothing(tmp_path):
+    done = CliRunner().invoke(command, [str(tmp_path / "out"), "--target", "vmalert"])
+    assert done.exit_code == 0, done.output
+    assert "query (" not in (tmp_path / "out" / "rules" / "alerts.yaml").read_text()
+
+
+def test_leaf_and_global_are_all_rules_and_share_the_watchdog():
+    leaf, over = (outputs.shape(FILES, "prometheus", each) for each in ("leaf", "global"))
+    named = [[rule.get("alert") or rule["record"] for rule in rules_of(files)] for files in (leaf, over, FILES)]
+    assert sorted(named[0] + named[1]) == sorted([*named[2], "Watchdog"])
+
+
+def test_global_reads_only_what_leaves_record_by_job_or_what_it_records_itself():
+    leaf, over = (rules_of(outputs.shape(FILES, "prometheus", each)) for each in ("leaf", "global"))
+    recorded = {rule["record"] for rule in over if "record" in rule}
+    there = {rule["record"] for rule in leaf if "record" in rule and not rule["record"].startswith("instance:")}
+    for rule in over:
+        assert contract.names_of(rule["expr"]) <= recorded | there, rule["expr"]
+
+
+def test_leaf_reads_nothing_that_only_global_records():
+    leaf, over = (rules_of(outputs.shape(FILES, "prometheus", each)) for each in ("leaf", "global"))
+    own = {rule["record"] for rule in leaf if "record" in rule}
+    elsewhere = {rule["record"] for rule in over if "record" in rule} - own
+    assert [rule for rule in leaf if contract.names_of(rule["expr"]) & elsewhere] == []
+
+
+def test_an_unknown_target_is_a_mistake_of_usage(tmp_path):
+    done = CliRunner().invoke(command, [str(tmp_path), "--target", "nagios"])
+    assert (done.exit_code, "'nagios' is not one of" in done.output) == (2, True)
