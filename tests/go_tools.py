@@ -42,12 +42,12 @@ class Go:
             "TZ": "UTC",
         }
 
-    def run(self, *arguments: str, cwd: Path | None = None) -> tuple[str, str]:
+    def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> tuple[str, str]:
         """Run `go` and return its standard output and error; the first `go tool pprof` compiles it, which takes a minute or two."""
         done = subprocess.run(
             [self._program, *arguments],
             cwd=cwd,
-            env=self._environment,
+            env={**self._environment, **environment},
             capture_output=True,
             text=True,
             timeout=600,
