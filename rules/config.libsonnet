@@ -53,6 +53,8 @@
       // Which requests count at all (more matchers: 'http_route!~"/health|/metrics"'), and which of those have failed.
       selector: '',
       errorSelector: 'http_response_status_code=~"5.."',
+      // A p95 is recorded, to be compared with next week, where there were so many requests in rateInterval.
+      minBaselineRequests: 30,
     },
 
     // Every alert: enabled, severity (critical, warning, info, none), for, and what it compares with. `enabled: false` of an
@@ -354,6 +356,32 @@
         maxEvents: 50,
         minBadEvents: 3,
       },
+      // Against the same time last week: `window` is centred there by its offset, of 7d minus half of it.
+      httpLatencyRegression: {
+        enabled: true,
+        severity: 'warning',
+        'for': '15m',
+        keepFiringFor: '0s',
+        recent: '15m',
+        window: '1h',
+        weekOffset: '167h30m',
+        // The mean p95 of `recent` is above the median one of then by this factor, and above minDuration.
+        minRatio: 1.5,
+        minDuration: '100ms',
+      },
+      httpThroughputDrop: {
+        enabled: true,
+        severity: 'warning',
+        'for': '10m',
+        keepFiringFor: '0s',
+        recent: '15m',
+        window: '1h',
+        weekOffset: '167h30m',
+        dayOffset: '23h30m',
+        // Fewer requests than this share of those last week, and of those yesterday, of which there were enough.
+        maxRatio: 0.3,
+        minRequestsPerSecond: 0.5,
+      },
       // Fires always: who stops hearing it knows that nobody watches any more.
       watchdog: { enabled: true, severity: 'none' },
     },
@@ -376,6 +404,10 @@
       // The upper bounds of the durations' buckets in seconds, as the services expose them (the setting http_buckets).
       buckets: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
     },
+    // What else is wrong with a service is said in the description of alerts about errors and latency, from these values on:
+    // the share of time in garbage collection, the share of periods in which the CPU limit holds it back, the event loop's p95
+    // lag, seconds waited for locks a second, and how recent a start is.
+    causes: { enabled: true, gcRatio: 0.05, throttledRatio: 0.1, loopLagSeconds: 0.1, lockWaitSeconds: 0.1, startedSeconds: 1800 },
     // Objectives of your own, by a name such as checkout-latency: lib/objectives.libsonnet says what each may hold.
     slos: {},
 
@@ -393,6 +425,7 @@
       exporter: 'runtime-exporter-exporter',
       profiling: 'runtime-exporter-profiling',
       slo: 'runtime-exporter-slo',
+      alerts: 'runtime-exporter-alerts',
     },
     // The time range a dashboard opens with, and how often it asks again ('' = only when told).
     dashboardPeriod: 'now-1h',

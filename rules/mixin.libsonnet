@@ -2,6 +2,7 @@
 //
 //   local mixin = (import 'mixin.libsonnet') + { _config+:: { selector: 'job="shop"' } };
 //   std.manifestYamlDoc(mixin.prometheusAlerts)
+local cause = import 'lib/cause.libsonnet';
 local custom = import 'lib/custom.libsonnet';
 local links = import 'lib/links.libsonnet';
 
@@ -11,6 +12,7 @@ local links = import 'lib/links.libsonnet';
 + (import 'recording/http.libsonnet')
 + (import 'recording/profiles.libsonnet')
 + (import 'recording/slo.libsonnet')
++ (import 'recording/regression.libsonnet')
 + (import 'alerts/memory.libsonnet')
 + (import 'alerts/cpu.libsonnet')
 + (import 'alerts/threads.libsonnet')
@@ -19,9 +21,10 @@ local links = import 'lib/links.libsonnet';
 + (import 'alerts/asyncio.libsonnet')
 + (import 'alerts/http.libsonnet')
 + (import 'alerts/slo.libsonnet')
++ (import 'alerts/regression.libsonnet')
 + (import 'alerts/profiles.libsonnet')
 + (import 'alerts/targets.libsonnet')
 + (import 'alerts/exporter.libsonnet')
-+ { prometheusAlerts+:: { groups: links($._config, super.groups) + custom($._config) } }
++ { prometheusAlerts+:: { groups: links($._config, cause($._config, super.groups)) + custom($._config) } }
 // Last, so that what a user overrides reaches every rule.
 + (import 'config.libsonnet')

@@ -93,6 +93,7 @@ function(config)
       local profileRate = 'rate' + config.profiles.rateInterval,
       profiledCpu: 'job:profile_cpu_seconds:' + profileRate,
       functionShare: 'job_function:profile_self_cpu_seconds_per_total:ratio_' + profileRate,
+      p95: 'job:http_server_request_duration_seconds:p95_' + rate,
       sloEvents: 'slo:events:' + rate,
       sloBadEvents: 'slo:bad_events:' + rate,
       sloObjective: 'slo:objective:ratio',

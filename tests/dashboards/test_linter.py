@@ -188,5 +188,5 @@ def test_every_exclusion_has_a_reason_and_is_still_needed(boards):
 
 
 def test_the_bundle_has_its_dashboards():
-    assert ["exporter", "http", "overview", "profiling", "runtime", "slo"] == NAMES
+    assert ["alerts", "exporter", "http", "overview", "profiling", "runtime", "slo"] == NAMES
     assert Path(bundle.root() / "dashboards" / ".lint").is_file()

@@ -28,7 +28,11 @@ PROMETHEUS_OWN = {
     "scrape_duration_seconds": {},
     "scrape_samples_scraped": {},
     "scrape_series_added": {},
-    "ALERTS": {"alertname": ["RuntimeMemoryLeakSuspected"], "alertstate": ["firing"], "severity": ["warning"]},
+    "ALERTS": {
+        "alertname": ["RuntimeMemoryLeakSuspected"],
+        "alertstate": ["firing", "pending"],
+        "severity": ["warning"],
+    },
     "ALERTS_FOR_STATE": {"alertname": ["RuntimeMemoryLeakSuspected"], "severity": ["warning"]},
 }
 # What rules record of a service as a whole, with the labels they add.

@@ -18,6 +18,7 @@ from runtime_exporter.mixin.dashboards import panels_of
 
 SCHEMA = bundle.root().parent / "shared" / "reference" / "dashboard.jsonschema.json"
 UIDS = {
+    "alerts": "runtime-exporter-alerts",
     "exporter": "runtime-exporter-exporter",
     "http": "runtime-exporter-http",
     "overview": "runtime-exporter-overview",

@@ -22,7 +22,6 @@ RUNBOOKS = rule_files.HERE.parent.parent / "docs" / "runbooks"
 
 # Recorded for people who look, not for an alert.
 FOR_DASHBOARDS = {
-    "job:http_server_request_duration_seconds_bucket:rate5m",
     "job:http_server_error_budget_remaining:ratio30d",
     "slo:error_budget_remaining:ratio",
 }
@@ -36,6 +35,8 @@ KEYS = {
     "gcPressure": "RuntimeGcPressure",
     "httpErrorBudgetBurn": "RuntimeHttpErrorBudgetBurn",
     "httpLatencyHigh": "RuntimeHttpLatencyHigh",
+    "httpLatencyRegression": "RuntimeHttpLatencyRegression",
+    "httpThroughputDrop": "RuntimeHttpThroughputDrop",
     "labelsFolded": "RuntimeLabelsFolded",
     "lockHotSpot": "RuntimeLockHotSpot",
     "memoryLeak": "RuntimeMemoryLeakSuspected",
