@@ -6,9 +6,13 @@ from pathlib import Path
 
 import click
 
+from runtime_exporter.agent.collector import AgentCollector
 from runtime_exporter.errors import CheckError
-from runtime_exporter.mixin import bundle, config, explain, outputs, write
+from runtime_exporter.exporter import Exporter
+from runtime_exporter.http import HTTPMetrics
+from runtime_exporter.mixin import bundle, config, explain, exposed, outputs, write
 from runtime_exporter.mixin.generate import generate
+from runtime_exporter.settings import Settings
 
 
 def configuration_options(function: click.decorators.FC) -> click.decorators.FC:
@@ -85,6 +89,8 @@ def command(
     if target:
         assignments = (*assignments, f"target={outputs.evaluated_by(target)}")
     overrides = config.load(files, assignments)
+    with config.located(overrides.where):
+        exposed.check(overrides.values.get("customAlerts") or {}, _exposed())
     if explained:
         generate(overrides)  # what is wrong with it is said first
         click.echo("\n".join(explain.explain(overrides)))
@@ -100,6 +106,14 @@ def command(
     else:
         write.apply(todo)
         _report(todo)
+
+
+def _exposed() -> frozenset[str]:
+    families = (
+        *Exporter(Settings(http_body_sizes=True), http=HTTPMetrics(body_sizes=True)).families(),
+        *AgentCollector(tuple).families,
+    )
+    return frozenset(name for metric in families for name in metric.family.sample_names())
 
 
 def _check(todo: write.Plan) -> None:
