@@ -50,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     unreached = score.goals(cases, ours.values(), quiet=QUIET_GOAL if whole else 0, share=CAUGHT_GOAL)
     if options.write:
         Path(options.write).write_text(
-            table.page(options.seed, cases, ours, naive, beside, unreached, quick=options.quick), encoding="utf-8"
+            table.page(
+                options.seed, cases, ours, naive, beside, unreached, quick=options.quick, chosen=options.detector or ()
+            ),
+            encoding="utf-8",
         )
     print("\n".join(f"not reached: {line}" for line in unreached) or "all goals are reached")
     return 1 if unreached else 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LEAK, NEAR_LIMIT = "RuntimeMemoryLeakSuspected", "RuntimeMemoryNearLimit"
 CPU, GC = "RuntimeCpuSpike", "RuntimeGcPressure"
 THREADS = "RuntimeThreadLeakSuspected"
-BURN, LATENCY, TRAFFIC = "RuntimeHttpErrorBudgetBurn", "RuntimeHttpLatencyHigh", "RuntimeHttpTrafficDropped"
+BURN, LATENCY, TRAFFIC = "RuntimeHttpErrorBudgetBurn", "RuntimeHttpLatencyHigh", "RuntimeHttpThroughputDrop"
 DOWN, RESTARTING, FILES = "RuntimeTargetDown", "RuntimeRestarting", "RuntimeFdExhaustion"
 DOMINANT, REGRESSION, LOCK = "RuntimeProfileNewDominantFunction", "RuntimeProfileRegression", "RuntimeLockHotSpot"
 

@@ -82,16 +82,21 @@ def record(rules: dict[str, Any], data: Path, begin: int, end: int) -> int:
 
 def levels(rules: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """Return the groups of each pass: first the rules that read no recorded series, then those that read these, and so on."""
-    pending = {rule["record"]: (group, rule) for group in rules["groups"] for rule in group["rules"]}
+    # Several rules may record the same name, with different labels: it is known once all of them are.
+    pending = [(group, rule) for group in rules["groups"] for rule in group["rules"]]
     passes = []
     while pending:
-        ready = [name for name, (_, rule) in pending.items() if not _reads(rule["expr"], pending)]
+        names = {rule["record"] for _, rule in pending}
         groups: dict[str, dict[str, Any]] = {}
-        for name in ready:
-            group, rule = pending[name]
-            groups.setdefault(group["name"], {**group, "rules": []})["rules"].append(rule)
-        for name in ready:
-            del pending[name]
+        later = []
+        for group, rule in pending:
+            if _reads(rule["expr"], names):
+                later.append((group, rule))
+            else:
+                groups.setdefault(group["name"], {**group, "rules": []})["rules"].append(rule)
+        if not groups:
+            raise ValueError(f"rules that read each other in a circle: {sorted(names)}")
+        pending = later
         passes.append(list(groups.values()))
     return passes
 

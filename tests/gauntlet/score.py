@@ -17,7 +17,7 @@ GRACE = 15
 # What tells of the same from another side: where requests fail or are slow, a budget burns.
 COMPANIONS = {
     "RuntimeHttpErrorBudgetBurn": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic"},
-    "RuntimeHttpLatencyHigh": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic"},
+    "RuntimeHttpLatencyHigh": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic", "RuntimeHttpLatencyRegression"},
     "RuntimeMemoryLeakSuspected": {"RuntimeProfileLeakSuspect"},
 }
 

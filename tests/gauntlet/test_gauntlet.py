@@ -67,10 +67,11 @@ def test_rules_that_read_each_other_are_recorded_one_pass_after_the_other():
         "groups": [
             {"name": "late", "rules": [{"record": "c", "expr": "b + a"}]},
             {"name": "early", "rules": [{"record": "a", "expr": "up"}, {"record": "b", "expr": "a * 2"}]},
+            {"name": "again", "rules": [{"record": "a", "expr": "down"}]},
         ]
     }
     passes = [[rule["record"] for group in groups for rule in group["rules"]] for groups in history.levels(rules)]
-    assert [["a"], ["b"], ["c"]] == passes
+    assert [["a", "a"], ["b"], ["c"]] == passes
 
 
 def rendered(seed: int, name: str) -> list[service.Series]:
