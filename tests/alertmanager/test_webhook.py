@@ -43,7 +43,7 @@ def test_what_a_profile_explains_is_posted_at_once_each_alert_alone_and_everybod
     assert {"10.0.0.1:9464", "10.0.0.2:9464"} == {post["commonLabels"]["instance"] for post in posts}
     assert [1, 1] == [len(post["alerts"]) for post in posts]
     assert {("4", "firing", "profiling")} == {(post["version"], post["status"], post["receiver"]) for post in posts}
-    [post] = [post for post in delivery.profiler.posts if post.json["commonLabels"].get("instance") == "10.0.0.1:9464"]
+    post = next(post for post in delivery.profiler.posts if post.json["commonLabels"].get("job") == "profiled")
     assert post.headers["Authorization"] == f"Bearer {TOKEN}"
     assert "2 firing" in delivery.attachment("profiled", "CRITICAL")["title"]
 

@@ -158,9 +158,10 @@ def test_an_assertion_about_the_configuration_is_the_users_mistake(tmp_path: Pat
 
 def test_a_window_that_makes_no_promql_is_the_users_mistake() -> None:
     with pytest.raises(
-        ConfigError, match=r"^with this configuration the expression of RuntimeCpuSpike is not PromQL: duration must be"
+        ConfigError,
+        match=r"^with this configuration the expression of RuntimeLockHotSpot is not PromQL: duration must be",
     ):
-        generate({"alerts": {"cpuSpike": {"baseline": "0s"}}})
+        generate({"profiles": {"rateInterval": "0s"}})
 
 
 def test_an_error_of_the_bundle_itself_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:

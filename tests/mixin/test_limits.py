@@ -75,6 +75,9 @@ def test_a_value_with_which_nothing_can_fire_is_refused(assignment: str, why: st
         "evaluationInterval",
         "http.budgetInterval",
         "scrapeInterval",
+        "rateInterval",
+        "alerts.memoryLeak.window",
+        "alerts.cpuSpike.baseline",
     ],
 )
 def test_a_pause_of_nothing_is_refused_before_alertmanager_does(key: str) -> None:

@@ -76,8 +76,13 @@ _SCRAPED = (
 )
 _RATES = frozenset({"rateInterval"})
 
-# Alertmanager refuses a pause of nothing; no rule is evaluated all the time.
+# Alertmanager refuses a pause of nothing; no rule is evaluated all the time, and none has a past of no length.
 _PAUSES = (
+    "rateInterval",
+    "memory.floorWindow",
+    "threads.floorWindow",
+    "alerts.*.window",
+    "alerts.*.baseline",
     "evaluationInterval",
     "scrapeInterval",
     "scrapeTimeout",
@@ -112,7 +117,7 @@ def check(effective: Mapping[str, Any]) -> None:
 def _check_pauses(values: Mapping[str, Any]) -> None:
     for pattern in _PAUSES:
         for path in fnmatch.filter(values, pattern):
-            if seconds(values[path]) == 0:
+            if values[path] is not None and seconds(values[path]) == 0:
                 raise config.refuse(
                     path.split("."), values[path], "is no time at all; give a duration such as 30s or 4h"
                 )
