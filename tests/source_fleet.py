@@ -98,12 +98,16 @@ def calls(port, stop):
 
 @contextlib.contextmanager
 def prometheus(home, ports):
-    files = []
-    for source in ports:
-        for name, text in generate.generate(overrides(source)).items():
-            if name.startswith("rules/"):
-                files.append(home / f"{source}-{Path(name).name}")
-                files[-1].write_text(text)
+    # One configuration for all, as a mixed fleet has it: what a file records of one job must not meet another file's.
+    several = {
+        "source": "native",
+        "selector": 'job=~".+"',
+        "services": {source: {"source": source} for source in ports},
+    }
+    generated = generate.generate(config.compose(overrides("native"), several))
+    files = [home / Path(name).name for name in generated if name.startswith("rules/")]
+    for file in files:
+        file.write_text(generated[f"rules/{file.name}"])
     scrapes = [
         {"job_name": source, "scrape_interval": "1s", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
         for source, port in ports.items()
