@@ -134,6 +134,16 @@ def open_files():
     return {path.name for path in Path("/proc/self/fd").iterdir() if path.exists()}
 
 
+def test_a_helper_that_is_asked_to_end_before_it_looks_has_seen_nothing_and_has_not_failed():
+    tracer = Tracer()
+    tracer.start([sys.executable, "-c", "import signal, os; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)"])
+    tracer.interrupt()
+    assert "" == tracer.collect()
+    tracer.start([sys.executable, "-c", "import signal, os; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)"])
+    with pytest.raises(ProfileError, match="exit code -2"):
+        tracer.collect()
+
+
 def test_a_helper_leaves_no_file_open():
     before = open_files()
     tracer = Tracer()
@@ -141,7 +151,7 @@ def test_a_helper_leaves_no_file_open():
     tracer.collect()
     tracer.start([sys.executable, "-c", "import time; time.sleep(600)", OUTPUT])
     tracer.close()
-    assert before == open_files()
+    assert set() == open_files() - before
 
 
 def test_where_yama_restricts_tracing_the_helper_begins_after_it_was_allowed_to(tmp_path):

@@ -39,6 +39,7 @@ class Tracer:
         self._process: subprocess.Popen[bytes] | None = None
         self._output = -1
         self._messages: IO[bytes] | None = None
+        self._asked = False
         self.cpu_ns = 0
         """CPU nanoseconds of all helpers that have ended."""
 
@@ -85,6 +86,7 @@ class Tracer:
     def interrupt(self) -> None:
         """Ask the helper to write what it has and to end."""
         if self._process is not None:
+            self._asked = True
             with suppress(OSError):
                 self._process.send_signal(signal.SIGINT)
 
@@ -100,7 +102,8 @@ class Tracer:
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
                 self.cpu_ns += process_cpu_time_ns(process.pid)
             code = process.wait(_WAIT_SECONDS)
-            if code:
+            # Asked to end before it could begin to look: it has seen nothing, and has not failed.
+            if code and not (code == -signal.SIGINT and self._asked):
                 messages.seek(0)
                 raise ProfileError(_reason(messages.read(10_000).decode(errors="replace"), code))
         except subprocess.TimeoutExpired:
@@ -144,7 +147,7 @@ class Tracer:
         if self._process is not None and self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
-        self._process, self._output, self._messages = None, -1, None
+        self._process, self._output, self._messages, self._asked = None, -1, None, False
 
     def _read(self, timeout: float) -> str:
         """Read to the end of the pipe, which is the end of the helper; raises ProfileError when that does not come."""
