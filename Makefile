@@ -29,7 +29,7 @@ demo: setup ## the whole stack on loopback: six faults, each watched from fault 
 .PHONY: test
 test: setup ## the whole test suite, with real servers
 	@deploy/install-tools.sh --browser
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-all
 test-all: ## the suite on every interpreter that pyenv has (3.10 and later)

@@ -416,7 +416,7 @@ def create_in(module, expression):
 @pytest.mark.parametrize(
     ("module", "expected"),
     [("shop", True), ("shop.orders", True), ("shopping", False), ("logging", False), (None, False), (object(), False)],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_only_modules_that_are_asked_for_get_profiled_locks(module, expected):
     with profiled("shop"):
