@@ -279,5 +279,7 @@ def test_windows_of_a_go_service_become_series_like_those_of_python(shop, fault)
     assert "main.tryEveryDiscount" in report.tallies["cpu"].self_.members
     for kind in ("cpu", "goroutine", "heap"):
         account = report.tallies[kind].self_
-        assert account.total == sum(account.members.values()) + account.other + account.departed > 0
+        assert account.total == sum(account.members.values()) + account.other + account.departed
+        # Of a heap as small as the shop's, one block in half a megabyte may mean none.
+        assert account.total > 0 or kind == "heap"
     assert "go" == report.backend

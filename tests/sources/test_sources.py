@@ -53,11 +53,13 @@ def test_requests_are_recorded_by_route(watched):
 
 
 def test_a_share_of_the_requests_has_failed(watched):
-    """One of five calls is broken, whatever else is asked for; Prometheus' own scrapes may count as requests."""
+    """One of five calls is broken, whatever else is asked for; Prometheus' own scrapes may count as requests.
+
+    At first some counters are younger than the window, so the share is awaited rather than taken as it first shows.
+    """
     source, ask = watched
     ratio = f'job:http_server_errors_per_requests:ratio_rate12s{{job="{source}"}}'
-    [found] = soon(lambda: ask(f"{ratio} > 0.05"), what="failed requests")
-    assert 0.05 < float(found["value"][1]) < 0.3
+    assert soon(lambda: ask(f"{ratio} > 0.05 < 0.3"), what="a share of failed requests near one of five")
 
 
 def test_the_slow_route_is_slow_and_the_others_are_not(watched):
