@@ -1,6 +1,6 @@
 """The program that benchmarks/profiling.py profiles: workloads of known truth, and a busy application, with one profiler or none.
 
-`python -m benchmarks.profiled accuracy PROFILER WORKLOAD SECONDS` and `… overhead PROFILER BLOCKS SECONDS STEADY_SECONDS` print one line of JSON.
+`python -m benchmarks.profiled accuracy PROFILER WORKLOAD SECONDS` and `… overhead PROFILER BLOCKS SECONDS LEARN_SECONDS` print one line of JSON.
 A process of its own for each: one profiler leaves nothing behind for the next.
 """
 
@@ -127,20 +127,28 @@ def unit_of_work(depth: int = 12) -> int:
 
 
 class Profiler(Protocol):
-    """What is switched on and off; `stop()` returns the CPU seconds that it took here by its own account, and in a helper."""
+    """What is switched on and off.
+
+    `learned()` makes later starts begin with the rate that it has come to; `taken()` returns the CPU seconds that it took
+    since the start or the last call by its own account, here and in a helper.
+    """
 
     def start(self) -> object: ...
-    def stop(self) -> tuple[float, float]: ...
+    def stop(self) -> object: ...
+    def learned(self) -> None: ...
+    def taken(self) -> tuple[float, float]: ...
 
 
 class Nothing:
     def start(self) -> None: ...
-    def stop(self) -> tuple[float, float]:
+    def stop(self) -> None: ...
+    def learned(self) -> None: ...
+    def taken(self) -> tuple[float, float]:
         return 0.0, 0.0
 
 
 class Ours:
-    """A sampler as a process has it: chosen by name, 20 Hz, with the default budget; a window is taken at each stop."""
+    """A sampler as a process has it: chosen by name, 20 Hz, with the default budget."""
 
     def __init__(self, name: str) -> None:
         self._sampler = choose((name,))
@@ -148,9 +156,17 @@ class Ours:
     def start(self) -> None:
         self._sampler.start()
 
-    def stop(self) -> tuple[float, float]:
-        window = self._sampler.take()
+    def stop(self) -> None:
         self._sampler.close()
+
+    def learned(self) -> None:
+        for part in (self._sampler.backend, self._sampler.waiting):
+            pace = getattr(part, "_pace", None)
+            if isinstance(pace, Pace):
+                pace.first = pace.rate
+
+    def taken(self) -> tuple[float, float]:
+        window = self._sampler.take()
         return window.own_cpu_ns / 1e9, window.helper_cpu_ns / 1e9
 
 
@@ -169,9 +185,8 @@ class DDTrace(Nothing):
         self._profiler = self._make()
         self._profiler.start()
 
-    def stop(self) -> tuple[float, float]:
+    def stop(self) -> None:
         self._profiler.stop(flush=False)
-        return 0.0, 0.0
 
 
 class Pyroscope(Nothing):
@@ -185,9 +200,8 @@ class Pyroscope(Nothing):
     def start(self) -> None:
         self._module.configure(application_name="benchmark", server_address="http://127.0.0.1:9")
 
-    def stop(self) -> tuple[float, float]:
+    def stop(self) -> None:
         self._module.shutdown()
-        return 0.0, 0.0
 
 
 PROFILERS: dict[str, Callable[[], Profiler]] = {
@@ -200,32 +214,51 @@ PROFILERS: dict[str, Callable[[], Profiler]] = {
 }
 
 
-def overhead(profiler: str, blocks: int, seconds: float, steady: float) -> dict[str, Any]:
+# After a start: names are looked up for the first time, helpers find their way; after a stop threads come to their end.
+_SETTLE_SECONDS = 1.0
+# What is told of its own account is of so long a part of the time in which it learns, at the end.
+_TOLD = 2 / 3
+
+
+def overhead(profiler: str, blocks: int, seconds: float, learn: float) -> dict[str, Any]:
     """Run blocks without, with, with, without; return the CPU seconds of each, for the same work.
 
-    Blocks are short, so that the machine is the same in all four. What a profiler takes by its own account is measured
-    in one stretch of `steady` seconds at the end, and told as a part of a core.
+    What is always on has started once: it learns its rate for `learn` seconds first, and what each start costs is not part
+    of the blocks. These are short, so that the machine is the same in all four. What a profiler takes by its own account
+    is told as a part of a core.
     """
     idle = threading.Event()
     for number in range(4):
         threading.Thread(target=idle.wait, name=f"pool-{number}", daemon=True).start()
     switched = PROFILERS[profiler]()
     units = _units_in(seconds)
+    switched.start()
+    _busy(learn * (1 - _TOLD))
+    switched.taken()
+    began = time.monotonic()
+    _busy(learn * _TOLD)
+    here, helper = switched.taken()
+    took = time.monotonic() - began
+    switched.learned()
+    switched.stop()
     without: list[float] = []
     with_it: list[float] = []
     for _ in range(blocks):
+        _busy(_SETTLE_SECONDS)
         without.append(_block(units))
         switched.start()
+        _busy(_SETTLE_SECONDS)
         with_it += [_block(units), _block(units)]
         switched.stop()
+        _busy(_SETTLE_SECONDS)
         without.append(_block(units))
-    switched.start()
-    begin = time.monotonic()
-    while time.monotonic() < begin + steady:
-        unit_of_work()
-    here, helper = switched.stop()
-    took = time.monotonic() - begin
     return {"without": without, "with": with_it, "here": here / took, "helper": helper / took}
+
+
+def _busy(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        unit_of_work()
 
 
 def _block(units: int) -> float:

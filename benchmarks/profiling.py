@@ -2,8 +2,9 @@
 
 Accuracy is the total variation distance between the shares that a profile gives to functions and the shares of CPU time that
 they measured of themselves: of two functions, the difference of either's share. Cost is CPU time for the same work with the profiler on
-and off, in ABBA blocks within one process, as the median of the blocks' ratios with a 95 % bootstrap interval; "none"
-against itself is A/A, the noise floor. Peers are those of benchmarks/peers.txt, in the virtual environment that BENCHMARK_PEERS
+and off, in ABBA blocks within one process, after it has found its rate and without what a start costs, as the mean of the blocks' log ratios, the
+outermost tenths left out, with a 95 % bootstrap interval; not the median, to which a look every few seconds is nothing. "none" against
+itself is A/A, the noise floor. Peers are those of benchmarks/peers.txt, in the virtual environment that BENCHMARK_PEERS
 names, which `make bench` makes. Instructions, which no other load of the machine changes, are counted where there is valgrind.
 """
 
@@ -35,7 +36,7 @@ MOST_DISTANCE_WITHOUT_FLAG = 0.1
 FLAG = 0.1
 """A bias ratio above this is a flag: the stacks of busy threads are not to be trusted."""
 _BOOTSTRAPS = 2000
-_STEADY_SECONDS = 15.0
+_LEARN_SECONDS = 60.0
 MOST_IN_PROCESS, MOST_IN_HELPER = 0.01, 0.015
 """Parts of one core that profiling may take of a busy program, and beside it in a helper."""
 
@@ -48,11 +49,11 @@ def report(*, quick: bool) -> Iterator[str]:
     for sampler in samplers:
         for workload in WORKLOADS:
             yield "  " + _accuracy(sampler, workload, seconds)
-    blocks, length = (6, 0.25) if quick else (50, 0.25)
-    steady = 5.0 if quick else _STEADY_SECONDS
-    yield f"CPU for the same work, {blocks} ABBA blocks of 4 x {length:g} s, 5 threads; our samplers at 20 Hz, peers as they are by default:"
+    blocks, length = (3, 0.5) if quick else (30, 1.0)
+    learn = 9.0 if quick else _LEARN_SECONDS
+    yield f"CPU for the same work, {blocks} ABBA blocks of 4 x {length:g} s after {learn:g} s, 5 threads; our samplers at 20 Hz, peers as they are by default:"
     peers = [name for name, module in PEERS.items() if _has(module)]
-    costs = {profiler: _overhead(profiler, blocks, length, steady) for profiler in ["none", *samplers, *peers]}
+    costs = {profiler: _overhead(profiler, blocks, length, learn) for profiler in ["none", *samplers, *peers]}
     floor = costs["none"]
     for profiler, cost in costs.items():
         yield f"  {'A/A' if profiler == 'none' else profiler:12} {cost}{'' if profiler == 'none' else f'; A/A {floor.interval}'}"
@@ -170,8 +171,8 @@ def _accuracy(sampler: str, workload: str, seconds: float) -> str:
     return f"{line}, bias ratio {found['bias_ratio']:.2f}: flag {'up' if flagged else 'down'}{'' if holds else ', DOES NOT HOLD'}"
 
 
-def _overhead(profiler: str, blocks: int, length: float, steady: float) -> _Cost:
-    found = _run("overhead", profiler, str(blocks), str(length), str(steady))
+def _overhead(profiler: str, blocks: int, length: float, learn: float) -> _Cost:
+    found = _run("overhead", profiler, str(blocks), str(length), str(learn))
     pairs = [
         (found["with"][place] + found["with"][place + 1]) / (found["without"][place] + found["without"][place + 1])
         for place in range(0, 2 * blocks, 2)
@@ -181,10 +182,16 @@ def _overhead(profiler: str, blocks: int, length: float, steady: float) -> _Cost
 
 
 def interval(values: Sequence[float], *, seed: int = 1) -> tuple[float, float, float]:
-    """Return the median and its 95 % interval by bootstrap."""
+    """Return the mean without the outermost tenths, and its 95 % interval by bootstrap."""
     numbers = random.Random(seed)
-    medians = sorted(statistics.median(numbers.choices(values, k=len(values))) for _ in range(_BOOTSTRAPS))
-    return statistics.median(values), medians[_BOOTSTRAPS // 40], medians[-_BOOTSTRAPS // 40]
+    means = sorted(trimmed_mean(numbers.choices(values, k=len(values))) for _ in range(_BOOTSTRAPS))
+    return trimmed_mean(values), means[_BOOTSTRAPS // 40], means[-_BOOTSTRAPS // 40]
+
+
+def trimmed_mean(values: Sequence[float]) -> float:
+    """Return the mean of what is left without the largest and the smallest tenth."""
+    out = len(values) // 10
+    return statistics.fmean(sorted(values)[out : len(values) - out])
 
 
 def _run(*arguments: str) -> dict[str, Any]:

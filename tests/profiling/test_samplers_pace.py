@@ -49,6 +49,25 @@ def test_one_bad_moment_costs_half_of_the_rate_at_most_and_no_pause():
     assert 0 == pace.take_pauses()
 
 
+def test_looks_of_unknown_cost_begin_low_and_rise_as_they_prove_to_be_cheap():
+    rates = run(Pace(rate=10, first=2, lowest=0.2, budget=0.01), [0.0001] * 5)
+    assert [3.0, 4.5, 6.75, 10.0, 10.0] == pytest.approx(rates)
+
+
+def test_a_lower_bound_of_its_own_lets_dear_looks_become_rare_before_there_is_a_pause():
+    # A look of 16 ms at 1 Hz is 1.6 % of a core.
+    pace = Pace(rate=10, first=1, lowest=0.1, budget=0.005, chance=random.Random(1))
+    now = spent = 0.0
+    pace.restart(now)
+    while now < 600:
+        now = max(now + pace.gap(), pace.paused_until)
+        pace.account(0.016, now)
+        spent += 0.016
+    assert 0.1 <= pace.rate < 0.4
+    assert 0.6 * 0.005 < spent / 600 < 0.005
+    assert 0 == pace.take_pauses()
+
+
 def test_the_rate_comes_back_step_by_step_but_not_above_what_was_asked_for():
     rates = run(Pace(rate=20, budget=0.01), [0.02, 0.02, *[0.0001] * 6])
     assert [10.0, LOWEST_HZ, LOWEST_HZ * 1.5] == rates[:3]

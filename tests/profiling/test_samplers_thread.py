@@ -281,6 +281,19 @@ def test_a_look_that_fails_is_counted_and_the_next_one_comes():
     assert 2 == dropped
 
 
+@pytest.mark.parametrize(("waited", "paid"), [(False, 0.008), (True, 0.016)])
+def test_what_waiting_for_the_gil_costs_those_who_hold_it_is_paid_for_too(waited, paid):
+    pace = Pace(rate=2, budget=0.01)
+    paying = []
+    pace.account = lambda cpu_seconds, now: paying.append((cpu_seconds, now))
+    sampler = ThreadSampler(pace=pace)
+    sampler.prepare()
+    sampler._pay(8_000_000, 5_000_000_000, waited=waited)
+
+    assert [(paid, 5.0)] == paying
+    assert 8_000_000 == sampler.take().own_cpu_ns
+
+
 def blocked_in_this_function(event):
     event.wait(60)
 

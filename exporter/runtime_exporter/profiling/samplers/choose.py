@@ -15,7 +15,7 @@ from runtime_exporter.profiling.samplers.cputimer import best_timer
 from runtime_exporter.profiling.samplers.frames import gil_enabled
 from runtime_exporter.profiling.samplers.pace import USUAL_HZ, Pace
 from runtime_exporter.profiling.samplers.signal import SignalSampler
-from runtime_exporter.profiling.samplers.thread import ThreadSampler
+from runtime_exporter.profiling.samplers.thread import FIRST_HZ, LOWEST_HZ, ThreadSampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ORDER = (remote.NAME, pyspy.NAME, SignalSampler.name, ThreadSampler.name)
 """Best first: without bias for all threads, then for the main one, then with bias."""
 
-# Each look costs some 0.3 ms in a busy program, and waits that matter are longer than the time between two.
+# Each look costs some 0.3 ms where the GIL is to be had, and waits that matter are longer than the time between two.
 _WAITING_HZ = 10.0
 
 
@@ -99,7 +99,7 @@ def _made(
     """Return the sampler of that name. Two in this process share the budget."""
     chance = chance or random.Random()  # noqa: S311 - moments of samples, no secrets
     if name == ThreadSampler.name:
-        return ChosenSampler(ThreadSampler(pace=Pace(rate=rate, budget=budget, chance=chance)), None, passed_over)
+        return ChosenSampler(_thread_sampler(rate, budget, chance), None, passed_over)
     watches = wall and gil_enabled()
     backend: Sampler
     if name == SignalSampler.name:
@@ -108,5 +108,9 @@ def _made(
     else:
         make = pyspy.sampler if name == pyspy.NAME else remote.sampler
         backend = make(pace=Pace(rate=rate, budget=helper_budget, chance=chance))
-    waiting = ThreadSampler(pace=Pace(rate=min(rate, _WAITING_HZ), budget=budget, chance=chance)) if watches else None
+    waiting = _thread_sampler(min(rate, _WAITING_HZ), budget, chance) if watches else None
     return ChosenSampler(backend, waiting, passed_over)
+
+
+def _thread_sampler(rate: float, budget: float, chance: random.Random) -> ThreadSampler:
+    return ThreadSampler(pace=Pace(rate=rate, budget=budget, lowest=LOWEST_HZ, first=FIRST_HZ, chance=chance))

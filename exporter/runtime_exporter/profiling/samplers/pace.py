@@ -30,7 +30,8 @@ class Pace:
     """Exponential gaps, so that no period of the program beats with ours, and a rate governed by what looking costs.
 
     `budget` is a share of one core, of wall time and not of what the application uses: an idle program must not drive the
-    rate to nothing. It may rise to `ceiling` and not above, which is the rate that was asked for.
+    rate to nothing. It may rise to `ceiling` and not above, which is the rate that was asked for, and fall to `lowest`. It begins
+    at `first`, which is the ceiling where nothing is said: a low one is for looks of which nobody knows what they cost here.
 
     The rate follows the cost in steps. What is spent is paid from an account into which the budget comes in: a bad moment, such
     as one in which a virtual machine's host has taken the CPU away (the kernel counts that as ours), is paid from savings. Only
@@ -44,16 +45,20 @@ class Pace:
         rate: float = USUAL_HZ,
         budget: float = 0.01,
         highest: float = HIGHEST_HZ,
+        lowest: float = LOWEST_HZ,
+        first: float = math.inf,
         chance: random.Random | None = None,
     ) -> None:
-        self.ceiling = min(highest, max(LOWEST_HZ, rate))
+        self.ceiling = min(highest, max(lowest, rate))
+        self.lowest = lowest
+        self.first = max(lowest, min(first, self.ceiling))
         self.budget = budget
         self._chance = chance or random.Random()  # noqa: S311 - gaps between samples, no secrets
         self.restart(0.0)
 
     def restart(self, now: float) -> None:
-        """Begin at the highest rate allowed. `now` and all times are monotonic seconds."""
-        self.rate = self.ceiling
+        """Begin anew, at the first rate. `now` and all times are monotonic seconds."""
+        self.rate = self.first
         self._pauses = 0
         self.paused_until = now
         self._hurried = False
@@ -118,4 +123,4 @@ class Pace:
         self._begin, self._cpu = now, 0.0
         wanted = self.rate * _AIM * self.budget / share if share > 0 else self.ceiling
         wanted = min(max(wanted, self.rate * _FASTEST_FALL), self.rate * _FASTEST_RISE)
-        self.rate = min(self.ceiling, max(LOWEST_HZ, wanted))
+        self.rate = min(self.ceiling, max(self.lowest, wanted))

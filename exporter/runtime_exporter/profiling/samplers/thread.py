@@ -39,6 +39,11 @@ _PROMPT_NS = 200_000
 # This long after the switch interval the thread that ran was stopped at some bytecode, wherever it was; later than that it
 # was in a C call that does not let go, and long calls are seen too often.
 _FORCED_SLACK_NS = 1_000_000
+# Who waits for the GIL is woken whenever it is let go, to find it taken again, many hundred times in a program that does a system
+# call every half a millisecond: some 8 ms of CPU for one look on an idle machine, and as much again for those who wake it.
+_COST_OF_WAITING = 2
+# So the rate starts low, and may fall that far before there are pauses.
+LOWEST_HZ, FIRST_HZ = 0.1, 1.0
 
 
 class ThreadSampler:
@@ -194,14 +199,14 @@ class ThreadSampler:
         while not halt.acquire(timeout=max(0.0, (due - self._clock()) / 1e9)):
             if sys.is_finalizing():
                 return
+            waited = self._clock() - due > _PROMPT_NS
             try:
                 self.look(due)
             except Exception:  # noqa: BLE001 - never into the host; the next look may succeed
                 self._dropped += 1
             before, spent = spent, self._own_cpu()
             now = self._clock()
-            self._own_ns += spent - before
-            self._pace.account((spent - before) / 1e9, now / 1e9)
+            self._pay(spent - before, now, waited=waited)
             due = now + int(self._pace.gap() * 1e9)
             pause = self._pace.paused_until - now / 1e9
             if pause > 0:
@@ -209,6 +214,10 @@ class ThreadSampler:
                     return
                 due = self._clock()
                 self._resume(due)
+
+    def _pay(self, spent_ns: int, now: int, *, waited: bool) -> None:
+        self._own_ns += spent_ns
+        self._pace.account(spent_ns * (_COST_OF_WAITING if waited else 1) / 1e9, now / 1e9)
 
     def _resume(self, now: int) -> None:
         """After a pause: nobody knows where the CPU of that time went, and no stack stands for it."""
