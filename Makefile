@@ -29,6 +29,7 @@ demo: setup ## the whole stack on loopback: six faults, each watched from fault 
 .PHONY: test
 test: setup ## the whole test suite, with real servers
 	@deploy/install-tools.sh --browser
+	@deploy/newer-tools.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-all
