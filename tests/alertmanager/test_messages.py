@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parent / "golden"
 TEMPLATES = ROOT / "alertmanager" / "templates" / "*.tmpl"
 ENDS = "2026-01-01T11:04:30.4Z"
-EVIL = '<!channel> "a\\b"\r\nBcc: <x@example.org> & `x` *b* <script>alert(1)</script> {{ .Status }} $1 %41 +ü 🚀 |"> \''
+EVIL = '<!channel> "a\\b"\r\nBcc: <x@example.org> & `x` *b* _i_ ~s~ <@U1> http://e.x/ <script>alert(1)</script> {{ .Status }} $1 %41 +ü 🚀 |"> \''
 
 
 @dataclass(frozen=True)
@@ -259,20 +260,24 @@ def test_a_group_of_fifty_stays_readable(messages: dict[str, Message]) -> None:
     assert len(message.mail.html.encode()) < 60_000
 
 
-def test_each_of_a_group_has_its_own_profile(delivery: Delivery) -> None:
+def test_each_of_a_group_has_its_own_profile_and_dashboard(delivery: Delivery) -> None:
     delivery.post(
         *(
             alert(
                 "shards",
                 labels={"instance": f"10.0.1.{i}:9464"},
-                annotations={"profile_url": f"http://10.0.1.{i}:9464/profiles/alert/X?function=a%3Ab"},
+                annotations={
+                    "profile_url": f"http://10.0.1.{i}:9464/profiles/alert/X?function=a%3Ab",
+                    "dashboard_url": f"http://localhost:3000/d/x?var-instance=10.0.1.{i}%3A9464",
+                },
             )
             for i in (1, 2)
         )
     )
     urls = [f"http://10.0.1.{i}:9464/profiles/alert/X?function=a%3Ab" for i in (1, 2)]
     mail, slack = delivery.letter("shards", "CRITICAL"), delivery.attachment("shards", "CRITICAL")
-    assert [f"Profile: {url}" in mail.text and f'href="{url}"' in mail.html for url in urls] == [True, True]
+    assert [f"  Profile: {url}\n" in mail.text and f'href="{url}"' in mail.html for url in urls] == [True, True]
+    assert re.findall(r"^  Dashboard: .*instance=(.*)%3A9464$", mail.text, re.MULTILINE) == ["10.0.1.1", "10.0.1.2"]
     assert {action["text"]: action["url"] for action in slack["actions"]}["Profile"] in urls
 
 
@@ -338,6 +343,60 @@ def test_no_label_can_speak_slack_markup(messages: dict[str, Message]) -> None:
     assert "&lt;!channel&gt;" in message.field("Instance")
     assert message.field("Instance").count("`") == 2
     assert "\n" not in message.slack["title"]
+
+
+# What Slack makes of a text, more readily than it does: a delimiter in no word, and its other on the same line.
+_FORMATTED = {
+    "bold": re.compile(r"\*[^*\n]+\*"),
+    "italic": re.compile(r"(?<![0-9A-Za-z])_[^_\n]+_"),
+    "struck out": re.compile(r"~[^~\n]+~"),
+    "code": re.compile(r"`[^`\n]+`"),
+    "block": re.compile(r"```"),
+    "quoted": re.compile(r"^[ \t]*&gt;", re.MULTILINE),
+    "mention or link": re.compile(r"<[^>]*>|://"),
+}
+
+
+def formatted(text: str) -> dict[str, list[str]]:
+    """Return what is not plain in a text of Slack's."""
+    found = {kind: pattern.findall(text) for kind, pattern in _FORMATTED.items()}
+    return {kind: texts for kind, texts in found.items() if texts}
+
+
+def test_no_label_can_look_other_than_plain_in_slack(messages: dict[str, Message]) -> None:
+    prose = messages["hostile"].slack["text"].partition("\n\n*What to do*")[0]
+    assert (prose[0], prose.count("*")) == ("*", 2), "the summary is bold, and nothing else"
+    assert formatted(prose.replace("*", "")) == {}
+    assert "'x' ∗b∗ ˍi_ ∼s∼ &lt;@U1&gt; http:\u2060//e.x/" in prose  # noqa: RUF001 - characters that look alike are the point
+
+
+def rendered(text: str, *descriptions: str) -> list[str]:
+    """Return what a template makes of alerts with these descriptions, one after the other."""
+    amtool = require("amtool", package="prometheus-alertmanager")
+    alerts = [{"status": "firing", "labels": {}, "annotations": {"description": each}} for each in descriptions]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"status": "firing", "alerts": alerts}, file)
+        file.flush()
+        options = ["--template.glob", str(TEMPLATES), "--template.data", file.name, "--template.text", text]
+        done = subprocess.run([amtool, "template", "render", *options], capture_output=True, timeout=60, check=True)
+    return done.stdout.decode().split("␞")[:-1]
+
+
+def test_nothing_that_a_text_holds_is_markup_to_slack() -> None:
+    random = Random(20261122)
+    pieces = [*"*_~`<>&|@!#: \n\tab1ü", "```", "__", "**", "://", "http://e.x", "<!here>", "<@U1>", "<http://a|b>"]
+    texts = ["".join(random.choices(pieces, k=random.randrange(1, 30))) for _ in range(3000)]
+    shown = rendered(
+        '{{ range .Alerts }}{{ template "runtime_exporter.slack.prose" .Annotations.description }}␞{{ end }}', *texts
+    )
+    assert len(texts) == len(shown)
+    assert {text: formatted(each) for text, each in zip(texts, shown, strict=True) if formatted(each)} == {}
+
+
+def test_what_is_no_markup_is_left_as_it_is() -> None:
+    texts = ["python_object_types of shop.faults:Cart.add_item, 5 * 3", "the route /orders/{id}, ~/x", "it's"]
+    template = '{{ range .Alerts }}{{ template "runtime_exporter.slack.prose" .Annotations.description }}␞{{ end }}'
+    assert texts == rendered(template, *texts)
 
 
 def test_no_label_can_speak_html(messages: dict[str, Message]) -> None:
