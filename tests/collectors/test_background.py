@@ -77,6 +77,19 @@ def test_an_expensive_collector_slows_down_to_its_part_of_the_budget(make, clock
     assert cpu() / (clock() - started) < 0.01
 
 
+def test_what_it_costs_to_wake_up_makes_updates_rarer(make):
+    background, (member,) = make(Scripted("one", 1.0), budget=0.01)
+    member.run()
+    assert 1.1 >= background.pause(member)
+    for _ in range(50):
+        background.woke(0.04)
+
+    assert 4.0 == pytest.approx(background.pause(member), rel=0.15)
+    for _ in range(50):
+        background.woke(0.00001)
+    assert 1.1 >= background.pause(member)
+
+
 def test_what_scrapes_use_is_not_there_for_the_background(make, clock, cpu):
     collector = Scripted("one", 1.0)
     collector.act = lambda: cpu.advance(0.01)

@@ -32,7 +32,8 @@ class Background:
     """Runs members that have an interval.
 
     The budget is kept by construction: each member may use an equal part of what scrapes leave of it, and waits after an
-    update for as long as its CPU time is worth at that rate, or its interval if that is longer.
+    update for as long as its CPU time is worth at that rate, or its interval if that is longer. To wake up is part of it: in
+    a program that lets go of the GIL and takes it again all the time, to wait for it costs more than most updates.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Background:
         self._clock = clock
         self._cpu = cpu
         self._due: dict[Member, float] = {}
+        self._waking = 0.0
         self._step = os.getpid() * _GOLDEN
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -87,6 +89,10 @@ class Background:
         self._stop = threading.Event()
         self._due.clear()
 
+    def woke(self, cpu_seconds: float) -> None:
+        """Say what the thread has used from one turn to the next without the updates. One wait is chance: three in four are the past."""
+        self._waking += (cpu_seconds - self._waking) / 4
+
     def turn(self) -> float:
         """Update what is due; return the seconds until something is due next."""
         for member in self._members:
@@ -106,7 +112,7 @@ class Background:
         left = max(self._budget - self._overhead.ratio("scrape"), self._budget / 10)
         self._step = (self._step + _GOLDEN) % 1.0
         jitter = 1 - _JITTER + 2 * _JITTER * self._step
-        return max(interval, member.cpu_seconds * max(1, sharing) / left) * jitter
+        return max(interval, (member.cpu_seconds + self._waking) * max(1, sharing) / left) * jitter
 
     def _run(self, stop: threading.Event) -> None:
         for member in self._members:
@@ -114,6 +120,8 @@ class Background:
                 member.expect_within(member.interval)
         spent = self._cpu()
         while not stop.is_set():
+            began = self._cpu()
+            self.woke(began - spent)
             wait = self.turn()
             before, spent = spent, self._cpu()
             self._overhead.add(PART, spent - before)
