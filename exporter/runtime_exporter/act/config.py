@@ -7,16 +7,16 @@ import shutil
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.act.template import labels_in
-from runtime_exporter.configfile import ConfigFile, read
+from runtime_exporter.configfile import read
 from runtime_exporter.errors import ConfigError
-from runtime_exporter.nearest import did_you_mean
-from runtime_exporter.settings import types
+from runtime_exporter.settings import sections, types
+from runtime_exporter.settings.sections import SectionReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 ADDRESS: Final = "127.0.0.1"
 PORT: Final = 9466
@@ -26,7 +26,6 @@ COOL_DOWN_SECONDS: Final = 3600.0
 RUNS: Final = 6
 PER_SECONDS: Final = 3600.0
 STATES: Final = ("firing", "resolved")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _KEYS = ("address", "port", "secret_file", "web_config_file", "audit_log", "dry_run", "rate_limit", "actions")
 _ACTION_KEYS = (
     "name",
@@ -93,16 +92,11 @@ def load(path: Path, *, source: str = "argument") -> Config:
     return _Reader(file).config()
 
 
-class _Reader:
-    """Reads one file; `_fail` knows the line of each key."""
-
-    def __init__(self, file: ConfigFile) -> None:
-        self._file = file
-
+class _Reader(SectionReader):
     def config(self) -> Config:
         values = self._file.values
         self._known("", values, _KEYS)
-        rate = self._mapping("", values, "rate_limit")
+        rate = self._section("", values, "rate_limit")
         self._known("rate_limit", rate, ("runs", "per"))
         return Config(
             actions=self._actions(values.get("actions")),
@@ -137,7 +131,7 @@ class _Reader:
             self._fail(f"{place}.timeout", f"timeout = {timeout:g} s: {LONGEST_TIMEOUT_SECONDS:g} s at most")
         command = self._command(place, row)
         return Action(
-            name=self._parsed(place, row, "name", _name),
+            name=self._parsed(place, row, "name", sections.name),
             alert=self._parsed(place, row, "alert", types.text),
             labels=self._texts(place, row, "labels"),
             when=self._parsed(place, row, "when", types.one_of(*STATES), "firing"),
@@ -182,56 +176,17 @@ class _Reader:
             self._fail(key, f"values: {text!r} is no regular expression ({error})")
 
     def _texts(self, place: str, row: Mapping[str, Any], key: str) -> dict[str, str]:
-        section = self._mapping(place, row, key)
+        section = self._section(place, row, key)
         for name, value in section.items():
             if not isinstance(value, str):
                 self._fail(f"{place}.{key}.{name}", f"{key}: {name} = {value!r}: a text is needed; quote it")
         return section
-
-    def _mapping(self, place: str, row: Mapping[str, Any], key: str) -> dict[str, Any]:
-        value = row.get(key)
-        if value is not None and not isinstance(value, dict):
-            self._fail(f"{place}.{key}".lstrip("."), f"{key}: a mapping is needed")
-        return {str(name): item for name, item in (value or {}).items()}
 
     def _path(self, key: str, row: Mapping[str, Any], *, needed: bool = False) -> Path:
         """Return a path, one beside this file where it is relative."""
         if needed and row.get(key) is None:
             self._fail(key, f"{key} is missing")
         return self._file.path.parent / str(self._parsed("", row, key, types.optional_path, ""))
-
-    def _parsed(
-        self, place: str, row: Mapping[str, Any], key: str, parse: Callable[[Any], Any], default: Any = None
-    ) -> Any:
-        """Return the value of a key; one that is not there is the default, or an error where there is none."""
-        value = row.get(key)
-        if value is None:
-            return self._fail(place, f"{key} is missing") if default is None else default
-        try:
-            return parse(value)
-        except ValueError as error:
-            return self._fail(f"{place}.{key}".lstrip("."), f"{key} = {value!r}: {error}")
-
-    def _known(self, place: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        for key in row:
-            if key in ("secret", "password", "token"):
-                self._fail(f"{place}.{key}".lstrip("."), f"{key}: secrets are read from files: use secret_file")
-            if key not in known:
-                hint = did_you_mean(str(key), known) or f"; known are {', '.join(known)}"
-                self._fail(f"{place}.{key}".lstrip("."), f"unknown key {key!r}{hint}")
-
-    def _fail(self, key: str, message: str) -> NoReturn:
-        """Raise with the line of the key, or of what it is in."""
-        while key and key not in self._file.lines:
-            key = key.rpartition(".")[0]
-        where = self._file.where(key)
-        raise ConfigError(f"{where}: {message}", setting="config", source=where)
-
-
-def _name(value: object) -> str:
-    if isinstance(value, str) and _NAME.fullmatch(value):
-        return value
-    raise ValueError("letters, digits, '.', '_' and '-' are needed, at most 63, a letter or a digit first")
 
 
 def _directory(value: object) -> str:

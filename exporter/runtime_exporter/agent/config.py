@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from runtime_exporter.configfile import ConfigFile, read
+from runtime_exporter.configfile import read
 from runtime_exporter.credentials import BASIC, Credentials
-from runtime_exporter.errors import ConfigError
 from runtime_exporter.nearest import did_you_mean
-from runtime_exporter.settings import types
-from runtime_exporter.settings.sources import masked_url, shortened
+from runtime_exporter.settings import sections, types
+from runtime_exporter.settings.sections import SectionReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,13 +24,11 @@ CPU_SECONDS: Final = 10.0
 GO_KINDS: Final = ("cpu", "heap", "allocs", "goroutine", "mutex", "block", "goroutineleak")
 """What a Go process serves; one that it does not have, or has switched off, is left out."""
 PROCESS_KINDS: Final = ("cpu", "wall")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _SIZE = re.compile(rf"([1-9]\d{{0,17}})({'|'.join(_UNITS)})?")
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 # What Prometheus is told of each target by us.
 _OWN_LABELS = frozenset({"job", "instance", "agent"})
-_SECRETS = {"password": "password_file", "credentials": "credentials_file"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +65,7 @@ def load(path: Path, *, source: str = "argument") -> tuple[Target, ...]:
     return reader.targets()
 
 
-class _Reader:
-    """Reads one file; `_fail` knows the line of each key."""
-
-    def __init__(self, file: ConfigFile) -> None:
-        self._file = file
-
+class _Reader(SectionReader):
     def targets(self) -> tuple[Target, ...]:
         values = self._file.values
         self._known("", values, ("targets", "interval", "seconds", "labels"))
@@ -111,7 +103,7 @@ class _Reader:
         for key in _OF_URLS if which != ["url"] else ():
             if row.get(key) is not None:
                 self._fail(f"{place}.{key}", f"{key} is for targets with a url")
-        name = self._parsed(place, row, "name", _name, None)
+        name = self._parsed(place, row, "name", sections.name)
         interval = self._parsed(place, row, "interval", types.duration, defaults["interval"])
         seconds = self._parsed(place, row, "seconds", types.duration, min(defaults["seconds"], interval))
         if seconds > interval:
@@ -193,44 +185,6 @@ class _Reader:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._fail(f"{place}.{key}", f"{key} = {str(path)!r}: {reason}")
         return path
-
-    def _section(self, place: str, row: Mapping[str, Any], key: str) -> dict[str, Any]:
-        value = row.get(key)
-        if value is not None and not isinstance(value, dict):
-            self._fail(f"{place}.{key}".lstrip("."), f"{key}: a mapping is needed")
-        return {str(name): item for name, item in (value or {}).items()}
-
-    def _parsed(self, place: str, row: Mapping[str, Any], key: str, parse: Callable[[Any], Any], default: Any) -> Any:
-        """Return the value of a key; one that is not there is the default, or an error where there is none."""
-        value = row.get(key)
-        if value is None:
-            return self._fail(place, f"{key} is missing") if default is None else default
-        try:
-            return parse(value)
-        except ValueError as error:
-            return self._fail(f"{place}.{key}".lstrip("."), f"{key} = {shortened(masked_url(value))}: {error}")
-
-    def _known(self, place: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        for key in row:
-            where = f"{place}.{key}".lstrip(".")
-            if key in _SECRETS and _SECRETS[key] in known:
-                self._fail(where, f"{key}: secrets are read from files: use {_SECRETS[key]}")
-            if key not in known:
-                hint = did_you_mean(str(key), known) or f"; known are {', '.join(known)}"
-                self._fail(where, f"unknown key {key!r}{hint}")
-
-    def _fail(self, key: str, message: str) -> NoReturn:
-        """Raise with the line of the key, or of what it is in."""
-        while key and key not in self._file.lines:
-            key = key.rpartition(".")[0]
-        where = self._file.where(key)
-        raise ConfigError(f"{where}: {message}", setting="config", source=where)
-
-
-def _name(value: object) -> str:
-    if isinstance(value, str) and _NAME.fullmatch(value):
-        return value
-    raise ValueError("letters, digits, '.', '_' and '-' are needed, at most 63, a letter or a digit first")
 
 
 def _url(value: object) -> str:
