@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import fcntl
+import linecache
 import os
 import queue
 import select
@@ -19,7 +20,7 @@ import time
 
 import pytest
 
-from runtime_exporter.profiling.offcpu import by_kind, classify, contends
+from runtime_exporter.profiling.offcpu import by_kind, classify, contends, text_of
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.pythonstack import python_stack
 
@@ -419,3 +420,34 @@ def test_only_who_waits_for_a_lock_contends(names, expected):
 )
 def test_where_the_call_has_no_frame_its_line_tells_whether_it_contends(line, expected):
     assert expected == contends((Frame("app:work", "app.py", 3),), source=lambda file, number: line)
+
+
+def test_a_source_file_is_read_for_a_line_and_not_kept(tmp_path):
+    source = tmp_path / "jobs.py"
+    source.write_text("# -*- coding: latin-1 -*-\n# gr\xfcn\nwith lock:\n    pass\n", encoding="latin-1")
+
+    assert "# gr\xfcn\n" == text_of(str(source), 2)
+    assert "lock" == classify((Frame("jobs:work", str(source), 3),)).kind
+    assert str(source) not in linecache.cache
+
+
+def test_a_line_that_was_typed_in_is_known(monkeypatch):
+    monkeypatch.setitem(linecache.cache, "<cell 1>", (4, None, ["sleep(4)\n"], "<cell 1>"))
+
+    assert "sleep" == classify((Frame("__main__:work", "<cell 1>", 1),)).kind
+
+
+@pytest.mark.parametrize("line", [0, -1, 9])
+def test_a_line_that_a_file_does_not_have_is_empty(tmp_path, line):
+    source = tmp_path / "jobs.py"
+    source.write_text("wait()\n")
+
+    assert "" == text_of(str(source), line)
+
+
+def test_what_is_no_source_file_has_no_lines(tmp_path):
+    binary, pipe = tmp_path / "module.so", tmp_path / "pipe"
+    binary.write_bytes(b"\x7fELF\xff\xfe\0\n" * 9)
+    os.mkfifo(pipe)  # opening it would wait for a writer, and reading it would take what is somebody else's
+
+    assert ["", "", "", ""] == [text_of(str(file), 2) for file in (binary, pipe, tmp_path / "gone.py", "a\0b")]

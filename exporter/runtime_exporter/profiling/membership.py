@@ -14,7 +14,7 @@ from runtime_exporter.profiling.naming import GC, IDLE, OTHER
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 RESERVED: Final = frozenset({GC, IDLE})
@@ -48,9 +48,9 @@ class Rules:
         """So many members there are at most, apart from `gc` and `idle`: N, and a third for those who are slow to leave."""
         return self.top + self.top // 3
 
-    def pins(self, name: str) -> bool:
-        """Return whether a name is pinned."""
-        return any(pattern.search(name) for pattern in self.pinned)
+    def pins(self, names: Iterable[str]) -> set[str]:
+        """Return those of the names that are pinned."""
+        return {name for pattern in self.pinned for name in names if pattern.search(name)}
 
 
 class Standing(NamedTuple):
@@ -87,7 +87,7 @@ class Membership:
 def advance(before: Membership, shares: Mapping[str, float], *, at: float, seconds: float, rules: Rules) -> Membership:
     """Return the membership after one more window of `seconds` that ended `at`, in which functions had these shares."""
     averaged = _average(before, shares, seconds, rules)
-    pinned = frozenset(filter(rules.pins, averaged.standings)) - RESERVED
+    pinned = rules.pins(averaged.standings) - RESERVED
     ranking = _ranking(averaged, pinned)
     judged = _judge(averaged, shares, ranking, rules)
     left, swaps = _leave(_pin(judged, ranking, pinned, at, rules), ranking, at, rules)
@@ -102,7 +102,7 @@ def advance(before: Membership, shares: Mapping[str, float], *, at: float, secon
 def _average(before: Membership, shares: Mapping[str, float], seconds: float, rules: Rules) -> Membership:
     old = 0.5 ** (max(seconds, 1e-3) / rules.half_life)
     largest = nlargest(rules.top * _REMEMBERED, shares, key=shares.__getitem__)
-    names = {*before.standings, *largest, *filter(rules.pins, shares), *(RESERVED & shares.keys())} - {OTHER}
+    names = {*before.standings, *largest, *rules.pins(shares), *(RESERVED & shares.keys())} - {OTHER}
     standings = {}
     for name in names:
         standing = before.standings.get(name, _NEW)

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import linecache
 import re
+import tokenize
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -131,6 +135,26 @@ _STARTS: Final = re.compile(
 """Functions below the one that a thread, or the main thread's module, is to execute."""
 
 
+_REMEMBERED: Final = 1024
+"""Functions, and lines, of which it is remembered what they wait for: a program waits at few."""
+
+
+def text_of(file: str, line: int) -> str:
+    """Return a line of a source file, empty where there is none.
+
+    As `linecache.getline` does, but what is read here is not kept: that would be all source files, for as long as we run.
+    """
+    if file in linecache.cache:  # the source of what was typed in is nowhere else
+        return linecache.getline(file, line)
+    try:
+        if line < 1 or not Path(file).is_file():
+            return ""
+        with tokenize.open(file) as text:
+            return next(islice(text, line - 1, None), "")
+    except (OSError, SyntaxError, ValueError):  # not to be read, or no text
+        return ""
+
+
 class Wait(NamedTuple):
     """What a thread waits for, and the first frame from the leaf that is not the machinery of waiting."""
 
@@ -138,7 +162,7 @@ class Wait(NamedTuple):
     site: Frame
 
 
-def classify(stack: Stack, *, source: Callable[[str, int], str] = linecache.getline) -> Wait | None:
+def classify(stack: Stack, *, source: Callable[[str, int], str] = text_of) -> Wait | None:
     """Return what a thread that stands at `stack`, leaf first, waits for; None for an empty stack.
 
     A wait that the function of a thread begins itself, for a queue or an event, is `idle`: it waits for work. `source` gives
@@ -148,14 +172,14 @@ def classify(stack: Stack, *, source: Callable[[str, int], str] = linecache.getl
         return None
     kind, depth = _machinery(stack)
     if kind is None:
-        kind = _called(stack[0], source)
+        kind = _called(stack[0].file, stack[0].line, source)
     site = stack[min(depth, len(stack) - 1)]
     if kind == _SIGNAL:
         kind = IDLE if _is_target(stack[depth:]) else LOCK
     return Wait(kind, site)
 
 
-def contends(stack: Stack, *, source: Callable[[str, int], str] = linecache.getline) -> bool:
+def contends(stack: Stack, *, source: Callable[[str, int], str] = text_of) -> bool:
     """Return whether a thread that waits at `stack` waits to get a lock that another one has.
 
     To wait for an event, a queue, a future or the end of a thread is no contention: nobody would be faster with less locking.
@@ -163,7 +187,7 @@ def contends(stack: Stack, *, source: Callable[[str, int], str] = linecache.getl
     if not stack:
         return False
     known = _function(stack[0].name)
-    return (_called(stack[0], source) if known is None else known) == LOCK
+    return (_called(stack[0].file, stack[0].line, source) if known is None else known) == LOCK
 
 
 def by_kind(waits: Iterable[tuple[Stack, int]]) -> dict[str, int]:
@@ -189,6 +213,7 @@ def _machinery(stack: Stack) -> tuple[str | None, int]:
     return kind, len(stack)
 
 
+@lru_cache(_REMEMBERED)
 def _function(name: str) -> str | None:
     module, _, qualname = name.partition(":")
     function = qualname.rpartition(".")[2]
@@ -211,9 +236,10 @@ def _tables(module: str) -> Iterable[Mapping[str, str]]:
         package = package.rpartition(".")[0]
 
 
-def _called(frame: Frame, source: Callable[[str, int], str]) -> str:
-    line = source(frame.file, frame.line)
-    return next((kind for kind, pattern in _CALLS if pattern.search(line)), OTHER)
+@lru_cache(_REMEMBERED)
+def _called(file: str, line: int, source: Callable[[str, int], str]) -> str:
+    text = source(file, line)
+    return next((kind for kind, pattern in _CALLS if pattern.search(text)), OTHER)
 
 
 def _is_target(callers: Stack) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -165,6 +166,11 @@ class Profile:
         """Return the sum over all samples of the value at `index`."""
         return sum(sample.values[index] for sample in self.samples)
 
+    @cached_property
+    def frames_of(self) -> dict[int, Stack]:
+        """The frames of each location by its id: made once for whoever asks for stacks, which several do."""
+        return {location.id: location_frames(location) for location in self.locations}
+
     def check(self) -> None:
         """Raise ProfileError unless every reference leads to an entry of this profile's tables, as pprof demands it."""
         if self.samples and not self.sample_types:
@@ -177,13 +183,14 @@ class Profile:
                 _check_known("mapping", location.mapping, mappings)
             for line in location.lines:
                 _check_known("function", line.function, functions)
+        used = [*chain.from_iterable(sample.locations for sample in self.samples)]
+        for location in dict(zip(map(id, used), used, strict=True)).values():
+            _check_known("location", location, locations)
         for number, sample in enumerate(self.samples):
             if len(sample.values) != len(self.sample_types):
                 raise ProfileError(
                     f"sample {number} has {len(sample.values)} values for {len(self.sample_types)} sample types"
                 )
-            for location in sample.locations:
-                _check_known("location", location, locations)
 
 
 def _by_id(noun: str, entries: Sequence[Mapping | Function | Location]) -> dict[int, object]:
@@ -208,7 +215,7 @@ def frames(sample: Sample) -> Stack:
 
 def stacks(profile: Profile) -> Iterator[Stack]:
     """Yield the stack of each sample, as `frames` returns it, made of frames that are made once for all samples."""
-    known = {location.id: location_frames(location) for location in profile.locations}
+    known = profile.frames_of
     for sample in profile.samples:
         yield tuple(chain.from_iterable([known[location.id] for location in sample.locations]))
 

@@ -194,21 +194,24 @@ def _edges(
     paths: Iterable[tuple[_Path, int]], self_: Mapping[str, int], cum: Mapping[str, int], total: int
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Return each large function's heaviest caller, and the functions that are only links."""
-    large = {name for name, value in cum.items() if value > 0 and value >= total * _SHARE_WITH_CALLER}
-    edges: defaultdict[tuple[str, str], int] = defaultdict(int)
+    large: dict[str, dict[str, int]] = {
+        name: {} for name, value in cum.items() if value > 0 and value >= total * _SHARE_WITH_CALLER
+    }
     for path, value in paths:
-        for edge in {edge for edge in pairwise(path) if edge[0] in large}:
-            edges[edge] += value
+        for callee, caller in {edge for edge in pairwise(path) if edge[0] in large}:
+            callers_of = large[callee]
+            callers_of[caller] = callers_of.get(caller, 0) + value
+    only_calling = {name for name, value in cum.items() if self_.get(name, 0) <= value * _LINK_SELF}
     callers: dict[str, str] = {}
-    best: dict[str, int] = {}
-    links = set()
-    for (callee, caller), value in edges.items():
-        if callee == caller:
-            continue
-        if value > best.get(callee, 0) or (value == best.get(callee) and caller < callers[callee]):
-            callers[callee], best[callee] = caller, value
-        if value >= cum[caller] * _LINK_CALLEE and self_.get(caller, 0) <= cum[caller] * _LINK_SELF:
-            links.add(caller)
+    links: set[str] = set()
+    for callee, callers_of in large.items():
+        callers_of.pop(callee, None)
+        most = max(callers_of.values(), default=0)
+        if most > 0:
+            callers[callee] = min([caller for caller, value in callers_of.items() if value == most])
+        for caller in only_calling.intersection(callers_of):
+            if callers_of[caller] >= cum[caller] * _LINK_CALLEE:
+                links.add(caller)
     return callers, frozenset(links)
 
 

@@ -223,4 +223,4 @@ def _functions(windows: Sequence[Window]) -> dict[str, Sums]:
             if row is None:
                 row = rows[name] = [0.0, 0.0, 0.0, 0.0, 0.0]
             row[4] += k
-    return {name: Sums(*row) for name, row in rows.items()}
+    return {name: Sums._make(row) for name, row in rows.items()}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from runtime_exporter.profiling.profile import Frame, Stack
 
 
@@ -27,6 +30,15 @@ class Frames:
     def has(self, name: str) -> bool:
         """Return whether a function of this name is one of them."""
         return name in self._exact or name.startswith(self._prefixes)
+
+    def among(self, names: Sequence[str]) -> Iterator[str]:
+        """Yield those of the sorted `names` that are of these functions, without a look at all of them; some come twice."""
+        for beginning in (*self._exact, *self._prefixes):
+            place = bisect_left(names, beginning)
+            while place < len(names) and (name := names[place]).startswith(beginning):
+                if self.has(name):
+                    yield name
+                place += 1
 
     def __or__(self, other: Frames) -> Frames:
         """Return the functions of both."""

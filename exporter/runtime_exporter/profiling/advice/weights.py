@@ -62,9 +62,13 @@ class Weights:
                 found.setdefault(name, []).append(place)
         return found
 
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self._places_of)
+
     def containing(self, frames: Frames) -> frozenset[int]:
         """Return the places of the stacks in which one of these functions is."""
-        return frozenset(place for name, places in self._places_of.items() if frames.has(name) for place in places)
+        return frozenset(place for name in frames.among(self._names) for place in self._places_of[name])
 
     def value(self, places: Iterable[int]) -> float:
         """Return what these stacks weigh together."""
