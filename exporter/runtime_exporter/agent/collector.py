@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.collectors.collector import Collector, put_series
 from runtime_exporter.metrics import Counter, Gauge
 
 if TYPE_CHECKING:
@@ -81,15 +81,15 @@ class AgentCollector(Collector):
         """Show what is known of each target."""
         watchers = tuple(self._watchers())
         states = [(one.name, one.state, one.report) for one in watchers]
-        _show(self._up, {(name,): float(state.up) for name, state, _ in states if state.up is not None})
-        _show(self._seconds, {(name,): state.seconds for name, state, _ in states if state.up is not None})
-        _show(self._last, {(name,): state.last for name, state, _ in states if state.taken})
-        _show(self._interval, {(name,): state.interval for name, state, _ in states if state.taken})
+        put_series(self._up, {(name,): float(state.up) for name, state, _ in states if state.up is not None})
+        put_series(self._seconds, {(name,): state.seconds for name, state, _ in states if state.up is not None})
+        put_series(self._last, {(name,): state.last for name, state, _ in states if state.taken})
+        put_series(self._interval, {(name,): state.interval for name, state, _ in states if state.taken})
         results = {}
         for name, state, _ in states:
             results[name, "ok"], results[name, "failed"] = state.taken, state.failures
-        _show(self._taken, results)
-        _show(
+        put_series(self._taken, results)
+        put_series(
             self._helper,
             {(name,): report.helper_cpu_seconds for name, _, report in states if report.helper_cpu_seconds},
         )
@@ -100,13 +100,3 @@ class AgentCollector(Collector):
         """Return the CPU seconds that making something of the profiles took since this was asked last."""
         before, self._charged = self._charged, {one: one.report.cpu_seconds for one in self._watchers()}
         return {PART: sum(max(0.0, now - before.get(one, 0.0)) for one, now in self._charged.items())}
-
-
-def _show(metric: Any, values: Mapping[Any, float]) -> None:
-    """Give a family just these series."""
-    for labels in tuple(metric.family.children):
-        if labels not in values:
-            metric.remove(*labels)
-    for labels, value in values.items():
-        child = metric.labels(*labels)
-        (child.set_total if metric.family.type == "counter" else child.set)(value)

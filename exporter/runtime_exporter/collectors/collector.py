@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,3 +60,13 @@ def put_total(counter: Counter, value: float | None) -> None:
     counter.hidden = value is None
     if value is not None:
         counter.set_total(value)
+
+
+def put_series(metric: Any, values: Mapping[Any, float]) -> None:
+    """Give a gauge, or a counter whose totals somebody else keeps, just these series, by the values of their labels."""
+    for labels in tuple(metric.family.children):
+        if labels not in values:
+            metric.remove(*labels)
+    for labels, value in values.items():
+        child = metric.labels(*labels)
+        (child.set_total if metric.family.type == "counter" else child.set)(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.collectors.collector import Collector, put_series
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics import Counter, Gauge
 from runtime_exporter.profiling.bias import bias_risk
@@ -86,7 +86,7 @@ class ReportCollector(Collector):
         self._bias.hidden = self._pauses.hidden = interval is None
         if report is not None and interval is not None and report is not self._shown:
             for metric, (*_, values) in zip(self._metrics, self._rows, strict=True):
-                _show(metric, dict(values(report)))
+                put_series(metric, dict(values(report)))
             self._bias.set(interval.taken.bias_ratio)
             self._pauses.set_total(report.pauses)
             self._shown = report
@@ -96,8 +96,8 @@ class ReportCollector(Collector):
             )
         if counts:
             captures, captured = (report.captures, report.captured) if report is not None else ({}, {})
-            _show(self._named("profile_captures_total"), _added(captures, counts))
-            _show(self._named("profile_last_capture_timestamp_seconds"), _latest(captured, times))
+            put_series(self._named("profile_captures_total"), _added(captures, counts))
+            put_series(self._named("profile_last_capture_timestamp_seconds"), _latest(captured, times))
 
     def _named(self, name: str) -> Any:
         return next(metric for metric, row in zip(self._metrics, self._rows, strict=True) if row[1] == name)
@@ -146,16 +146,6 @@ def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], i
 
 def _latest(*parts: Mapping[tuple[str, str], float]) -> dict[tuple[str, ...], float]:
     return {key: max(part.get(key, 0.0) for part in parts) for part in parts for key in part}
-
-
-def _show(metric: Any, values: Mapping[tuple[str, ...], float]) -> None:
-    """Give a family just these series."""
-    for labels in tuple(metric.family.children):
-        if labels not in values:
-            metric.remove(*labels)
-    for labels, value in values.items():
-        child = metric.labels(*labels)
-        (child.set_total if metric.family.type == "counter" else child.set)(value)
 
 
 def _tallies(report: Report, *kinds: str) -> Iterator[Tally]:
