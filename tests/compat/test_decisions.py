@@ -1,0 +1,110 @@
+"""The same histories, the same rules, three engines: each alert fires of the same processes at the same time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from compat import decisions
+from compat.programs import newer, newer_directory
+from tools import require
+
+# An evaluation more or less at a threshold, and one for a chain of recordings that is a step behind.
+MINUTES_APART = 2
+# A loaded machine takes long to make the histories.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+ENGINES = ["a newer Prometheus", "vmalert"]
+
+
+@pytest.fixture(scope="module")
+def world():
+    return decisions.world()
+
+
+@pytest.fixture(scope="module")
+def system(world, tmp_path_factory):
+    """What the Prometheus of this machine decides, and where it keeps the histories."""
+    for name in ("prometheus", "promtool"):
+        require(name, package="prometheus")
+    directory = tmp_path_factory.mktemp("system")
+    return decisions.of_prometheus(world, directory), directory
+
+
+@pytest.fixture(scope="module")
+def newer_prometheus(world, system, tmp_path_factory):
+    for name in ("prometheus", "promtool"):
+        newer(name)
+    directory = tmp_path_factory.mktemp("newer")
+    # The histories are the same blocks; what is recorded of them it records itself.
+    for raw in system[1].glob("raw-*"):
+        shutil.copytree(raw, directory / raw.name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(newer_directory()), prepend=":")
+        assert shutil.which("prometheus") == newer("prometheus")
+        return decisions.of_prometheus(world, directory)
+
+
+@pytest.fixture(scope="module")
+def vmalert(tmp_path_factory):
+    return decisions.of_vmalert(tmp_path_factory.mktemp("vmalert"))
+
+
+@pytest.fixture
+def decided(request):
+    return request.getfixturevalue({"vmalert": "vmalert"}.get(request.param, "newer_prometheus"))
+
+
+def spoken_of(decided):
+    """Return which alerts fire of which jobs."""
+    labels = [json.loads(key) for key in decided]
+    return {(each["alertname"], each.get("job")) for each in labels} - {("Watchdog", None)}
+
+
+def test_a_leak_a_spike_failing_requests_and_a_dead_target_are_told_and_nothing_of_what_is_well(system):
+    told = spoken_of(system[0])
+    assert told >= {
+        ("RuntimeMemoryLeakSuspected", "fault/leak 10 %/h/0"),
+        ("RuntimeCpuSpike", "fault/cpu spike/0"),
+        ("RuntimeHttpErrorBudgetBurn", "fault/error burst/0"),
+        ("RuntimeTargetDown", "fault/one of three answers no more/0"),
+    }
+    assert {job for _, job in told if not job.startswith("fault/")} == set()
+
+
+@pytest.mark.parametrize("decided", ENGINES, indirect=True)
+def test_another_engine_tells_of_the_same(system, decided):
+    assert spoken_of(decided) == spoken_of(system[0])
+
+
+@pytest.mark.parametrize("decided", ENGINES, indirect=True)
+def test_another_engine_tells_it_at_the_same_time(system, decided):
+    assert differences(system[0], decided) == {}
+
+
+def differences(ours, theirs):
+    """Return (what one has, what the other has) of each alert that only one has, or that begins or ends at another time."""
+    return {
+        key: (ours.get(key, []), theirs.get(key, []))
+        for key in sorted({*ours, *theirs})
+        if not alike(ours.get(key, []), theirs.get(key, []))
+    }
+
+
+def alike(ours, theirs):
+    return len(ours) == len(theirs) and all(
+        abs(mine - other) <= MINUTES_APART
+        for one, two in zip(ours, theirs, strict=True)
+        for mine, other in zip(one, two, strict=True)
+    )
+
+
+def test_an_alert_that_one_does_not_have_or_has_later_is_a_difference():
+    ours = {"a": [(10, 20)], "b": [(10, 20)], "c": [(10, 20)]}
+    theirs = {"a": [(12, 18)], "b": [(13, 20)], "d": [(1, 2)]}
+    assert differences(ours, theirs) == {
+        "b": ([(10, 20)], [(13, 20)]),
+        "c": ([(10, 20)], []),
+        "d": ([], [(1, 2)]),
+    }
