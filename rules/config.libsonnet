@@ -411,6 +411,12 @@
     // Objectives of your own, by a name such as checkout-latency: lib/objectives.libsonnet says what each may hold.
     slos: {},
 
+    // --- business metrics ---------------------------------------------------------------------------------------
+    // What your services count of their own, such as orders: rules, a dashboard, alerts and a page come of each entry.
+    //   businessMetrics: [{ metric: 'shop_orders_total', title: 'Orders', by: ['status'], per: 'minute', alert: { below: 1 } }]
+    // docs/dashboards.md says what an entry may hold.
+    businessMetrics: [],
+
     // --- dashboards (dashboards/) -------------------------------------------------------------------------------
     // Every dashboard carries these tags; the links between the dashboards follow the first. Change them when two
     // bundles live in one Grafana.
@@ -426,6 +432,7 @@
       profiling: 'runtime-exporter-profiling',
       slo: 'runtime-exporter-slo',
       alerts: 'runtime-exporter-alerts',
+      business: 'runtime-exporter-business',
     },
     // The time range a dashboard opens with, and how often it asks again ('' = only when told).
     dashboardPeriod: 'now-1h',

@@ -5,6 +5,7 @@
 local cause = import 'lib/cause.libsonnet';
 local custom = import 'lib/custom.libsonnet';
 local links = import 'lib/links.libsonnet';
+local outside = import 'lib/outside.libsonnet';
 
 { prometheusRules+:: { groups+: [] }, prometheusAlerts+:: { groups+: [] } }
 + (import 'recording/process.libsonnet')
@@ -13,6 +14,7 @@ local links = import 'lib/links.libsonnet';
 + (import 'recording/profiles.libsonnet')
 + (import 'recording/slo.libsonnet')
 + (import 'recording/regression.libsonnet')
++ (import 'recording/business.libsonnet')
 + (import 'alerts/memory.libsonnet')
 + (import 'alerts/cpu.libsonnet')
 + (import 'alerts/threads.libsonnet')
@@ -25,6 +27,6 @@ local links = import 'lib/links.libsonnet';
 + (import 'alerts/profiles.libsonnet')
 + (import 'alerts/targets.libsonnet')
 + (import 'alerts/exporter.libsonnet')
-+ { prometheusAlerts+:: { groups: links($._config, cause($._config, super.groups)) + custom($._config) } }
++ { prometheusAlerts+:: { groups: links($._config, cause($._config, super.groups)) + custom($._config) + outside($._config) } }
 // Last, so that what a user overrides reaches every rule.
 + (import 'config.libsonnet')

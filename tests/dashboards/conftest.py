@@ -9,15 +9,22 @@ from typing import Any
 import pytest
 import yaml
 
+from runtime_exporter.mixin import bundle, business, dashboards, jsonnet
 from runtime_exporter.mixin import config as mixin_config
-from runtime_exporter.mixin import dashboards, jsonnet
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def config() -> dict[str, Any]:
-    return mixin_config.defaults()
+def measured() -> list[dict[str, Any]]:
+    """The shop's business metrics: without any, one dashboard less is generated."""
+    given = mixin_config.load([bundle.root() / "examples" / "shop" / "business.yaml"]).values
+    return business.complete(given["businessMetrics"], mixin_config.defaults())
+
+
+@pytest.fixture(scope="session")
+def config(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**mixin_config.defaults(), "businessMetrics": measured}
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +44,8 @@ def contract() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def recorded() -> set[str]:
+def recorded(measured: list[dict[str, Any]]) -> set[str]:
     """The names that the mixin's rules record."""
-    files = jsonnet.evaluate("rules/main.jsonnet", config={})["rules"]
+    files = jsonnet.evaluate("rules/main.jsonnet", config={"businessMetrics": measured})["rules"]
     rules = [rule for file in files.values() for group in file["groups"] for rule in group["rules"]]
     return {rule["record"] for rule in rules if "record" in rule}

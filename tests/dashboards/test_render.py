@@ -19,6 +19,7 @@ from runtime_exporter.mixin.dashboards import panels_of
 SCHEMA = bundle.root().parent / "shared" / "reference" / "dashboard.jsonschema.json"
 UIDS = {
     "alerts": "runtime-exporter-alerts",
+    "business": "runtime-exporter-business",
     "exporter": "runtime-exporter-exporter",
     "http": "runtime-exporter-http",
     "overview": "runtime-exporter-overview",

@@ -9,7 +9,7 @@ import click
 
 from runtime_exporter.cli.generate import configuration_options
 from runtime_exporter.errors import CheckError, ConfigError
-from runtime_exporter.mixin import check, config, contract, write
+from runtime_exporter.mixin import business, check, config, contract, exposition, write
 from runtime_exporter.mixin.generate import generate
 
 
@@ -34,22 +34,20 @@ def command(
     """
     if directory is not None and (files or assignments):
         raise click.UsageError("DIR is checked as it is: --config and --set are for a check without DIR")
-    known = _known(catalogues)
+    scrapes = [_text(path) for path in catalogues]
+    known = frozenset().union(*map(contract.names_exposed, scrapes)) if scrapes else None
     if directory is not None:
         _report(str(directory), check.check(directory, known=known))
         return
-    texts = generate(config.load(files, assignments))
+    overrides = config.load(files, assignments)
+    texts = generate(overrides)
+    measured = overrides.values.get(business.SECTION) or []
+    findings = business.mismatches(measured, exposition.families(scrapes)) if scrapes else []
     with tempfile.TemporaryDirectory(prefix="runtime-exporter-") as scratch:
         target = Path(scratch)
         write.apply(write.plan(target, texts))
-        findings = check.check(target, known=known)
+        findings += check.check(target, known=known)
     _report("the generated files", [finding.replace(f"{scratch}/", "") for finding in findings])
-
-
-def _known(catalogues: tuple[Path, ...]) -> frozenset[str] | None:
-    if not catalogues:
-        return None
-    return frozenset().union(*map(contract.names_exposed, map(_text, catalogues)))
 
 
 def _text(path: Path) -> str:

@@ -90,7 +90,8 @@ def command(
         assignments = (*assignments, f"target={outputs.evaluated_by(target)}")
     overrides = config.load(files, assignments)
     with config.located(overrides.where):
-        exposed.check(overrides.values.get("customAlerts") or {}, _exposed())
+        values = overrides.values
+        exposed.check(values.get("customAlerts") or {}, _exposed(), values.get("businessMetrics") or ())
     if explained:
         generate(overrides)  # what is wrong with it is said first
         click.echo("\n".join(explain.explain(overrides)))

@@ -111,7 +111,7 @@ def _expression(path: tuple[str, ...], spec: Mapping[str, Any]) -> str:
 
 
 def _left_side(spec: Mapping[str, Any]) -> str:
-    text = str(spec["metric"]) + _matchers(spec.get("selector"))
+    text = str(spec["metric"]) + matchers_text(spec.get("selector"))
     if spec.get("function"):
         text = f"{spec['function']}({text}[{spec.get('window') or _DEFAULT_WINDOW}])"
     if spec.get("aggregation"):
@@ -121,7 +121,8 @@ def _left_side(spec: Mapping[str, Any]) -> str:
     return text
 
 
-def _matchers(selector: Any) -> str:
+def matchers_text(selector: Any) -> str:
+    """Return the matchers of a mapping, or of a text as PromQL has it, in braces; an empty text of nothing."""
     if not selector:
         return ""
     if isinstance(selector, str):

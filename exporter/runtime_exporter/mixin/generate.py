@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from runtime_exporter.errors import BundleError, ConfigError
-from runtime_exporter.mixin import bundle, config, custom, dashboards, jsonnet, limits, promql, services, slos
+from runtime_exporter.mixin import (
+    bundle,
+    business,
+    business_page,
+    config,
+    custom,
+    dashboards,
+    jsonnet,
+    limits,
+    promql,
+    services,
+    slos,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,10 +59,16 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
     alerts = patch.get("customAlerts") or {}
     if alerts:
         patch["customAlerts"] = custom.complete(alerts)
-    slos.check(patch.get("slos") or {}, config.compose(config.defaults(), patch))
+    effective = config.compose(defaults, patch)
+    slos.check(patch.get("slos") or {}, effective)
+    if patch.get(business.SECTION):
+        patch[business.SECTION] = business.complete(patch[business.SECTION], effective)
     result = _evaluate(patch)
     limits.check(result["config"])
-    custom.refuse_taken(alerts, _rules(result["rules"]))
+    rules = _rules(result["rules"])
+    custom.refuse_taken(alerts, rules)
+    measured = result["config"].get(business.SECTION) or []
+    business.refuse_taken(measured, rules)
     rule_files = services.split(
         result["rules"], services.read(patch, defaults), lambda service: _rules_of(service, patch)
     )
@@ -61,6 +79,8 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
     files.update(_templates())
     # An alert that null deleted still has a line in its panel: where the threshold is by default.
     files.update(dashboards.render(config.compose(defaults, result["config"])))
+    if measured:
+        files["docs/business-metrics.md"] = business_page.page(measured, result["config"], rules)
     return dict(sorted(files.items()))
 
 

@@ -39,10 +39,10 @@ except ImportError as error:
     raise MissingExtraError("mixin", module="grafanalib") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
-    "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
+    "NEUTRAL", "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
     "error_budget_steps", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
     "state_timeline", "steps", "table", "timeseries",
 ]  # fmt: skip
@@ -216,13 +216,15 @@ def dashboard(
     subject: str,
     rows: Sequence[Row],
     variables: Sequence[Variable] = (),
+    exposed: Collection[str] = (),
 ) -> Dashboard:
     """Return a dashboard of the mixin: `name` is its key in `dashboardUids`, `subject` the metric whose jobs can be chosen.
 
-    It shows what the configured source has; one without the subject has no panels at all.
+    It shows what the configured source has, and the metrics of `exposed`, which are the application's own; one without the
+    subject has no panels at all.
     """
     scope = Scope.of(config)
-    shown = offered.rows(rows, scope.source) if scope.source.has(scope.source.name(subject)) else []
+    shown = offered.rows(rows, scope.source, exposed) if scope.source.has(scope.source.name(subject)) else []
     board = core.Dashboard(
         annotations=core.Annotations(list=events(scope)),
         description=description,
