@@ -559,3 +559,22 @@ def test_a_signature_has_the_functions_of_the_application(names, expected):
 
 def test_growth_begins_long_ago_where_nothing_says_when():
     assert -math.inf == Growth()._began
+
+
+def test_a_profile_that_nobody_wants_any_more_is_not_waited_for():
+    stub, asked, given_up = Stub(), threading.Event(), threading.Event()
+    answer = stub.answer
+
+    def slowly(handler):
+        if "seconds=60" not in handler.path:
+            return answer(handler)
+        asked.set()
+        return given_up.set() if handler.rfile.read(1) == b"" else None  # waits for the end of the connection
+
+    stub.answer = slowly
+    with watched(stub) as (stub, source):
+        with pytest.raises(ProfileError, match="nobody waits for the answer any more"):
+            source.capture("cpu", 60, asked.is_set)
+        assert given_up.wait(10)  # Go ends its profile then
+        assert source.capture("cpu", 1).samples  # and the next may be taken
+        assert source.take().profiles

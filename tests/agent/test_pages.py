@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
@@ -97,3 +99,49 @@ def test_a_profile_of_a_target_is_not_said_to_be_of_the_agents_process(agent, tm
 
     assert (0, entry.name, None) == (entry.process, row["id"], row["pid"])
     assert (200, False) == (page.status_code, "process " in page.text)
+
+
+def test_who_leaves_the_page_of_a_profile_ends_it_at_the_target(agent):
+    ended = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if "seconds=60" in self.path:
+                if self.rfile.read(1) == b"":  # waits for the end of the connection
+                    ended.set()
+            else:
+                self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = agent(f"targets:\n  - {{name: one, url: 'http://127.0.0.1:{server.server_port}'}}\n").url
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(f"{url}/targets/one/debug/pprof/profile?seconds=60", timeout=1)
+        assert ended.wait(20)
+        server.shutdown()
+
+
+def test_targets_for_which_there_is_no_thread_change_nothing(agent, monkeypatch, caplog):
+    running = agent()
+    (running._config).write_text(
+        "targets:\n  - {name: two, url: 'http://127.0.0.1:2'}\n  - {name: three, url: 'http://127.0.0.1:3'}\n"
+    )
+    before, threads = running.fleet.watched, set(threading.enumerate())
+
+    def start(thread):
+        if thread.name.endswith("-three"):
+            raise RuntimeError("can't start new thread")
+        thread.start()
+
+    monkeypatch.setattr("runtime_exporter.agent.watcher.start_without_signals", start)
+    with caplog.at_level("ERROR", "runtime_exporter"):
+        assert not running.reload()
+    assert before == running.fleet.watched
+    assert "the last ones stay: target three cannot be watched: can't start new thread" in caplog.text
+    assert [] == [one.name for one in set(threading.enumerate()) - threads if "target" in one.name]
+    monkeypatch.undo()
+    assert running.reload()
+    assert ["two", "three"] == [*running.fleet.watched]

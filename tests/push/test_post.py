@@ -84,7 +84,7 @@ def test_when_it_is_done_no_thread_of_it_is_left_and_before_it_is_known_as_ours(
     with server_that(answers) as port:
         Server(f"http://127.0.0.1:{port}").post("/x", "text/plain", b"body")
         left = [one.name for one in set(threading.enumerate()) - before]
-    assert [THREAD_NAME] == [one.name for one in seen if isinstance(one, threading.Timer)]
+    assert [THREAD_NAME] == [one.name for one in seen if one.name == THREAD_NAME]
     assert THREAD_NAME not in left
 
 

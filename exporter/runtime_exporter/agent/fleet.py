@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from runtime_exporter.agent import leftovers
 from runtime_exporter.agent.outward import Outlet
 from runtime_exporter.agent.watched import store_limit, watch
+from runtime_exporter.logs import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +50,7 @@ class Fleet:
         self._turn = threading.Lock()
 
     def become(self, targets: Sequence[Target]) -> Change:
-        """Watch these targets from now on. Raises what making one raises, and then nothing has changed."""
+        """Watch these targets from now on. Raises ExporterError where one cannot be, and then nothing has changed."""
         with self._lock:
             before = self.watched
             kept = {name: one for name, one in before.items() if one.target in targets}
@@ -55,13 +59,20 @@ class Fleet:
                 for number, target in enumerate(targets)
                 if target.name not in kept
             }
+            begin = threading.Event()
+            try:
+                for one in made.values():  # what can fail comes first, and nothing is done before others have ended
+                    one.watcher.start(begin)
+            except BaseException:
+                self._close([*made.values()], begin)
+                raise
             self._close([one for name, one in before.items() if name not in kept])
             for one in kept.values():  # with more targets each may keep less
                 if one.store is not None:
                     one.store.limit = store_limit(self._settings, len(targets))
             self.watched = {target.name: kept.get(target.name) or made[target.name] for target in targets}
-            for one in made.values():
-                one.watcher.start()
+            begin.set()
+            self._clean()
         return Change(
             tuple(name for name in made if name not in before),
             tuple(name for name in before if name not in self.watched),
@@ -74,13 +85,20 @@ class Fleet:
             watched, self.watched = self.watched, {}
             self._close([*watched.values()])
 
+    def _clean(self) -> None:
+        directory = self._settings.profile_directory
+        if directory and (gone := leftovers.remove(Path(directory), self.watched.keys(), time.time())):
+            LOGGER.info("removed the old profiles of targets that are no more: %s", ", ".join(gone))
+
     def _made(self, target: Target, number: int, targets: Sequence[Target]) -> Watched:
         delay = min(SPREAD_SECONDS, target.interval) * number / len(targets)
         outlet = self._outward.of(target) if self._outward is not None else Outlet()
         return watch(target, self._settings, among=len(targets), turn=self._turn, delay=delay, outlet=outlet)
 
-    def _close(self, watched: Sequence[Watched]) -> None:
+    def _close(self, watched: Sequence[Watched], begin: threading.Event | None = None) -> None:
         for one in watched:  # all of them are told before one is waited for
             one.watcher.stop()
+        if begin is not None:
+            begin.set()
         for one in watched:
             one.close()

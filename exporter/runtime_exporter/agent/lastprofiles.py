@@ -44,7 +44,7 @@ class _Pages:
         if seconds is None or seconds > self._longest:
             return refusal(400, f'invalid value for "seconds" - a number up to {self._longest:g} is needed')
         try:
-            return attachment(ask.rest, pprof.encode(self._watcher.source.capture(kind, seconds)))
+            return attachment(ask.rest, pprof.encode(self._watcher.source.capture(kind, seconds, ask.gone)))
         except ProfileError as error:
             return refusal(500, f"Could not take the profile {ask.rest}: {error}")
 

@@ -22,7 +22,7 @@ from runtime_exporter.profiling.threadclock import ThreadClock, process_cpu_time
 from runtime_exporter.profiling.threadgroup import without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runtime_exporter.agent.config import Target
     from runtime_exporter.profiling.profile import Profile
@@ -81,15 +81,23 @@ class ProcessTarget:
         """Return nothing: what a process does not say of itself cannot be seen from outside."""
         return Facts()
 
-    def capture(self, kind: str, seconds: float) -> Profile:
-        """Return a "cpu" or "wall" profile over at least a second. Raises ProfileError, BusyError while one is taken."""
+    def capture(self, kind: str, seconds: float, unwanted: Callable[[], bool] | None = None) -> Profile:
+        """Return a "cpu" or "wall" profile over at least a second.
+
+        Raises ProfileError, also once it is `unwanted`, and BusyError while one is taken.
+        """
         if kind not in ("cpu", "wall"):
             raise ProfileError(f"from outside of a process a cpu or wall profile can be taken, and no {kind}")
         if not self._capturing.acquire(blocking=False):  # each looks at the process a hundred times a second
             raise BusyError("a profile of this process is being taken, and one is at a time")
         try:
             pid = (self.process or self._found()).pid
-            return foreign.record(pid, max(1, round(seconds)), kind, unwanted=self._closing.is_set)
+            return foreign.record(
+                pid,
+                max(1, round(seconds)),
+                kind,
+                unwanted=lambda: self._closing.is_set() or (unwanted is not None and unwanted()),
+            )
         finally:
             self._capturing.release()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runtime_exporter.profiling.advice import Facts
     from runtime_exporter.profiling.pipeline import Taken
     from runtime_exporter.profiling.profile import Profile
@@ -30,10 +32,10 @@ class Source(Protocol):
     def facts(self) -> Facts:
         """Return what was learned beside the profiles when they were taken last."""
 
-    def capture(self, kind: str, seconds: float) -> Profile:
+    def capture(self, kind: str, seconds: float, unwanted: Callable[[], bool] | None = None) -> Profile:
         """Return one profile of a kind, on request: over `seconds`, or how things are where that is 0.
 
-        Raises ProfileError where there is no such kind here, or one is being taken.
+        Raises ProfileError where there is no such kind here, one is being taken, or, soon after, once it is `unwanted`.
         """
 
     def close(self) -> None:

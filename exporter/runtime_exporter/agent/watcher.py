@@ -100,10 +100,15 @@ class Watcher:
         """What is known of the target as of its last profiles."""
         return self.pipeline.report
 
-    def start(self) -> None:
-        """Begin to watch. Raises RuntimeError where no thread can be started."""
-        self._thread = threading.Thread(target=self._run, name=f"runtime-exporter-target-{self.name}", daemon=True)
-        start_without_signals(self._thread)
+    def start(self, after: threading.Event | None = None) -> None:
+        """Begin to watch, `after` that is set. Raises ExporterError where no thread can be started."""
+        name = f"runtime-exporter-target-{self.name}"
+        thread = threading.Thread(target=self._run, args=(after,), name=name, daemon=True)
+        try:
+            start_without_signals(thread)
+        except RuntimeError as error:
+            raise ExporterError(f"target {self.name} cannot be watched: {error}") from error
+        self._thread = thread
 
     def stop(self) -> None:
         """Ask it to end, without waiting."""
@@ -158,7 +163,9 @@ class Watcher:
         self._log.report(self.name, problem, f"target {self.name} is not profiled: {problem}")
         return backoff(state.in_a_row + 1, self._interval)
 
-    def _run(self) -> None:
+    def _run(self, after: threading.Event | None) -> None:
+        if after is not None:
+            after.wait()
         if self._recall is not None:
             self._guard.call(f"reading earlier profiles of {self.name}", self._remember)
         wait = self._delay

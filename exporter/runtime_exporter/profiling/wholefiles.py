@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 TEMPORARY: Final = ".new-"
 """How the name of a file begins that is not whole yet."""
-_LOCK = ".lock"
+LOCK: Final = ".lock"
+"""The file that the process holds which merges."""
 
 
 def write_whole(directory: Path, name: str, data: bytes) -> None:
@@ -45,7 +46,7 @@ def _sync_directory(directory: Path) -> None:
 def locked(directory: Path) -> Iterator[bool]:
     """Yield whether this process is the one that merges now; where there is no directory there is nothing to merge."""
     try:
-        handle = os.open(directory / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(directory / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
         yield False
         return

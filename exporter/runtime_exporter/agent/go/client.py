@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 10.0
 """For an answer, all of it, beyond the time that the profile itself takes."""
 _REDIRECTS: Final = 3
+_LATER: Final = 1.0
 _PIECE: Final = 1 << 16
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _FIRST_WORDS: Final = 200
@@ -72,18 +73,25 @@ class Client:
         self._closed = False
 
     def get(
-        self, where: Address, path: str, query: Mapping[str, str], *, seconds: float = 0.0, limit: int = LIMIT
+        self,
+        where: Address,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        seconds: float = 0.0,
+        limit: int = LIMIT,
+        unwanted: Callable[[], bool] | None = None,
     ) -> Answer:
         """Return the answer, whatever its status; `seconds` is how long the service works on it.
 
-        Raises ProfileError where there is none: not in time, more than `limit` bytes, or a redirect to somebody else.
+        Raises ProfileError where there is none: not in time, more than `limit` bytes, a redirect to somebody else, or `unwanted`.
         """
         here, target = (
             where,
             where.prefix + path + (f"?{urlencode(query)}" if query else ""),
         )
         for _ in range(_REDIRECTS + 1):
-            answer, location = self._ask(here, target, seconds + self._patience, limit)
+            answer, location = self._ask(here, target, Deadline(seconds + self._patience, unwanted), limit)
             if not location:
                 return answer
             here, target = _followed(here, target, location)
@@ -97,13 +105,12 @@ class Client:
         for deadline in under_way:
             deadline.end("closed")
 
-    def _ask(self, here: Address, target: str, seconds: float, limit: int) -> tuple[Answer, str]:
+    def _ask(self, here: Address, target: str, deadline: Deadline, limit: int) -> tuple[Answer, str]:
         shown = f"{here._replace(prefix='')}{target.partition('?')[0]}"
         headers = {"User-Agent": "runtime-exporter", "Accept-Encoding": "identity", "Connection": "close"}
         if self._authorization is not None:
             headers["Authorization"] = self._authorization()
-        deadline = Deadline(seconds)
-        exchange = _Exchange(here, self._patience, seconds, deadline, self._context)
+        exchange = _Exchange(here, self._patience, deadline, self._context)
         try:
             with self._known(deadline), deadline:
                 return exchange.run(target, headers, limit)
@@ -129,10 +136,7 @@ class Client:
 class _Exchange:
     """One request and its answer, on a connection of its own, that the deadline or somebody else can end at any moment."""
 
-    def __init__(
-        self, here: Address, patience: float, seconds: float, deadline: Deadline, context: ssl.SSLContext | None
-    ) -> None:
-        self._seconds = seconds
+    def __init__(self, here: Address, patience: float, deadline: Deadline, context: ssl.SSLContext | None) -> None:
         self._deadline = deadline
         self._connection = (
             http.client.HTTPSConnection(here.host, here.port, timeout=patience, context=context)
@@ -146,7 +150,7 @@ class _Exchange:
             self._connection.connect()
             connected = self._connection.sock  # the connection forgets it before the answer is read
             self._deadline.watch(connected)
-            connected.settimeout(self._seconds)
+            connected.settimeout(self._deadline.seconds + _LATER)  # the deadline is first, and says what it was
             self._connection.request("GET", target, headers=headers)
             with self._connection.getresponse() as response:
                 body = b"".join(self._pieces(response, limit))

@@ -81,11 +81,14 @@ class Service:
             raise ProfileError(f"{self.where}{PPROF}/ says {answer.words}")
         return counts(answer.body) if answer.ok else {}
 
-    def profile(self, kind: str, seconds: int = 0) -> Profile:
-        """Return a profile of a kind, over seconds where they are not 0. Raises BusyError where a CPU profile is being taken."""
+    def profile(self, kind: str, seconds: int = 0, unwanted: Callable[[], bool] | None = None) -> Profile:
+        """Return a profile of a kind, over seconds where they are not 0, unless it becomes `unwanted` meanwhile.
+
+        Raises BusyError where a CPU profile is being taken.
+        """
         page = PAGES[kind]
         path = f"{PPROF}/{page.name}"
-        body = self._page(path, {"seconds": str(seconds)} if seconds else {}, seconds=seconds)
+        body = self._page(path, {"seconds": str(seconds)} if seconds else {}, seconds=seconds, unwanted=unwanted)
         try:
             profile = pprof.decode(body)
             profile.index(page.sample_type)  # a service may serve anything there
@@ -132,8 +135,16 @@ class Service:
     def _lacks(self, path: str, query: Mapping[str, str]) -> bool:
         return self._clock() < self._absent.get((path, query.get("debug", "")), 0.0)
 
-    def _page(self, path: str, query: Mapping[str, str], *, seconds: float = 0.0, limit: int = pprof.LIMIT) -> bytes:
-        answer = self._ask(path, query, seconds=seconds, limit=limit)
+    def _page(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        seconds: float = 0.0,
+        limit: int = pprof.LIMIT,
+        unwanted: Callable[[], bool] | None = None,
+    ) -> bytes:
+        answer = self._ask(path, query, seconds=seconds, limit=limit, unwanted=unwanted)
         if answer.ok:
             return answer.body
         if answer.status in _ABSENT:
@@ -142,10 +153,17 @@ class Service:
         raise error(f"{self.where}{path} says {answer.words}")
 
     def _ask(
-        self, path: str, query: Mapping[str, str] = _NONE, *, seconds: float = 0.0, limit: int = pprof.LIMIT
+        self,
+        path: str,
+        query: Mapping[str, str] = _NONE,
+        *,
+        seconds: float = 0.0,
+        limit: int = pprof.LIMIT,
+        unwanted: Callable[[], bool] | None = None,
     ) -> Answer:
-        self.unanswered += 1
-        answer = self._asker().get(self.where, path, query, seconds=seconds, limit=limit)
+        if unwanted is None:  # what somebody gave up says nothing of the service
+            self.unanswered += 1
+        answer = self._asker().get(self.where, path, query, seconds=seconds, limit=limit, unwanted=unwanted)
         self.unanswered = 0
         return answer
 

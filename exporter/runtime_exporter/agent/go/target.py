@@ -116,19 +116,19 @@ class GoTarget:
         """Return what the runtime said of itself, and what grows, as of the last `take`."""
         return self._facts
 
-    def capture(self, kind: str, seconds: float) -> Profile:
+    def capture(self, kind: str, seconds: float, unwanted: Callable[[], bool] | None = None) -> Profile:
         """Return one profile now: of the CPU over `seconds`, of anything else as it is, or over `seconds` where they are not 0.
 
-        Raises ProfileError where there is no such kind, and BusyError where a CPU profile is being taken.
+        Raises ProfileError where there is no such kind or it becomes `unwanted`, and BusyError where a CPU profile is being taken.
         """
         if kind not in PAGES:
             raise ProfileError(f"no profile {kind!r}: a Go service has {', '.join(PAGES)}")
         if kind != "cpu":
-            return self._service.profile(kind, round(seconds))
+            return self._service.profile(kind, round(seconds), unwanted)
         if not self._cpu.acquire(blocking=False):
             raise BusyError(f"{self._service.where}: a CPU profile is being taken, and Go takes one at a time")
         try:
-            return self._service.profile(kind, max(1, round(seconds)))
+            return self._service.profile(kind, max(1, round(seconds)), unwanted)
         finally:
             self._cpu.release()
 
