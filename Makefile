@@ -37,9 +37,10 @@ test-all: ## the suite on every interpreter that pyenv has (3.10 and later)
 	@deploy/test-all.sh
 
 .PHONY: gauntlet
-gauntlet: setup ## every alert over labelled histories: SEED='1 2', CASE=leak, DETECTOR=Memory, QUICK=1, WRITE=docs/detectors.md
+gauntlet: setup ## every alert over labelled histories: SEED='1 2', CASE=leak, DETECTOR=Memory, QUICK=1, NAIVE=0, WRITE=docs/detectors.md
 	@PYTHONPATH=tests $(BIN)/python -m gauntlet $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE)) $(if $(DETECTOR),--detector $(DETECTOR)) \
-		$(if $(filter-out 0,$(QUICK)),--quick) $(if $(WRITE),--write $(WRITE)) $(if $(KEEP),--keep $(KEEP))
+		$(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter 0,$(NAIVE)),--no-naive) $(if $(WRITE),--write $(WRITE)) \
+		$(if $(KEEP),--keep $(KEEP)) $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: lint
 lint: $(STAMP) ## ruff and mypy

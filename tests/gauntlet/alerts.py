@@ -10,7 +10,6 @@ from gauntlet import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 
 class Firing(NamedTuple):
@@ -22,7 +21,7 @@ class Firing(NamedTuple):
     end: int
 
 
-def firings(url: str, group: dict[str, Any], begin: int, end: int, answers: Path) -> Iterator[Firing]:
+def firings(url: str, group: dict[str, Any], begin: int, end: int) -> Iterator[Firing]:
     """Yield what the alerting rules of one group would have said between two Unix times."""
     step = seconds(group.get("interval", "1m"))
     for rule in group["rules"]:
@@ -30,7 +29,7 @@ def firings(url: str, group: dict[str, Any], begin: int, end: int, answers: Path
             continue
         hold, keep = (seconds(rule.get(key, "0s")) for key in ("for", "keep_firing_for"))
         found: dict[str, list[int]] = {}
-        for series in history.query(url, rule["expr"], begin, end, step, answers):
+        for series in history.query(url, rule["expr"], begin, end, step):
             labels = {name: value for name, value in series["metric"].items() if name != "__name__"} | rule["labels"]
             found.setdefault(json.dumps(labels, sort_keys=True), []).extend(int(at) for at, _ in series["values"])
         for labels, times in found.items():

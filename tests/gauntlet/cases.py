@@ -37,7 +37,9 @@ class Case:
     processes: tuple[Process, ...]
     faults: tuple[Fault, ...] = ()
     tolerated: frozenset[str] = frozenset()
-    world: str = "one cluster"
+    first: int = 0  # minutes since the epoch
+    minutes: int = 0
+    seed: int = 1
 
     @property
     def job(self) -> str:
@@ -45,15 +47,26 @@ class Case:
         return self.name
 
     @property
+    def title(self) -> str:
+        """The name among those of all seeds."""
+        return f"{self.name}, seed {self.seed}"
+
+    @property
     def kind(self) -> str:
         """The name without the number."""
         return self.name.rsplit("/", 1)[0]
+
+    @property
+    def label(self) -> Case:
+        """What is to be said of it, without the history: a few lines instead of megabytes."""
+        return replace(self, processes=())
 
 
 @dataclass
 class Draw:
     """What a recipe draws from: its generator, and the names of the case."""
 
+    seed: int
     name: str
     rng: random.Random
     minutes: int = 2 * DAY
@@ -102,15 +115,30 @@ class Draw:
             errors=curves.flat(minutes, 0.0001),
             files=[20 + 10 * busy for busy in day],
         )
+        if self.world == "Go":
+            process = self._in_go(process, day)
         return replace(process, **given)  # type: ignore[arg-type]
 
+    def _in_go(self, process: Process, day: curves.Curve) -> Process:
+        """Go's client: goroutines that come and go with the requests, pauses of microseconds, memory in the teeth of its collector."""
+        base = self.within(30, 300)
+        teeth = curves.sawtooth(self.minutes, self.rng, period=self.within(2, 8), height=self.within(0.05, 0.3))
+        return replace(
+            process,
+            source="go",
+            memory=curves.times(process.memory or [], teeth),
+            threads=None,
+            goroutines=[base * (0.3 + 0.7 * busy) * max(0.5, self.rng.gauss(1, 0.1)) for busy in day],
+            gc=[0.0005 * busy for busy in day],
+        )
+
     def case(self, *processes: Process, faults: Iterable[Fault] = (), tolerated: Iterable[str] = ()) -> Case:
-        return Case(self.name, processes, tuple(faults), frozenset(tolerated), self.world)
+        return Case(self.name, processes, tuple(faults), frozenset(tolerated), self.first, self.minutes, self.seed)
 
 
 def draw(seed: int, name: str, **given: object) -> Draw:
     """Return what a case is made from: the same seed and name give the same case, whatever other cases there are."""
-    return Draw(name, random.Random(zlib.crc32(f"{seed}/{name}".encode())), **given)  # type: ignore[arg-type]
+    return Draw(seed, name, random.Random(zlib.crc32(f"{seed}/{name}".encode())), **given)  # type: ignore[arg-type]
 
 
 def told(alerts: str | Iterable[str], begin: int, within: float, *, until: int | None = None, **labels: str) -> Fault:

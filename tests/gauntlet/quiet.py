@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gauntlet import curves
@@ -19,14 +20,16 @@ def steady(draw: Draw) -> Case:
 
 def day_and_night(draw: Draw) -> Case:
     process = draw.process(amplitude=draw.within(0.3, 0.7), peak=int(draw.within(9, 20) * HOUR))
-    return draw.case(_follows(process, draw.within(0.2, 0.5)))
+    return draw.case(follows(process, draw.within(0.2, 0.5)))
 
 
-def _follows(process: Process, share: float) -> Process:
+def follows(process: Process, share: float) -> Process:
     """Memory and threads go up and down with the load, by that share of them."""
     mean = sum(process.load) / len(process.load)
     busy = [1 - share + share * load / mean for load in process.load]
-    process.memory, process.threads = curves.times(process.memory, busy), curves.times(process.threads, busy)
+    process.memory = curves.times(process.memory, busy)
+    if process.threads:
+        process.threads = curves.times(process.threads, busy)
     return process
 
 
@@ -54,10 +57,10 @@ def warming_up(draw: Draw) -> Case:
     process = draw.process(births=births)
     warm = curves.warm_up(draw.minutes, births, tau=draw.within(5, 150), missing=draw.within(0.2, 0.5))
     process.memory = curves.times(process.memory, warm)
-    return draw.case(_starting(process))
+    return draw.case(starting(process))
 
 
-def _starting(process: Process) -> Process:
+def starting(process: Process) -> Process:
     """A start costs a minute of a core."""
     process.cores = [0.9 if minute in set(process.births) else core for minute, core in enumerate(process.cores)]
     return process
@@ -73,7 +76,7 @@ def restarted(hours: float, tau: float) -> Callable[[Draw], Case]:
         process = draw.process(births=births)
         warm = curves.warm_up(draw.minutes, births, tau=tau * draw.within(0.6, 1.4), missing=draw.within(0.1, 0.4))
         process.memory = curves.times(process.memory, warm)
-        return draw.case(_starting(process))
+        return draw.case(starting(process))
 
     return recipe
 
@@ -93,7 +96,7 @@ def deployed_as_new(draw: Draw) -> Case:
             process.memory = [share * value for value in curves.times(process.memory, warm)]
             process.cores = [share * 0 + value for value in base.cores]
             process.gone = set(range(begin)) | set(range(end, draw.minutes))
-            processes.append(_starting(process))
+            processes.append(starting(process))
     return draw.case(*processes)
 
 
@@ -107,7 +110,7 @@ def deployed_in_place(draw: Draw) -> Case:
         warm = curves.warm_up(draw.minutes, births, tau=draw.within(10, 60), missing=0.3)
         process.memory = curves.times(process.memory, warm)
         process.dark = {birth - 1 for birth in births}
-        processes.append(_starting(process))
+        processes.append(starting(process))
     return draw.case(*processes)
 
 
@@ -184,7 +187,7 @@ def memory_alone(draw: Draw) -> Case:
 
 def weekdays(draw: Draw) -> Case:
     """Eight days: a weekend in between with a third of the load, then Monday."""
-    return draw.case(_follows(draw.process(amplitude=0.5, weekend=0.35), draw.within(0.2, 0.4)))
+    return draw.case(follows(draw.process(amplitude=0.5, weekend=0.35), draw.within(0.2, 0.4)))
 
 
 def busiest_day(draw: Draw) -> Case:
@@ -195,7 +198,7 @@ def busiest_day(draw: Draw) -> Case:
     process = draw.process(amplitude=0.3)
     for name in ("load", "cores"):
         setattr(process, name, curves.times(getattr(process, name), more))
-    return draw.case(_follows(process, draw.within(0.2, 0.4)))
+    return draw.case(follows(process, draw.within(0.2, 0.4)))
 
 
 def blips(draw: Draw) -> Case:
@@ -207,11 +210,27 @@ def blips(draw: Draw) -> Case:
     return draw.case(process)
 
 
-def goroutines(draw: Draw) -> Case:
-    process = draw.process(amplitude=0.6, gc=None, files=None, threads=None)
-    process.goroutines = [30 + 20 * load * max(0.3, draw.rng.gauss(1, 0.2)) for load in process.load]
-    process.load = None
+def goroutines_of_a_batch(draw: Draw) -> Case:
+    """A worker for each item of a job, every hour or two, of a few minutes to half an hour."""
+    process = draw.process(amplitude=0.3)
+    starts = list(range(draw.minute(0, 1), draw.minutes, draw.minute(1, 2)))
+    process.goroutines = curves.times(
+        process.goroutines, curves.bursts(draw.minutes, starts, int(draw.within(4, 30)), draw.within(2, 5))
+    )
     return draw.case(process)
+
+
+def day_and_night_of_checkouts(draw: Draw) -> Case:
+    """Two routes with an objective each, some failures, and nothing near a budget."""
+    processes = [
+        draw.process(number, amplitude=0.5, route=route, errors=curves.flat(draw.minutes, 0.0003))
+        for number, route in enumerate(("/checkout", "/search"))
+    ]
+    return draw.case(*processes)
+
+
+def hardly_used_checkouts(draw: Draw) -> Case:
+    return draw.case(replace(hardly_used(draw).processes[0], route="/checkout"))
 
 
 def profiled(draw: Draw) -> Case:
@@ -228,8 +247,8 @@ def profiled(draw: Draw) -> Case:
 
 def opposite_clusters(draw: Draw) -> Case:
     """The same job and the same addresses in two clusters, whose days are each other's nights."""
-    eu = _follows(draw.process(amplitude=0.5, peak=14 * HOUR), 0.3)
-    us = _follows(draw.process(amplitude=0.5, peak=2 * HOUR, cluster="us"), 0.3)
+    eu = follows(draw.process(amplitude=0.5, peak=14 * HOUR), 0.3)
+    us = follows(draw.process(amplitude=0.5, peak=2 * HOUR, cluster="us"), 0.3)
     us.births = [draw.minute(10, 40)]
     return draw.case(eu, us)
 
@@ -263,4 +282,10 @@ QUIET: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
     "blips": (blips, 3, {}),
     "profiled": (profiled, 2, {}),
     "two clusters": (opposite_clusters, 4, {"world": "two clusters"}),
+    "Go: day and night": (day_and_night, 3, {"world": "Go"}),
+    "Go: restarts every 5h": (restarted(5, 20), 2, {"world": "Go"}),
+    "Go: goroutines of a batch": (goroutines_of_a_batch, 2, {"world": "Go"}),
+    "objectives, day and night": (day_and_night_of_checkouts, 2, {"world": "objectives"}),
+    "objectives, low traffic": (hardly_used_checkouts, 1, {"world": "objectives"}),
+    "objectives, blips": (blips, 1, {"world": "objectives"}),
 }

@@ -24,10 +24,10 @@ COMPANIONS = {
 
 @dataclass
 class Score:
-    """One detector: delays (minutes) of what it caught, names of cases that it was late in, missed, or spoke up in for nothing."""
+    """One detector: the cases that it caught and was late in, each with the delay in minutes, missed, or spoke up in for nothing."""
 
     detector: str
-    delays: list[float] = field(default_factory=list)
+    caught: list[tuple[str, float]] = field(default_factory=list)
     late: list[tuple[str, float]] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     false: list[tuple[str, int]] = field(default_factory=list)  # (case, minute of the history)
@@ -35,11 +35,11 @@ class Score:
 
     @property
     def faults(self) -> int:
-        return len(self.delays) + len(self.late) + len(self.missed)
+        return len(self.caught) + len(self.late) + len(self.missed)
 
     @property
     def median(self) -> float | None:
-        told = self.delays + [delay for _, delay in self.late]
+        told = [delay for _, delay in (*self.caught, *self.late)]
         return statistics.median(told) if told else None
 
 
@@ -54,8 +54,8 @@ def judge(cases: Sequence[Case], firings: Iterable[Firing], detectors: Iterable[
                 _delay(scores[wanted[0]], case, fault, mine)
         for firing in mine:
             if not _called_for(case, firing):
-                scores[firing.alert].false.append((case.name, _minute(case, firing)))
-                scores[firing.alert].false_cases.add(case.name)
+                scores[firing.alert].false.append((case.title, _minute(case, firing)))
+                scores[firing.alert].false_cases.add(case.title)
     return scores
 
 
@@ -72,13 +72,13 @@ def judge_naive(cases: Sequence[Case], firings: Iterable[Firing], beside: dict[s
                 firing for firing in mine if not any(_minute(case, firing) >= fault.begin for fault in case.faults)
             ]
             if early:
-                scores[name].false += [(case.name, _minute(case, firing)) for firing in early]
-                scores[name].false_cases.add(case.name)
+                scores[name].false += [(case.title, _minute(case, firing)) for firing in early]
+                scores[name].false_cases.add(case.title)
     return scores
 
 
 def _delay(score: Score, case: Case, fault: Fault, firings: Iterable[Firing]) -> None:
-    end = fault.until + GRACE if fault.until is not None else case.processes[0].minutes + GRACE
+    end = fault.until + GRACE if fault.until is not None else case.minutes + GRACE
     delays = [
         _minute(case, firing) - fault.begin
         for firing in firings
@@ -87,11 +87,11 @@ def _delay(score: Score, case: Case, fault: Fault, firings: Iterable[Firing]) ->
         and _matches(firing, fault)
     ]
     if not delays:
-        score.missed.append(case.name)
+        score.missed.append(case.title)
     elif min(delays) <= fault.within:
-        score.delays.append(min(delays))
+        score.caught.append((case.title, min(delays)))
     else:
-        score.late.append((case.name, min(delays)))
+        score.late.append((case.title, min(delays)))
 
 
 def _called_for(case: Case, firing: Firing) -> bool:
@@ -112,7 +112,7 @@ def _matches(firing: Firing, fault: Fault) -> bool:
 
 
 def _minute(case: Case, firing: Firing) -> int:
-    return firing.begin // 60 - case.processes[0].first
+    return firing.begin // 60 - case.first
 
 
 def unwatched(cases: Iterable[Case], detectors: Iterable[str]) -> list[str]:
@@ -122,7 +122,7 @@ def unwatched(cases: Iterable[Case], detectors: Iterable[str]) -> list[str]:
 
 
 def quiet_cases(cases: Iterable[Case]) -> list[str]:
-    return [case.name for case in cases if not case.faults]
+    return [case.title for case in cases if not case.faults]
 
 
 def goals(cases: Sequence[Case], scores: Iterable[Score], *, quiet: int, share: float) -> list[str]:
@@ -137,7 +137,7 @@ def goals(cases: Sequence[Case], scores: Iterable[Score], *, quiet: int, share: 
         unreached.append(
             f"false alarms in {len(loud & still)} of {len(still)} quiet cases, {len(loud - still)} of others"
         )
-    caught, faults = sum(len(score.delays) for score in scores), sum(score.faults for score in scores)
+    caught, faults = sum(len(score.caught) for score in scores), sum(score.faults for score in scores)
     if faults and caught < share * faults:
         unreached.append(f"{caught} of {faults} faults were caught in time: fewer than {share:.0%}")
     return unreached

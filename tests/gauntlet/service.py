@@ -21,6 +21,35 @@ BOUNDS = tuple(bound for bound in OTEL_BUCKETS_SECONDS if bound not in (0.005, 0
 SCRAPE_SECONDS = 60
 
 
+class Source(NamedTuple):
+    """What instruments the process, and calls the same things by names of its own (rules/sources.libsonnet)."""
+
+    renamed: dict[str, str]  # the names of runtime_exporter, and what they are instead
+    python: bool = True
+
+    def of(self, name: str) -> str:
+        return self.renamed.get(name, name)
+
+    def bound(self, value: float) -> str:
+        """Go writes the bound of a bucket as 1, Python as 1.0."""
+        return "+Inf" if value == math.inf else str(value) if self.python else f"{value:g}"
+
+
+SOURCES = {
+    "native": Source({}),
+    "go": Source(
+        {
+            "http_server_request_duration_seconds": "http_request_duration_seconds",
+            "http_request_method": "method",
+            "http_route": "handler",
+            "http_response_status_code": "code",
+            "python_gc_duration_seconds_sum": "go_gc_duration_seconds_sum",
+        },
+        python=False,
+    ),
+}
+
+
 class Series(NamedTuple):
     """One time series: a value for each minute, None where the scrape found nothing."""
 
@@ -40,6 +69,7 @@ class Process:
     cores: list[float] | None = None
     threads: list[float] | None = None
     goroutines: list[float] | None = None
+    throttled: list[float] | None = None  # the share of the scheduler's periods
     gc: list[float] | None = None  # the share of the time
     load: list[float] | None = None  # requests a second
     latency: list[float] | None = None  # seconds, the median
@@ -48,6 +78,7 @@ class Process:
     lock: list[float] | None = None  # seconds waited a second, at one place
     functions: dict[str, list[float]] = field(default_factory=dict)  # share of the CPU
     regressions: dict[str, list[float]] = field(default_factory=dict)  # 1 while the profiler says so
+    suspects: list[float] | None = None  # objects that the profiler takes for a leak
     births: Sequence[int] = ()  # the minutes in which it was started anew
     dark: set[int] = field(default_factory=set)  # the scrape failed
     silent: set[int] = field(default_factory=set)  # it was scraped, and said nothing
@@ -55,6 +86,7 @@ class Process:
     age: int = 30 * 24 * 60  # of the first life, at the first minute
     route: str = "/orders/{id}"
     limit: float | None = None  # bytes
+    source: str = "native"
     maximum_files: float = 1024
 
 
@@ -90,6 +122,8 @@ def _gauges(process: Process) -> Iterator[Series]:
     for name, values in gauges.items():
         if values:
             yield _named(process, name, [float(round(value)) for value in values] if name in whole else values)
+    if process.suspects:
+        yield _named(process, "profile_leak_suspects", process.suspects, {"kind": "objects"})
     for function, active in process.regressions.items():
         labels = {"profile": "cpu", "function": function}
         yield _named(process, "profile_regression_active", active, labels)
@@ -99,8 +133,14 @@ def _gauges(process: Process) -> Iterator[Series]:
 def _cpu(process: Process, rng: random.Random) -> Iterator[Series]:
     if process.cores:
         yield _total(process, "process_cpu_seconds_total", process.cores)
+    if process.throttled:
+        # Ten periods a second.
+        yield _total(process, "process_cpu_periods_total", [10.0] * process.minutes)
+        yield _total(process, "process_cpu_throttled_periods_total", [10 * share for share in process.throttled])
     if process.gc:
-        yield _total(process, "python_gc_duration_seconds_sum", process.gc, {"generation": "2"})
+        source = SOURCES[process.source]
+        generation = {"generation": "2"} if source.python else {}
+        yield _total(process, source.of("python_gc_duration_seconds_sum"), process.gc, generation)
     if process.cores and process.functions:
         yield _total(process, "profile_total_seconds_total", process.cores, {"profile": "cpu"})
         for function, share in process.functions.items():
@@ -119,15 +159,16 @@ def _requests(process: Process, rng: random.Random) -> Iterator[Series]:
     failed = [_poisson(60 * rate * share, rng) for rate, share in zip(load, errors, strict=True)]
     answered = [_poisson(60 * rate * (1 - share), rng) for rate, share in zip(load, errors, strict=True)]
     rows = [_spread(number, median, rng) for number, median in zip(answered, latency, strict=True)]
-    base = {"http_request_method": "GET", "http_route": process.route}
-    good = base | {"http_response_status_code": "200"}
-    name = "http_server_request_duration_seconds"
+    source = SOURCES[process.source]
+    base = {source.of("http_request_method"): "GET", source.of("http_route"): process.route}
+    good = base | {source.of("http_response_status_code"): "200"}
+    name = source.of("http_server_request_duration_seconds")
     for index, bound in enumerate((*BOUNDS, math.inf)):
         column = [row[index] / 60 for row in rows]
-        yield _total(process, name + "_bucket", column, good | {"le": "+Inf" if bound == math.inf else str(bound)})
+        yield _total(process, name + "_bucket", column, good | {"le": source.bound(bound)})
     yield _total(process, name + "_count", [number / 60 for number in answered], good)
     if any(failed):
-        bad = base | {"http_response_status_code": "500"}
+        bad = base | {source.of("http_response_status_code"): "500"}
         yield _total(process, name + "_count", [number / 60 for number in failed], bad, absent_until_first=True)
 
 
@@ -140,11 +181,15 @@ def _poisson(mean: float, rng: random.Random) -> int:
     return number
 
 
+def share_above(bound: float, median: float) -> float:
+    """Return how many durations of that median are longer: they are lognormal, with a deviation of 0.6."""
+    return (1 - math.erf((math.log(bound) - math.log(median)) / (0.6 * math.sqrt(2)))) / 2
+
+
 @cache
 def _shares(octave: int) -> tuple[float, ...]:
-    """Return the cumulative share in each bucket of durations with the median 2 ** (octave / 16) and a deviation of 0.6 in ln."""
-    mean = octave / 16 * math.log(2)
-    return tuple((1 + math.erf((math.log(bound) - mean) / (0.6 * math.sqrt(2)))) / 2 for bound in BOUNDS)
+    """Return the cumulative share in each bucket of durations with the median 2 ** (octave / 16)."""
+    return tuple(1 - share_above(bound, 2 ** (octave / 16)) for bound in BOUNDS)
 
 
 def _spread(number: int, median: float, rng: random.Random) -> list[int]:

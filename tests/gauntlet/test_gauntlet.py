@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
 import tools
 from gauntlet import __main__ as gauntlet
-from gauntlet import alerts, curves, history, run, score, service
+from gauntlet import alerts, batch, curves, recording, score, service, table, worlds
 from gauntlet.alerts import Firing
-from gauntlet.cases import Case, draw, told
+from gauntlet.cases import DAY, Case, draw, told
 from gauntlet.quiet import QUIET
 
 HOLD, KEEP = 3, 4
@@ -62,21 +68,32 @@ def test_an_alert_is_held_and_kept_as_promtool_says_at_every_evaluation(tmp_path
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
+GROUPS = [
+    {"name": "late", "rules": [{"record": "c", "expr": "b + a"}]},
+    {"name": "early", "rules": [{"record": "a", "expr": "up"}, {"record": "b", "expr": "a * 2"}]},
+    {"name": "again", "rules": [{"record": "a", "expr": "down"}]},
+]
+
+
 def test_rules_that_read_each_other_are_recorded_one_pass_after_the_other():
-    rules = {
-        "groups": [
-            {"name": "late", "rules": [{"record": "c", "expr": "b + a"}]},
-            {"name": "early", "rules": [{"record": "a", "expr": "up"}, {"record": "b", "expr": "a * 2"}]},
-            {"name": "again", "rules": [{"record": "a", "expr": "down"}]},
-        ]
-    }
-    passes = [[rule["record"] for group in groups for rule in group["rules"]] for groups in history.levels(rules)]
+    passes = [[rule["record"] for group in groups for rule in group["rules"]] for groups in recording.levels(GROUPS)]
     assert [["a", "a"], ["b"], ["c"]] == passes
 
 
+def test_only_what_is_read_is_recorded_directly_or_not():
+    found = [rule["record"] for group in worlds.needed(GROUPS, ["b > 1"]) for rule in group["rules"]]
+    assert ["a", "b", "a"] == found
+    assert [] == worlds.needed(GROUPS, ["up == 0"])
+
+
+def only(seed: int, name: str) -> Case:
+    [of_it] = batch.batches([seed], [name])
+    [case] = batch.cases(of_it)
+    return case
+
+
 def rendered(seed: int, name: str) -> list[service.Series]:
-    [case] = run.cases(seed, [name])
-    return [series for _, found in run.histories(case, seed) for series in found]
+    return [series for _, found in batch.histories(only(seed, name)) for series in found]
 
 
 @pytest.mark.parametrize("name", ["quiet/sawtooth 90m/0", "fault/leak under hourly restarts/0"])
@@ -108,7 +125,7 @@ def test_a_leak_grows_by_its_share_of_the_start_each_hour():
 
 def one_case(*faults) -> Case:
     process = service.Process({"job": "case"}, 0, 600)
-    return Case("case", (process,), faults)
+    return Case("case", (process,), faults, minutes=600)
 
 
 def firing(alert: str, minute: int, **labels: str) -> Firing:
@@ -119,15 +136,15 @@ def test_a_fault_is_caught_late_or_missed_and_an_alert_before_it_is_false():
     case = one_case(told("Slow", 100, 15), told("Leak", 100, 15), told("Gone", 100, 15))
     fired = [firing("Slow", 110), firing("Leak", 50), firing("Leak", 130), firing("Slow", 90)]
     scores = score.judge([case], fired, ["Slow", "Leak", "Gone"])
-    assert ([10], [("case", 90)]) == (scores["Slow"].delays, scores["Slow"].false)
-    assert ([("case", 30)], [("case", 50)]) == (scores["Leak"].late, scores["Leak"].false)
-    assert ["case"] == scores["Gone"].missed
+    assert ([("case, seed 1", 10)], [("case, seed 1", 90)]) == (scores["Slow"].caught, scores["Slow"].false)
+    assert ([("case, seed 1", 30)], [("case, seed 1", 50)]) == (scores["Leak"].late, scores["Leak"].false)
+    assert ["case, seed 1"] == scores["Gone"].missed
 
 
 def test_an_alert_of_the_other_cluster_does_not_count_as_caught():
     case = one_case(told("Leak", 100, 15, cluster="us"))
     scores = score.judge([case], [firing("Leak", 105, cluster="eu")], ["Leak"])
-    assert (["case"], [("case", 105)]) == (scores["Leak"].missed, scores["Leak"].false)
+    assert (["case, seed 1"], [("case, seed 1", 105)]) == (scores["Leak"].missed, scores["Leak"].false)
 
 
 def test_one_false_alarm_in_a_quiet_case_fails_the_goals():
@@ -144,16 +161,82 @@ def test_a_name_that_no_case_has_is_told(capsys):
     assert "no case or no detector matches" in capsys.readouterr().err
 
 
+def test_every_fault_is_promised_of_an_alert_that_there_is_and_while_there_is_a_history_of_it():
+    known = set(worlds.detectors())
+    for name in batch.catalogue():
+        case = only(1, name)
+        assert case.tolerated <= known, name
+        for fault in case.faults:
+            assert fault.alerts <= known, name
+            assert 0 < fault.begin < fault.begin + fault.within < (fault.until or case.minutes), name
+
+
+def test_a_batch_has_histories_of_one_seed_one_world_and_one_length():
+    known = batch.catalogue()
+    found = batch.batches([1, 2], list(known))
+    assert sorted((seed, name) for seed in (1, 2) for name in known) == sorted(
+        (one.seed, name) for one in found for name in one.names
+    )
+    for one in found:
+        given = [known[name][1] for name in one.names]
+        assert {one.world} == {each.get("world", "one cluster") for each in given}
+        assert {one.minutes} == {each.get("minutes", 2 * DAY) for each in given}
+        assert one.work <= 1.5 * batch.DAYS * DAY
+
+
+def test_seeds_are_told_apart_where_they_are_added_up():
+    ours = [score.judge([replace(one_case(), seed=seed)], [firing("Leak", 105)], ["Leak"]) for seed in (1, 2)]
+    assert {"case, seed 1", "case, seed 2"} == table.total(ours)["Leak"].false_cases
+
+
+def test_the_command_in_the_page_is_the_one_that_was_run():
+    options = gauntlet.parser().parse_args(["--seed", "1", "2", "--detector", "Memory", "--write", "docs/detectors.md"])
+    assert "make gauntlet SEED='1 2' DETECTOR=Memory WRITE=docs/detectors.md" == gauntlet.command(options)
+
+
+MAIN = ("MemoryNearLimit", "HttpErrorBudget")
+QUICK = ("quiet/steady/0", "quiet/step/0", "fault/near the memory limit/0", "fault/error burst/0")
+# Fixed: what is drawn at random fails at random. `make gauntlet SEED=7` is for other seeds, and so is this variable.
+QUICK_SEED = os.environ.get("GAUNTLET_SEED", "1")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_quick_gauntlet_reaches_its_goals(capsys, tmp_path):
+def test_a_quick_gauntlet_reaches_its_goals(capsys, tmp_path, monkeypatch):
     tools.require("prometheus", package="prometheus")
     tools.require("promtool", package="prometheus")
-    chosen = ["quiet/steady/0", "quiet/step/0", "fault/near the memory limit/0", "fault/error burst/0"]
-    status = gauntlet.main(["--seed", "3", "--case", *chosen, "--keep", str(tmp_path)])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    status = gauntlet.main(["--seed", QUICK_SEED, "--no-naive", "--jobs", "1", "--detector", *MAIN, "--case", *QUICK])
     shown = capsys.readouterr()
     assert 0 == status, shown.out + shown.err
     assert "all goals are reached" in shown.out
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_is_interrupted_leaves_no_process_and_no_file(tmp_path):
+    tools.require("prometheus", package="prometheus")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    arguments = ["--case", "quiet/steady", "--detector", "Memory", "--no-naive", "--jobs", "2", "--seed", "1", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gauntlet", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    # Not before a Prometheus runs: it is what could be left behind.
+    tools.wait_for(lambda: list(tmp_path.rglob("queries.active")), seconds=120, what="a Prometheus of a batch")
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert 130 == process.returncode
+    assert said.endswith("interrupted\n")
+    assert "Traceback" not in said
+    assert [] == list(tmp_path.iterdir())
+    assert [] == [path for path in Path("/proc").glob("[0-9]*") if str(tmp_path).encode() in command_line(path)]
+
+
+def command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_a_case_is_drawn_by_its_name_whatever_else_is_drawn():
