@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gauntlet import alerts, curves, history, run
+from gauntlet import alerts, curves, history, recording, worlds
 from gauntlet.service import Series
 
 if TYPE_CHECKING:
@@ -172,26 +172,18 @@ def firings(services: Sequence[Orders], directory: Path, bands: dict[str, Any] |
         "anomaly": {"requests": {"enabled": False}},
         "anomalies": bands or BANDS,
     }
-    files = run.rules(overrides)
-    recording, alerting = (
-        {
-            "groups": [
-                group for group in files[name]["groups"] if group["name"].startswith("runtime-anomaly")
-            ]
-        }
+    files = worlds.files(overrides)
+    recorded, alerting = (
+        [group for group in files[name]["groups"] if group["name"].startswith("runtime-anomaly")]
         for name in ("recording.yaml", "alerts.yaml")
     )
     metrics, data = directory / "orders.om", directory / "data"
     history.write_openmetrics(metrics, FIRST, [(0, [series_of(each)]) for each in services])
     history.backfill(metrics, data)
     begin, end = 60 * FIRST, 60 * (FIRST + MINUTES)
-    history.record(recording, data, begin, end)
-    answers = directory / "answers"
-    answers.mkdir()
+    recording.record(recorded, data, begin, end)
     with history.prometheus(data) as url:
-        return [
-            each for group in alerting["groups"] for each in alerts.firings(url, group, begin, end, answers)
-        ]
+        return [each for group in alerting for each in alerts.firings(url, group, begin, end)]
 
 
 @dataclass(frozen=True)
@@ -251,7 +243,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for verdict in verdicts:
         for each in verdict.false:
             at = each.begin // 60 - FIRST
-            print(f"{verdict.orders.job} {verdict.band} {each.labels['direction']}: day {at / curves.DAY:.2f}, {(each.end - each.begin) // 60} min", file=sys.stderr)
+            print(
+                f"{verdict.orders.job} {verdict.band} {each.labels['direction']}: day {at / curves.DAY:.2f}, {(each.end - each.begin) // 60} min",
+                file=sys.stderr,
+            )
     wrong = [v for v in verdicts if v.false or (v.orders.begin is not None and v.delay is None)]
     return 1 if wrong else 0
 

@@ -104,7 +104,7 @@ def run(batch: Batch, plan: Plan) -> Result:
     drawn = cases(batch)
     rules = plan.rules[batch.world]
     with _directory(plan) as directory:
-        data = _prepare(batch, drawn, rules.recording, directory)
+        data = prepare(batch, drawn, rules.recording, directory)
         fired = firings(batch, rules, data)
     return Result(
         batch,
@@ -140,7 +140,7 @@ def _directory(plan: Plan) -> Iterator[Path]:
         yield Path(directory)
 
 
-def _prepare(batch: Batch, drawn: Sequence[Case], rules: list[dict[str, Any]], directory: Path) -> Path:
+def prepare(batch: Batch, drawn: Sequence[Case], rules: list[dict[str, Any]], directory: Path) -> Path:
     """Return the data directory of a batch: what was backfilled before is taken again, what was recorded only under the same rules."""
     source = b"".join(path.read_bytes() for path in sorted(HERE.rglob("*.py")))
     raw = directory / f"raw-{_digest(source, repr(batch).encode())}"

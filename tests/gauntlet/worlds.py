@@ -53,15 +53,22 @@ class Rules(NamedTuple):
         return Rules(needed(self.recording, expressions([*alerts, *others])), alerts, others)
 
 
+def files(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule files by name, as `generate` makes them, without the dashboards that it makes, too."""
+    checked = config.check(overrides, config.defaults())
+    return dict(jsonnet.evaluate("rules/main.jsonnet", config=checked)["rules"])
+
+
 @cache
 def rules(world: str) -> Rules:
-    """Return the rules as `generate` writes them, without the dashboards that it makes, too."""
-    checked = config.check(OVERRIDES[world], config.defaults())
-    files = dict(jsonnet.evaluate("rules/main.jsonnet", config=checked)["rules"])
+    """Return what is evaluated in a world."""
+    documents = files(OVERRIDES[world])
     text = NAIVE.read_text(encoding="utf-8")
     for native, name in SOURCES[OVERRIDES[world].get("source", "native")].renamed.items():
         text = text.replace(native, name)
-    return Rules(files["recording.yaml"]["groups"], files["alerts.yaml"]["groups"], yaml.safe_load(text)["groups"])
+    return Rules(
+        documents["recording.yaml"]["groups"], documents["alerts.yaml"]["groups"], yaml.safe_load(text)["groups"]
+    )
 
 
 def detectors() -> list[str]:
