@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import time
-import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 import yaml
 
 from compat.programs import newer, run, running
-from gauntlet import alerts, history
-from gauntlet import run as gauntlet
-from gauntlet.cases import END
+from gauntlet import alerts, batch, history, recording, worlds
+from gauntlet.cases import DAY, END
 from runtime_exporter.mixin import generate, outputs
 from tools import free_port, wait_for
 
@@ -23,19 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from gauntlet.run import World
+    from gauntlet.worlds import Group, Rules
 
-SEED = 1
-CASES = [
-    "fault/leak 10 %/h/0",
-    "fault/cpu spike/0",
-    "fault/error burst/0",
-    "fault/one of three answers no more/0",
-    "quiet/steady/0",
-    "quiet/sawtooth 30m/0",
-    "quiet/restarts hourly/0",
-]
-BEGIN = 60 * (END - 48 * 60)
+CASES = batch.Batch(
+    seed=1,
+    world="one cluster",
+    minutes=2 * DAY,
+    names=(
+        "fault/leak 10 %/h/0",
+        "fault/cpu spike/0",
+        "fault/error burst/0",
+        "fault/one of three answers no more/0",
+        "quiet/steady/0",
+        "quiet/sawtooth 30m/0",
+        "quiet/restarts hourly/0",
+    ),
+)
+BEGIN = 60 * (END - CASES.minutes)
 # Every fault begins later; what is recorded of the day before is the past that alerts compare with.
 SINCE = BEGIN + 25 * 3600
 # An alert that is back so soon has not been away: two engines may differ about one evaluation at a threshold.
@@ -48,43 +52,68 @@ Decisions = dict[str, Spans]
 """By the alert with all its labels, as JSON."""
 
 
-def world() -> World:
-    """Return the cases with the rules that are generated for Prometheus."""
-    [only] = gauntlet.worlds(SEED, CASES)
-    return only
+class Histories(NamedTuple):
+    """All samples as OpenMetrics, how many there are, and the blocks that Prometheus has of them."""
+
+    metrics: Path
+    samples: int
+    blocks: Path
 
 
-def of_prometheus(world: World, directory: Path) -> Decisions:
+def rules() -> Rules:
+    """Return the generated rules, all but the Watchdog, with what they read of the recording rules."""
+    return worlds.rules(CASES.world).of(worlds.detectors(), naive=False)
+
+
+def histories(directory: Path) -> Histories:
+    """Write the histories of all cases."""
+    metrics, blocks = directory / "all.om", directory / "blocks"
+    drawn = batch.cases(CASES)
+    samples = history.write_openmetrics(
+        metrics, drawn[0].first, (one for case in drawn for one in batch.histories(case))
+    )
+    history.backfill(metrics, blocks)
+    return Histories(metrics, samples, blocks)
+
+
+def of_prometheus(rules: Rules, histories: Histories, directory: Path) -> Decisions:
     """Return what the Prometheus and the promtool decide that PATH has first."""
-    data = gauntlet.prepare(world, SEED, directory, lambda _: None)
-    rules = [rule for group in world.alerts["groups"] for rule in group["rules"]]
-    answers = directory / "answers"
-    answers.mkdir()
+    data = directory / "data"
+    # Blocks are never written to again.
+    shutil.copytree(histories.blocks, data, copy_function=os.link)
+    recording.record(rules.recording, data, BEGIN, 60 * END)
     with history.prometheus(data) as url, ThreadPoolExecutor(2) as pool:
-        fired = pool.map(lambda rule: list(_fired(url, rule, answers)), rules)
+        fired = pool.map(lambda group: list(_fired(url, group)), rules.alerts)
         return _decided((labels, minute) for each in fired for labels, minute in each)
 
 
-def _fired(url: str, rule: Mapping[str, Any], answers: Path) -> Iterator[tuple[dict[str, str], int]]:
-    # vmalert's replay does not keep firing: what is compared is what the expressions and `for` say.
-    held = {key: value for key, value in rule.items() if key != "keep_firing_for"}
-    for firing in alerts.firings(url, {"rules": [held]}, SINCE, 60 * END, answers):
+def _fired(url: str, group: Group) -> Iterator[tuple[dict[str, str], int]]:
+    for firing in alerts.firings(url, _unkept(group), SINCE, 60 * END):
         for at in range(firing.begin, min(firing.end, 60 * END + 60), 60):
             yield firing.labels | {"alertname": firing.alert}, (at - BEGIN) // 60
 
 
-def of_vmalert(directory: Path) -> Decisions:
+def _unkept(group: Group) -> Group:
+    """Leave out `keep_firing_for`, which vmalert's replay does not know: what is compared is what the expressions and `for` say."""
+    bare = [{key: value for key, value in rule.items() if key != "keep_firing_for"} for rule in group["rules"]]
+    return {**group, "rules": bare}
+
+
+def of_vmalert(rules: Rules, histories: Histories, directory: Path) -> Decisions:
     """Return what vmalert decides on VictoriaMetrics, which gets the histories by remote_write and the recordings from vmalert."""
+    text = {f"rules/{key}.yaml": generate.yaml_text({"groups": getattr(rules, key)}) for key in ("recording", "alerts")}
+    shaped = {key: yaml.safe_load(each)["groups"] for key, each in outputs.shape(text, "vmalert").items()}
     with victoria(directory) as url:
-        send(directory, url)
-        recording, alerting = _rules_for_vmalert()
+        send(histories, directory, url)
         # Its groups go each at its own pace; a replay takes them one after the other, and what reads comes after what records.
-        for number, groups in enumerate([*history.levels({"groups": recording}), alerting]):
+        for number, groups in enumerate(
+            [*recording.levels(shaped["rules/recording.yaml"]), shaped["rules/alerts.yaml"]]
+        ):
             file = directory / f"rules-{number}.yaml"
             file.write_text(generate.yaml_text({"groups": groups}))
-            _replay(url, file, SINCE if groups is alerting else BEGIN)
-        series = _export(url, 'ALERTS{alertstate="firing"}')
-        return _decided((labels, (at // 1000 - BEGIN) // 60) for labels, times in series for at in times)
+            _replay(url, file, BEGIN if "record" in groups[0]["rules"][0] else SINCE)
+        fired = _exported(url, 'ALERTS{alertstate="firing"}')
+        return _decided((labels, (at // 1000 - BEGIN) // 60) for labels, times in fired for at in times)
 
 
 @contextlib.contextmanager
@@ -100,21 +129,17 @@ def victoria(directory: Path) -> Iterator[str]:
         yield url
 
 
-def send(directory: Path, url: str) -> None:
+def send(histories: Histories, directory: Path, url: str) -> None:
     """Have vmagent write all histories to a URL by Prometheus' remote_write protocol, and return when every sample is there."""
     agent = f"http://127.0.0.1:{free_port()}"
     command = [
         newer("vmagent"), f"-remoteWrite.url={url}/api/v1/write", "-remoteWrite.forcePromProto", "-remoteWrite.flushInterval=100ms",
         f"-remoteWrite.tmpDataPath={directory / 'vmagent'}", f"-httpListenAddr={agent.removeprefix('http://')}", "-loggerLevel=WARN",
     ]  # fmt: skip
-    samples = 0
-    with running(command, f"{agent}/health", directory / "vmagent.log"):
-        for case in gauntlet.cases(SEED, CASES):
-            file = directory / "history"
-            samples += history.write_openmetrics(file, case.processes[0].first, gauntlet.histories(case, SEED))
-            requests.post(f"{agent}/api/v1/import/prometheus", data=file.read_bytes(), timeout=60).raise_for_status()
-        wait_for(lambda: written(url) >= samples, seconds=60, what=f"{samples} samples in VictoriaMetrics")
-    assert samples == written(url)
+    with running(command, f"{agent}/health", directory / "vmagent.log"), histories.metrics.open("rb") as file:
+        requests.post(f"{agent}/api/v1/import/prometheus", data=file, timeout=120).raise_for_status()
+        wait_for(lambda: written(url) >= histories.samples, seconds=60, what="every sample in VictoriaMetrics")
+    assert histories.samples == written(url)
     _visible(url)
 
 
@@ -125,20 +150,10 @@ def written(url: str) -> int:
     return sum(int(float(line.split()[-1])) for line in lines if line.startswith(name))
 
 
-def _rules_for_vmalert() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    files = gauntlet.rules({**gauntlet.OVERRIDES["one cluster"], "target": "vmalert"})
-    texts = {f"rules/{name}": generate.yaml_text(document) for name, document in files.items()}
-    shaped = outputs.shape(texts, "vmalert")
-    recording, alerting = (
-        yaml.safe_load(shaped[f"rules/{name}"])["groups"] for name in ("recording.yaml", "alerts.yaml")
-    )
-    return recording, alerting
-
-
-def _replay(url: str, rules: Path, begin: int) -> None:
+def _replay(url: str, file: Path, begin: int) -> None:
     iso = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) for at in (begin, 60 * END)]
     code, said = run(
-        newer("vmalert"), f"-rule={rules}", f"-datasource.url={url}", f"-remoteWrite.url={url}", f"-replay.timeFrom={iso[0]}",
+        newer("vmalert"), f"-rule={file}", f"-datasource.url={url}", f"-remoteWrite.url={url}", f"-replay.timeFrom={iso[0]}",
         f"-replay.timeTo={iso[1]}", "-replay.maxDatapointsPerQuery=100000", "-replay.rulesDelay=0s", "-replay.disableProgressBar",
         "-replay.ruleRetryAttempts=1", "-remoteWrite.flushInterval=100ms", "-httpListenAddr=127.0.0.1:0", "-loggerLevel=ERROR",
     )  # fmt: skip
@@ -151,10 +166,10 @@ def _visible(url: str) -> None:
     requests.get(f"{url}/internal/force_flush", timeout=60).raise_for_status()
 
 
-def _export(url: str, selector: str) -> Iterator[tuple[dict[str, str], list[int]]]:
-    text = requests.get(f"{url}/api/v1/export?{urllib.parse.urlencode({'match[]': selector})}", timeout=60).text
+def _exported(url: str, selector: str) -> Iterator[tuple[dict[str, str], list[int]]]:
+    text = requests.get(f"{url}/api/v1/export", params={"match[]": selector}, timeout=60).text
     for line in text.splitlines():
-        series = json.loads(line)
+        series: dict[str, Any] = json.loads(line)
         yield series["metric"], series["timestamps"]
 
 
@@ -165,4 +180,4 @@ def _decided(minutes: Iterable[tuple[Mapping[str, str], int]]) -> Decisions:
     for labels, minute in minutes:
         own = {name: value for name, value in labels.items() if name not in of_the_store}
         found.setdefault(json.dumps(own, sort_keys=True), []).append(minute)
-    return {key: list(alerts.runs(sorted(fires), FLICKER_MINUTES)) for key, fires in found.items()}  # type: ignore[misc]
+    return {key: list(alerts.runs(sorted(fires), FLICKER_MINUTES)) for key, fires in found.items()}

@@ -19,36 +19,35 @@ ENGINES = ["a newer Prometheus", "vmalert"]
 
 
 @pytest.fixture(scope="module")
-def world():
-    return decisions.world()
+def rules():
+    return decisions.rules()
 
 
 @pytest.fixture(scope="module")
-def system(world, tmp_path_factory):
-    """What the Prometheus of this machine decides, and where it keeps the histories."""
-    for name in ("prometheus", "promtool"):
-        require(name, package="prometheus")
-    directory = tmp_path_factory.mktemp("system")
-    return decisions.of_prometheus(world, directory), directory
+def histories(tmp_path_factory):
+    require("promtool", package="prometheus")
+    return decisions.histories(tmp_path_factory.mktemp("histories"))
 
 
 @pytest.fixture(scope="module")
-def newer_prometheus(world, system, tmp_path_factory):
-    for name in ("prometheus", "promtool"):
-        newer(name)
-    directory = tmp_path_factory.mktemp("newer")
-    # The histories are the same blocks; what is recorded of them it records itself.
-    for raw in system[1].glob("raw-*"):
-        shutil.copytree(raw, directory / raw.name)
+def system(rules, histories, tmp_path_factory):
+    """What the Prometheus of this machine decides."""
+    require("prometheus", package="prometheus")
+    return decisions.of_prometheus(rules, histories, tmp_path_factory.mktemp("system"))
+
+
+@pytest.fixture(scope="module")
+def newer_prometheus(rules, histories, tmp_path_factory):
+    newer("promtool")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(newer_directory()), prepend=":")
         assert shutil.which("prometheus") == newer("prometheus")
-        return decisions.of_prometheus(world, directory)
+        return decisions.of_prometheus(rules, histories, tmp_path_factory.mktemp("newer"))
 
 
 @pytest.fixture(scope="module")
-def vmalert(tmp_path_factory):
-    return decisions.of_vmalert(tmp_path_factory.mktemp("vmalert"))
+def vmalert(rules, histories, tmp_path_factory):
+    return decisions.of_vmalert(rules, histories, tmp_path_factory.mktemp("vmalert"))
 
 
 @pytest.fixture
@@ -59,11 +58,11 @@ def decided(request):
 def spoken_of(decided):
     """Return which alerts fire of which jobs."""
     labels = [json.loads(key) for key in decided]
-    return {(each["alertname"], each.get("job")) for each in labels} - {("Watchdog", None)}
+    return {(each["alertname"], each.get("job")) for each in labels}
 
 
 def test_a_leak_a_spike_failing_requests_and_a_dead_target_are_told_and_nothing_of_what_is_well(system):
-    told = spoken_of(system[0])
+    told = spoken_of(system)
     assert told >= {
         ("RuntimeMemoryLeakSuspected", "fault/leak 10 %/h/0"),
         ("RuntimeCpuSpike", "fault/cpu spike/0"),
@@ -75,12 +74,12 @@ def test_a_leak_a_spike_failing_requests_and_a_dead_target_are_told_and_nothing_
 
 @pytest.mark.parametrize("decided", ENGINES, indirect=True)
 def test_another_engine_tells_of_the_same(system, decided):
-    assert spoken_of(decided) == spoken_of(system[0])
+    assert spoken_of(decided) == spoken_of(system)
 
 
 @pytest.mark.parametrize("decided", ENGINES, indirect=True)
 def test_another_engine_tells_it_at_the_same_time(system, decided):
-    assert differences(system[0], decided) == {}
+    assert differences(system, decided) == {}
 
 
 def differences(ours, theirs):

@@ -9,12 +9,13 @@ import pytest
 import requests
 import yaml
 
+from compat import rules
 from compat.decisions import victoria, written
 from compat.programs import newer, running
 from runtime_exporter.demo import files
 from runtime_exporter.demo.sinks import HTTPSink
 from runtime_exporter.demo.stack import Stack, Tools
-from runtime_exporter.mixin import config, generate, outputs
+from runtime_exporter.mixin import outputs
 from tools import free_port, require, wait_for
 
 ALERT = "RuntimeHttpErrorBudgetBurn"
@@ -86,15 +87,13 @@ def alertmanager(home, webhook):
 @contextlib.contextmanager
 def vmalert(home, stack, store, notifier):
     """Evaluate the demo's rules, in vmalert's form, every second."""
-    overrides = config.compose(files.overrides(stack.ports, home / "no-slack"), {"target": "vmalert"})
-    shaped = outputs.shape(generate.generate(overrides), "vmalert")
-    rules = {name: text for name, text in shaped.items() if name.startswith("rules/")}
-    for name, text in rules.items():
+    shaped = outputs.shape(rules.files(files.overrides(stack.ports, home / "no-slack"), "vmalert"), "vmalert")
+    for name, text in shaped.items():
         (home / name.removeprefix("rules/")).write_text(text)
     url = f"http://127.0.0.1:{free_port()}"
     # By default it asks for what was thirty seconds ago, by when samples have come everywhere; here they come within one.
     command = [
-        newer("vmalert"), *(f"-rule={home / name.removeprefix('rules/')}" for name in rules), f"-datasource.url={store}",
+        newer("vmalert"), *(f"-rule={home / name.removeprefix('rules/')}" for name in shaped), f"-datasource.url={store}",
         f"-remoteWrite.url={store}", f"-notifier.url={notifier}", f"-httpListenAddr={url.removeprefix('http://')}",
         "-evaluationInterval=1s", "-rule.evalDelay=0s", "-remoteWrite.flushInterval=200ms", "-loggerLevel=WARN",
     ]  # fmt: skip
@@ -121,9 +120,9 @@ def test_the_newer_prometheus_and_alertmanager_tell_of_failing_requests(watched)
 
 def test_every_rule_of_the_newer_prometheus_is_well(watched):
     groups = requests.get(watched.stack.url("prometheus") + "/api/v1/rules", timeout=10).json()["data"]["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) > 40
-    assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] == "err"] == []
+    every = [rule for group in groups for rule in group["rules"]]
+    assert len(every) > 40
+    assert [(rule["name"], rule["lastError"]) for rule in every if rule["health"] == "err"] == []
 
 
 def test_vmalert_tells_of_them_to_a_webhook(watched):
@@ -138,9 +137,9 @@ def test_vmalert_tells_of_them_to_a_webhook(watched):
 
 def test_every_rule_of_vmalert_is_well(watched):
     groups = requests.get(f"{watched.vmalert}/api/v1/rules", timeout=10).json()["data"]["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) > 40
-    assert [(rule["name"], rule["lastError"]) for rule in rules if rule.get("lastError")] == []
+    every = [rule for group in groups for rule in group["rules"]]
+    assert len(every) > 40
+    assert [(rule["name"], rule["lastError"]) for rule in every if rule.get("lastError")] == []
 
 
 def test_both_say_it_of_the_same(watched):
