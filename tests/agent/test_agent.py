@@ -128,7 +128,7 @@ targets:
 def test_each_target_has_series_of_its_own(watching):
     go = watching.series("/targets/shop-go/metrics")
     # A function has a series once it has been among the largest more than once.
-    burns = 'profile_self_seconds_total{profile="cpu",function="busy_service:burns_cpu_here"}'
+    burns = 'profile_self_seconds_total{profile="cpu",function="__main__:burns_cpu_here"}'
     python = wait_for(
         lambda: found if (found := watching.series("/targets/worker/metrics")).get(burns) else None,
         what="the busy function is a member",
@@ -222,7 +222,7 @@ def test_a_new_profile_is_taken_where_seconds_are_given(watching):
     answer = watching.get("/targets/worker/debug/pprof/profile?seconds=1")
     assert 200 == answer.status_code, answer.text
     names = {frame.name for sample in pprof.decode(answer.content).samples for frame in frames(sample)}
-    assert "busy_service:burns_cpu_here" in names
+    assert "__main__:burns_cpu_here" in names
 
 
 @pytest.mark.parametrize(

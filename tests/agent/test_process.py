@@ -92,7 +92,7 @@ def test_the_cpu_time_of_a_process_is_where_it_goes_and_all_that_the_kernel_has_
     close()
 
     found = times(second.profiles["cpu"])
-    assert "busy:burns_cpu" == max(found, key=found.get)
+    assert "__main__:burns_cpu" == max(found, key=found.get)
     total = sum(sum(times(taken.profiles["cpu"]).values()) for taken in (first, second))
     # The kernel's figure covers what is before the first window and after the last, too.
     assert 0.1 * used < total < used + 0.5
@@ -106,9 +106,9 @@ def test_threads_that_wait_are_seen_where_that_is_wanted_and_what_they_wait_for(
 
     assert {"cpu", "wall", "block"} == taken.profiles.keys()
     wall = times(taken.profiles["wall"])
-    assert {"busy:burns_cpu", "busy:waits"} <= wall.keys()
+    assert {"__main__:burns_cpu", "__main__:waits"} <= wall.keys()
     assert all(seconds <= taken.seconds * 1.01 for seconds in wall.values())
-    waits = [sample for sample in taken.profiles["block"].samples if "busy:waits" == frames(sample)[0].name]
+    waits = [sample for sample in taken.profiles["block"].samples if "__main__:waits" == frames(sample)[0].name]
     assert {("thread_name", "waiter"), ("wait", "sleep")} == {(one.key, one.str) for one in waits[0].labels}
 
 
@@ -187,7 +187,7 @@ def helpers():
 
 def test_a_profile_on_request_is_of_the_same_process(program, target):
     profile = target(pid=program().pid).capture("cpu", 1.0)
-    assert "busy:burns_cpu" in times(profile)
+    assert "__main__:burns_cpu" in times(profile)
 
 
 def test_what_cannot_be_seen_from_outside_is_refused(target):

@@ -11,6 +11,7 @@ from runtime_exporter.agent.processes import Process, began, find, identify, liv
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import foreign, windows
 from runtime_exporter.profiling.advice import Facts
+from runtime_exporter.profiling.foreignmodules import ForeignModules
 from runtime_exporter.profiling.pipeline import Taken
 from runtime_exporter.profiling.samplers import pyspy
 from runtime_exporter.profiling.samplers.collapsed import parse
@@ -133,6 +134,7 @@ class _Watched:
         self.since = 0.0
         self._pid = process.pid
         self._program = pyspy.program()
+        self._modules = ForeignModules(process.pid)
         self._pace = pace
         self._running, self._waiting = Tracer(), Tracer() if "wall" in kinds else None
         self._clock = ThreadClock(clock=self._thread_ns, process_clock=self._process_ns)
@@ -218,7 +220,7 @@ class _Watched:
         if not tracer.running:
             return ()
         tracer.interrupt()
-        return tuple(parse(tracer.collect(), {}))
+        return tuple(parse(tracer.collect(), self._modules))
 
     def _divide(self, lines: Iterable[Line], threads: list[int], tally: Tally) -> None:
         """Divide each thread's CPU time as its samples are, and that of ended threads among those that were seen and are gone."""

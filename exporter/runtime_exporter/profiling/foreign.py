@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.foreignmodules import ForeignModules
 from runtime_exporter.profiling.profile import Label, build
 from runtime_exporter.profiling.samplers import pyspy
-from runtime_exporter.profiling.samplers.collapsed import TYPED, parse
+from runtime_exporter.profiling.samplers.collapsed import parse
 from runtime_exporter.profiling.samplers.tracer import OUTPUT
 from runtime_exporter.profiling.threadgroup import without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from runtime_exporter.profiling.profile import Profile
 
@@ -26,8 +27,6 @@ RATE_HZ = 100
 _MARGIN_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
 """How long it may take until it is noticed that nobody wants a profile any more."""
-# Options of Python whose value is an argument of its own.
-_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 
 
 def record(
@@ -45,7 +44,7 @@ def record(
     """
     path = program or pyspy.program()
     begin, began = time.time_ns(), clock()
-    modules = TYPED if _is_typed(_arguments(pid)) else {}
+    modules = ForeignModules(pid)
     with tempfile.TemporaryDirectory(prefix="runtime-exporter-") as scratch:
         output = Path(scratch) / "stacks"
         command = pyspy.command(path, pid, rate=RATE_HZ, idle=kind == "wall", seconds=seconds)
@@ -113,23 +112,3 @@ def _executable(pid: int) -> str:
         return str(Path(f"/proc/{pid}/exe").readlink())
     except OSError:
         return "python"
-
-
-def _arguments(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-    except OSError:
-        return []
-
-
-def _is_typed(arguments: Sequence[str]) -> bool:
-    """Return whether Python was given its program as an argument (-c) or by standard input, and not as a file or a module."""
-    options = iter(arguments[1:])
-    for option in options:
-        if not option.startswith("-") or option == "-":
-            return option == "-"
-        if option in _WITH_VALUE:
-            next(options, None)
-        elif not option.startswith("--") and (found := set("cm") & set(option)):
-            return min(found, key=option.index) == "c"
-    return bool(arguments)
