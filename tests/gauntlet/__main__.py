@@ -79,12 +79,13 @@ def _watched(batches: Sequence[Batch], plan: Plan, jobs: int) -> list[Result]:
         for result in results:
             found.append(result)
             gone, done = time.monotonic() - begin, sum(one.batch.work for one in found)
-            print(
-                f"{gone:6.0f} s  {sum(len(one.cases) for one in found)} of {cases} histories judged, "
-                f"about {gone * (whole - done) / done / 60:.0f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
+            seen, left = sum(len(one.cases) for one in found), gone * (whole - done) / done / 60
+            # What went wrong is told as soon as it is known.
+            lines = [
+                f"{gone:6.0f} s  {seen} of {cases} histories judged, about {left:.0f} min left",
+                table.misses(result.ours),
+            ]
+            print("\n".join(line for line in lines if line), file=sys.stderr, flush=True)
     return found
 
 

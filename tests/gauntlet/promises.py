@@ -16,7 +16,7 @@ How soon, as far as it is not one number for all:
 - An error burst is told within 15 min; where requests are rare, once five can have failed: so much later.
 - A slow burn is told once the first of the burn rates' windows holds enough failures (window x factor x budget / share of failures) and its `for` is over,
   a tenth and 10 min later for chance. The windows and factors are those of `alerts.httpErrorBudgetBurn` and `alerts.sloBudgetBurn` by default.
-- Slower than last week, by less than what is slow in itself: within 45 min. Far fewer requests than last week: within 30 min."""
+- Slower than last week by half, and by less than what is slow in itself: within 45 min of then. Far fewer requests than last week: within 30 min."""
 
 # Long window, factor and `for` (minutes) of each burn rate, by default, for a budget over 30 days.
 WINDOWS = ((60, 14.4, 2), (360, 6, 15), (1440, 3, 60), (4320, 1, 180))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,6 +88,11 @@ class Process:
     limit: float | None = None  # bytes
     source: str = "native"
     maximum_files: float = 1024
+
+    @property
+    def requests_alone(self) -> Process:
+        """Of a long history what it is about: the rest takes minutes to evaluate, and says what that of two days says."""
+        return replace(self, memory=None, cores=None, threads=None, goroutines=None, gc=None, files=None)
 
 
 def series_of(process: Process, rng: random.Random) -> Iterator[Series]:

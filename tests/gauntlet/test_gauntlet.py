@@ -16,7 +16,7 @@ import yaml
 
 import tools
 from gauntlet import __main__ as gauntlet
-from gauntlet import alerts, batch, curves, recording, score, service, table, worlds
+from gauntlet import alerts, batch, curves, page, recording, score, service, table, worlds
 from gauntlet.alerts import Firing
 from gauntlet.cases import DAY, Case, draw, told
 from gauntlet.quiet import QUIET
@@ -187,6 +187,22 @@ def test_a_batch_has_histories_of_one_seed_one_world_and_one_length():
 def test_seeds_are_told_apart_where_they_are_added_up():
     ours = [score.judge([replace(one_case(), seed=seed)], [firing("Leak", 105)], ["Leak"]) for seed in (1, 2)]
     assert {"case, seed 1", "case, seed 2"} == table.total(ours)["Leak"].false_cases
+
+
+def test_the_page_names_what_was_run_what_is_asked_and_what_went_wrong():
+    case = replace(one_case(told("Leak", 100, 90), told("Slow", 100, 15)), name="fault/leak 10 %/h/0")
+    quiet = replace(one_case(), name="quiet/steady/0")
+    fired = [firing("Leak", 220), firing("Slow", 110)]
+    ours = score.judge(
+        [case, quiet], [each._replace(labels={"job": case.job}) for each in fired], ["Leak", "Slow", "Idle"]
+    )
+    text = page.page("make gauntlet", [case.label, quiet.label], ours, {}, {}, ["too few"])
+    assert "Written by `make gauntlet`" in text
+    assert "- 1 histories with a fault: 1 of 2 faults told in time (50%)." in text
+    assert "- Not reached: too few." in text
+    assert "- late Leak: fault/leak 10 %/h/0, seed 1 after 2.0 h" in text
+    assert "| leak 10 %/h | `Leak` | 15 min to 1.5 h | 2 | 1 | 2.0 h |" in text
+    assert "No history has a fault for these, which were listened to all the same (0 false alarms): `Idle`." in text
 
 
 def test_the_command_in_the_page_is_the_one_that_was_run():

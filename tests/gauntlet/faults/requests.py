@@ -37,7 +37,8 @@ def failing(low: float, high: float, within: float | None = None, **given: objec
         at, share = draw.minutes - days + draw.minute(26, 34), draw.within(low, high)
         process = draw.process(**given)
         process.errors = [share if minute >= at else 0.0001 for minute in range(draw.minutes)]
-        return draw.case(process, faults=[told(BURN, at, within or promises.burn(share))])
+        seen = process.requests_alone if days > 2 * DAY else process
+        return draw.case(seen, faults=[told(BURN, at, within or promises.burn(share))])
 
     return recipe
 
@@ -58,7 +59,7 @@ def breaks_objective(low: float, high: float) -> Callable[[Draw], Case]:
         process = draw.process(route="/checkout")
         process.errors = [share if minute >= at else 0.0001 for minute in range(draw.minutes)]
         fault = told(OBJECTIVE, at, promises.burn(share, 0.005), slo="checkout")
-        return draw.case(process, faults=[fault], tolerated=[BURN])
+        return draw.case(process.requests_alone, faults=[fault], tolerated=[BURN])
 
     return recipe
 
@@ -71,7 +72,7 @@ def breaks_latency_objective(low: float, high: float) -> Callable[[Draw], Case]:
         process = draw.process(route="/search")
         process.latency = [slow if minute >= at else usual for minute, usual in enumerate(process.latency)]
         fault = told(OBJECTIVE, at, promises.burn(share_above(0.25, slow), 0.01), slo="search")
-        return draw.case(process, faults=[fault], tolerated=[LATENCY])
+        return draw.case(process.requests_alone, faults=[fault], tolerated=[LATENCY])
 
     return recipe
 
@@ -82,9 +83,9 @@ def slower_than_last_week(draw: Draw) -> Case:
     process = draw.process(amplitude=draw.within(0.2, 0.5), weekend=draw.within(0.3, 1))
     rise = [1 + (factor - 1) * min(1.0, max(0.0, (minute - at) / 60 / hours)) for minute in range(draw.minutes)]
     process.latency = curves.times(process.latency, rise)
-    # Half as slow again is what it is told from.
-    begin = at + round(60 * hours * 0.5 / (factor - 1))
-    return draw.case(process, faults=[told(SLOWER, begin, 45)], tolerated=[LATENCY])
+    # It is told from half as slow again on.
+    until_it_is = 60 * hours * 0.5 / (factor - 1)
+    return draw.case(process.requests_alone, faults=[told(SLOWER, at, until_it_is + 45)], tolerated=[LATENCY])
 
 
 def failing_in_one_cluster(draw: Draw) -> Case:
@@ -101,6 +102,6 @@ def fewer_requests(low: float, high: float) -> Callable[[Draw], Case]:
         process = draw.process(amplitude=draw.within(0.2, 0.5), weekend=draw.within(0.4, 1))
         at = draw.minutes - DAY + draw.minute(1, 20)
         process.load = curves.times(process.load, curves.step(draw.minutes, at, draw.within(low, high)))
-        return draw.case(process, faults=[told(TRAFFIC, at, 30)])
+        return draw.case(process.requests_alone, faults=[told(TRAFFIC, at, 30)])
 
     return recipe
