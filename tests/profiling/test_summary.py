@@ -64,6 +64,15 @@ def test_contentions_have_the_members_of_their_delays():
     assert (900 + 902, 1804) == (tally.counts.other, tally.counts.total)
 
 
+def test_a_heap_has_members_from_its_first_window_on_and_time_has_when_it_was_seen_again():
+    summary = Summary()
+    for kind, unit in (("heap", "bytes"), ("cpu", "seconds")):
+        summary.add(table({"a": 90.0, "b": 10.0}, kind=kind, unit=unit, window=1))
+
+    assert {"a": 90, "b": 10} == summary.totals()["heap"].self_.members
+    assert {} == summary.totals()["cpu"].self_.members
+
+
 def test_a_heap_is_as_it_was_at_the_last_window():
     windows = [table({"a": 100.0 * n, "b": 1.0 * n}, kind="heap", unit="bytes", window=n) for n in (1, 2, 3)]
     tally, _ = added(windows)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from runtime_exporter.profiling.assembly import recalled
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.store import Store
@@ -127,3 +129,13 @@ def test_while_nothing_runs_a_regression_is_neither_over_nor_new():
     assert {"app:query": "confirmed"} == states(slow[-1])
     idle = watched(watch, range(120, 130), dict.fromkeys(QUIET, 0))
     assert [{"app:query": "confirmed"}] * 10 == [states(one) for one in idle]
+
+
+@pytest.mark.parametrize("quiet", range(30, 35))
+def test_a_rise_that_begins_anywhere_within_the_windows_of_a_vote_is_not_in_its_baseline(quiet):
+    watch = Watch(fewest=10)
+    watched(watch, range(quiet), QUIET)
+    slow = watched(watch, range(quiet, quiet + 40), {**QUIET, "app:query": 1200})
+    assert {"app:query": "confirmed"} == states(slow[-1])
+    (found,) = slow[-1].comparison.findings
+    assert 1 / 3 == pytest.approx(found.share_before)

@@ -288,7 +288,13 @@ _FINDING = ["profile", "function", "baseline"]
 _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], ...]] = (
     (Counter, "profile_self_seconds_total", "Time spent in the function itself.", _FUNCTION, _self),
     (Counter, "profile_cum_seconds_total", "Time spent in the function and all that it called.", _FUNCTION, _cum),
-    (Counter, "profile_total_seconds_total", "Time that the profiles account for.", ["profile"], _total),
+    (
+        Counter,
+        "profile_total_seconds_total",
+        "Time that the profiles account for; of a Go service's CPU within the seconds profiled in each interval.",
+        ["profile"],
+        _total,
+    ),
     (Counter, "profile_samples_total", "Samples behind the profiles.", ["profile"], _samples),
     (Counter, "profile_wait_seconds_total", "Time that threads waited at the site.", _SITE, _wait),
     (Counter, "profile_contentions_total", "Waits that were seen at the site.", _SITE, _contentions),

@@ -5,7 +5,7 @@ Everything is counted in whole nanoseconds, bytes or events, so that the parts a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -84,10 +84,13 @@ class _State:
 
 def _advance(state: _State | None, table: Table, rules: Rules) -> _State:
     state = state or _State(Tally(table.kind, table.unit))
+    instant = table.kind in INSTANT
+    if instant and not state.self_.weight:
+        # How things are is no matter of chance as samples are: there is no need to see it again before it is told.
+        rules = replace(rules, enter_windows=1)
     window = {name: max(0.0, value) for name, value in table.self_.items()}
     own = _next(state.self_, window, table, rules)
     cum = _next(state.cum, {name: value for name, value in table.cum.items() if name not in table.links}, table, rules)
-    instant = table.kind in INSTANT
     before = Tally(table.kind, table.unit) if instant else state.tally
     scale = NANOSECONDS if table.unit == "seconds" else 1
     tally = Tally(

@@ -103,9 +103,13 @@ class Watch:
         if len(kept.present) > self.windows:
             kept.waiting.append(kept.present.popleft())
             kept.profiles.popleft()
-        self._age(kept)
         if len(kept.present) < self.windows:
             return None
+        judgement = self._judged(kept)
+        self._age(kept)
+        return judgement
+
+    def _judged(self, kept: _Kept) -> Judgement | None:
         now = tally(kept.present)
         picked = pick(self._baselines(kept, now), now.end, fewest=self._fewest)
         if picked is None:
@@ -136,12 +140,17 @@ class Watch:
             for one in kept.held:
                 kept.past = self._remember(kept.past, one)
             kept.held = ()
-        since = min((track.since for track in open_tracks), default=math.inf)
+        # What the windows of one vote show first may have begun within those of the vote before, too late to be seen there.
+        # Hence nothing is past before a vote of what came after it, and what rises is taken to be there a vote earlier.
+        vote = kept.present[-1].end - kept.present[0].begin
+        voted = kept.history.until if math.isfinite(kept.history.until) else math.inf
+        since = min((*(track.since for track in open_tracks), voted)) - vote
         confirmed = kept.history.since is not None
         # Comparisons without samples are no votes, hence twice the windows of all ballots.
         most = 2 * self.windows * self._limits.ballots
         while len(kept.waiting) >= self.windows:
-            before = kept.waiting[self.windows - 1].end <= since
+            last = kept.waiting[self.windows - 1]
+            before = (last.begin + last.end) / 2 <= since
             if not before and len(kept.waiting) < most:
                 return
             # In runs: only windows in a row tell how much they resemble their neighbours.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NANOSECONDS: Final = 10**9
 PROFILED_LOCKS: Final = "runtime_exporter.profiling.locks."
 """What the names of the functions begin with in which a thread waits for a lock that `profiling.locks` made."""
+_UNBLOCKED: Final = frozenset({offcpu.IDLE, offcpu.SLEEP, offcpu.OTHER})
 _Rows = list[tuple["Stack", tuple[int, ...], tuple[Label, ...]]]
 
 
@@ -37,8 +38,8 @@ def profiles(
 def blocked(window: Window) -> dict[str, Profile]:
     """Return where threads waited for something, as Go's block profile: how often they were seen waiting, and for how long.
 
-    Threads that wait for work are left out: an idle pool blocks nobody. The label `wait` says what each waited for. Left out
-    are waits for profiled locks, too, which count themselves.
+    Threads that wait for work or sleep are left out, as Go leaves them out: nobody blocks an idle pool or a pause. The label
+    `wait` says what each waited for. Left out are waits for profiled locks, too, which count themselves.
     """
     rows: _Rows = []
     for (group, stack), usage in window.stacks.items():
@@ -46,7 +47,7 @@ def blocked(window: Window) -> dict[str, Profile]:
             continue
         waited = usage.wall_ns - usage.cpu_ns
         wait = offcpu.classify(stack) if waited > 0 and usage.samples else None
-        if wait is not None and wait.kind not in (offcpu.IDLE, offcpu.OTHER):
+        if wait is not None and wait.kind not in _UNBLOCKED:
             rows.append((stack, (usage.samples, waited), (Label("thread_name", group), Label("wait", wait.kind))))
     return {"block": build("block", rows, **_times(window))}
 

@@ -45,7 +45,8 @@ NO_SOURCE: Mapping[str, str] = {
 
 _ABOUT: Mapping[str, str] = {
     "allocs": "Past memory allocations.",
-    "block": "Stacks that waited for locks, since the start; with seconds=N within these.",
+    "block": "Stacks that waited for profiled locks, all of them counted, since the start; with seconds=N within these. Kept"
+    " profiles of this kind have what a sampler saw of waits for sockets, files, subprocesses and other locks, too.",
     "cmdline": "The command line of this process, what looks secret masked.",
     "goroutine": "Where every Python thread is now. debug=1: as text, debug=2: each thread with its name.",
     "heap": "Memory that is alive, by place of allocation, where tracemalloc runs (setting profile_heap). With seconds=N, what"
