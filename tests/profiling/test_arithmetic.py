@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_exporter.errors import ProfileError
@@ -127,7 +127,6 @@ numbers = st.tuples(st.integers(0, 10**6), st.integers(0, 10**12))
 mutexes = st.lists(st.tuples(stacks, numbers, st.just(())), max_size=8).map(lambda rows: profile("mutex", *rows))
 
 
-@settings(deadline=None)
 @given(st.lists(mutexes, min_size=1, max_size=4))
 def test_a_sum_keeps_the_total(profiles):
     result = merge(profiles)
@@ -136,7 +135,6 @@ def test_a_sum_keeps_the_total(profiles):
         assert sum(each.total(index) for each in profiles) == result.total(index)
 
 
-@settings(deadline=None)
 @given(mutexes, mutexes)
 def test_what_was_and_what_came_after_is_what_is(old, later):
     new = merge([old, later])
@@ -144,7 +142,6 @@ def test_what_was_and_what_came_after_is_what_is(old, later):
     assert by_stack(merge([later])) == by_stack(replace(subtract(new, old)))
 
 
-@settings(deadline=None)
 @given(mutexes, st.integers(-5, 5))
 def test_a_multiple_has_a_multiple_of_the_total(one, factor):
     assert [factor * one.total(index) for index in (0, 1)] == [scale(one, factor).total(index) for index in (0, 1)]

@@ -122,3 +122,7 @@ def test_spreads_of_different_buckets_are_not_subtracted():
     other = Spread((1.0, INF), (5, 5), 50.0)
     assert other == other.since(spread(0.5))
     assert 0 == spread().number == spread().quantile(0.5) == spread().share_above(0.1)
+
+
+def test_a_quantile_at_the_end_of_its_bucket_is_not_beyond_it_by_rounding():
+    assert 0.01 == spread(1.0, 0.0078125).quantile(0.5)
