@@ -15,7 +15,9 @@ import pytest
 import yaml
 
 import promql_tree
+import unsafe_promql
 from runtime_exporter.mixin import contract, promql
+from unsafe_promql import bare
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "generated" / "rules").glob("*.yaml"))
@@ -34,11 +36,6 @@ def name(rule):
 
 def trees(rule):
     return list(promql_tree.selectors(promql_parser.parse(rule["expr"])))
-
-
-def bare(expression):
-    """Return an expression without its comments and texts."""
-    return re.sub(r'"(?:\\.|[^"\\])*"|#[^\n]*', "", expression)
 
 
 # --- mixtool lint -----------------------------------------------------------------------------------------------------
@@ -249,22 +246,6 @@ def test_there_is_something_to_look_at():
 
 # --- what not every Prometheus from 2.42 on, and not every other engine, can read ---------------------------------------
 
-UNSAFE_FUNCTIONS = {
-    "holt_winters", "double_exponential_smoothing", "mad_over_time", "info", "sort_by_label", "sort_by_label_desc", "first_over_time",
-    "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time", "histogram_avg", "histogram_stddev",
-    "histogram_stdvar", "histogram_count", "histogram_sum", "limitk", "limit_ratio", "fill", "step", "range", "start", "end",
-}  # fmt: skip
-UNSAFE = {
-    "a function that is gone, experimental or newer": rf"(?<!@ )\b(?:{'|'.join(sorted(UNSAFE_FUNCTIONS))})\s*\(",
-    "a duration where a number stands": r"(?<![\w.:\[])(?<!offset )(?<!offset -)\d+(?:ms|[smhdwy])\b(?![^\[]*\])",
-    "an underscore in a number": r"\b\d+_\d",
-    "a sum of durations": r"\[[^\]:]*[+*/][^\]]*\]",
-    "anchored or smoothed": r"\b(?:anchored|smoothed)\b",
-    "a function of a number alone": r"\b(?:sqrt|exp|ln|abs|ceil|floor)\s*\(\s*[\d.]+\s*\)",
-    "a name in quotes, or or between matchers": r"\{[^}]*(?:\bor\b|^\s*\")[^}]*\}",
-    "a subquery of one step": r"\[(\w+):\1\]",
-}
-
 
 def expressions():
     for rule in RULES:
@@ -274,11 +255,9 @@ def expressions():
             yield path.name, expression
 
 
-@pytest.mark.parametrize("what", UNSAFE)
+@pytest.mark.parametrize("what", unsafe_promql.CONSTRUCTS)
 def test_no_expression_has(what):
-    assert [
-        (where, expression) for where, expression in expressions() if re.search(UNSAFE[what], bare(expression))
-    ] == []
+    assert [(where, expression) for where, expression in expressions() if unsafe_promql.has(what, expression)] == []
 
 
 @pytest.mark.parametrize(
@@ -296,7 +275,7 @@ def test_no_expression_has(what):
     ],
 )
 def test_and_would_be_found(what, expression):
-    assert re.search(UNSAFE[what], bare(expression))
+    assert unsafe_promql.has(what, expression)
 
 
 def test_every_expression_is_of_the_grammar_of_prometheus_3():
