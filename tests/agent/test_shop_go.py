@@ -131,7 +131,7 @@ def test_the_cpu_profile_names_the_function_that_burns_it(shop, fault):
     cpu = window.profiles["cpu"]
 
     assert "main.tryEveryDiscount" == leading(cpu, "cpu")
-    assert window.samples == cpu.total(cpu.index("samples")) > 50
+    assert window.samples == cpu.total(cpu.index("samples")) > 0
     assert ("go", True) == (window.backend, window.unbiased)
     assert 0.5 < window.seconds < 60
     assert window.begin <= cpu.time_nanos / 1e9 <= window.end

@@ -61,7 +61,8 @@ class Spread:
         before = reached[index] - self.counts[index]
         inside = (part * number - before) / self.counts[index] if self.counts[index] else 1.0
         most = self._most()
-        return max(low, min(low + (high - low) * inside, high, most) if isfinite(high) else most)  # rounded, it may exceed high
+        within = min(low + (high - low) * inside, high)  # rounded, it may exceed high
+        return max(low, min(within, most))
 
     def share_above(self, bound: float) -> float:
         """Return the part of them in buckets that begin at `bound` or above."""
