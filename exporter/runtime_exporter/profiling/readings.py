@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from math import isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.advice.facts import (
