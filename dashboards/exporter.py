@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.mixin import panels
-from runtime_exporter.mixin.panels import Query, Scope
+from runtime_exporter.mixin.panels import Column, Query, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,6 +90,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
 
 def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     limit = panels.seconds(config["scrapeTimeout"]) * config["alerts"]["scrapeSlow"]["ratio"]
+    duration = scope.select("scrape_duration_seconds")
     rendered = scope.sum_by(f"{EACH}, le", scope.rate("runtime_exporter_scrape_duration_seconds_bucket"))
     return [
         panels.state_timeline(
@@ -112,6 +113,7 @@ def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(panels.quantile(0.5, rendered), f"{scope.per_instance} p50"),
             Query(panels.quantile(0.99, rendered), f"{scope.per_instance} p99"),
             unit="s",
+            width=12,
         ),
         panels.timeseries(
             "Samples per scrape",
@@ -119,6 +121,18 @@ def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(scope.select("scrape_samples_scraped"), scope.per_instance),
             unit="short",
             axis="samples",
+            width=12,
+        ),
+        panels.timeseries(
+            "Samples kept and their limit",
+            "Samples of each scrape that are left after relabelling, and from how many on the whole scrape is thrown away. "
+            "Prometheus says the limit with --enable-feature=extra-scrape-metrics.",
+            Query(scope.select("scrape_samples_post_metric_relabeling"), scope.per_instance),
+            Query(f"{scope.select('scrape_sample_limit')} > 0", f"{scope.per_instance} limit"),
+            unit="short",
+            axis="samples",
+            width=12,
+            overrides=[panels.line(" limit$", "red")],
         ),
         panels.timeseries(
             "New series",
@@ -126,6 +140,18 @@ def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(scope.select("scrape_series_added"), scope.per_instance),
             unit="short",
             axis="series",
+            width=12,
+        ),
+        panels.table(
+            "Slowest targets",
+            "How long the scrapes of each target took in the time range, on average and at most, and how many samples the last one had.",
+            Column("Service", label="job"),
+            Column("Instance", label="instance"),
+            Column("Longest", scope.max_by(EACH, f"max_over_time({duration}[$__range])"), unit="s"),
+            Column("Average", scope.max_by(EACH, f"avg_over_time({duration}[$__range])"), unit="s"),
+            Column("Samples", scope.max_by(EACH, scope.select("scrape_samples_scraped")), unit="short"),
+            sort="Longest",
+            height=7,
         ),
     ]
 

@@ -36,6 +36,14 @@ local python(name) = { native: name, python: name };
   leakSuspects: { type: 'gauge', unit: 'none', help: 'What grows in a straight line inside of the process.', sources: everywhere('profile_leak_suspects') },
   regression: { type: 'gauge', unit: 'none', help: 'Functions that have become more expensive, confirmed.', sources: everywhere('profile_regression_active') },
   regressionDelta: { type: 'gauge', unit: 'ratio', help: 'By how much.', sources: everywhere('profile_regression_delta_ratio') },
+  // Prometheus' and Alertmanager's own.
+  ruleFailures: { type: 'counter', unit: 'none', help: 'Evaluations of rules that failed, by group.', sources: everywhere('prometheus_rule_evaluation_failures_total') },
+  ruleIterationsMissed: { type: 'counter', unit: 'none', help: 'Evaluations of groups that were left out, since the one before took too long.', sources: everywhere('prometheus_rule_group_iterations_missed_total') },
+  notificationsDropped: { type: 'counter', unit: 'none', help: 'Alerts that no Alertmanager took.', sources: everywhere('prometheus_notifications_dropped_total') },
+  configReloaded: { type: 'gauge', unit: 'none', help: "Whether Prometheus' last reload of its configuration succeeded.", sources: everywhere('prometheus_config_last_reload_successful') },
+  messages: { type: 'counter', unit: 'none', help: 'Messages that Alertmanager tried to send, by integration.', sources: everywhere('alertmanager_notifications_total') },
+  messagesFailed: { type: 'counter', unit: 'none', help: 'Those of them that failed.', sources: everywhere('alertmanager_notifications_failed_total') },
+  alertmanagerConfigReloaded: { type: 'gauge', unit: 'none', help: "Whether Alertmanager's last reload of its configuration succeeded.", sources: everywhere('alertmanager_config_last_reload_successful') },
   // Only dashboards read these.
   runtimeInfo: { type: 'gauge', unit: 'none', help: 'Which interpreter, or which Go, in labels.', sources: { native: 'python_info', python: 'python_info', go: 'go_info' } },
   virtualMemory: { type: 'gauge', unit: 'bytes', help: 'Address space.', sources: everywhere('process_virtual_memory_bytes') },

@@ -280,6 +280,33 @@
         window: '1h',
         folded: 100,
       },
+      // Prometheus' and Alertmanager's own health, where they are scraped, too: `prometheus.selector`.
+      prometheusRulesFailing: {
+        enabled: true,
+        severity: 'warning',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // A rule group failed, or was not evaluated in time, within `window`.
+        window: '5m',
+      },
+      prometheusNotificationsLost: {
+        enabled: true,
+        severity: 'critical',
+        // Longer than the window: what a restart of Alertmanager loses is sent again.
+        'for': '10m',
+        keepFiringFor: '0s',
+        // Prometheus could not hand over an alert to any Alertmanager within `window`.
+        window: '5m',
+        // Alertmanager could not send more than `ratio` of its messages to a receiver within `window`.
+        receiver: { enabled: true, severity: 'critical', 'for': '10m', keepFiringFor: '0s', ratio: 0.1 },
+      },
+      prometheusReloadFailed: {
+        enabled: true,
+        severity: 'warning',
+        'for': '10m',
+        keepFiringFor: '0s',
+        window: '5m',
+      },
       // The profiler has confirmed it: beyond chance, large enough to matter, and there in 3 of 5 comparisons.
       profileRegression: {
         enabled: true,
@@ -388,6 +415,9 @@
     // The user's own alerts: lib/custom.libsonnet.
     customAlerts: {},
 
+    // Prometheus and Alertmanager themselves: which of those that are scraped. `selector` above is of your services.
+    prometheus: { selector: 'job=~".+"' },
+
     // What single services have of their own, by name: a job (or the job, or jobs, under `job`), and any of the keys source,
     // alerts, http, memory, threads, profiles, scrapeInterval and scrapeTimeout with what differs from the values above.
     //   services: { shop: { http: { objective: 0.99 }, alerts: { memoryLeak: { enabled: false } } } }
@@ -433,6 +463,7 @@
       slo: 'runtime-exporter-slo',
       alerts: 'runtime-exporter-alerts',
       business: 'runtime-exporter-business',
+      prometheus: 'runtime-exporter-prometheus',
     },
     // The time range a dashboard opens with, and how often it asks again ('' = only when told).
     dashboardPeriod: 'now-1h',

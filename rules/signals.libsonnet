@@ -23,6 +23,8 @@ function(config)
     local name = nameOf(signal);
     if name == null then error 'source: %s has no %s' % [config.source, signal]
     else '%s{%s}' % [name, std.join(',', [part for part in [config.selector, extra] if part != ''])];
+  // Of Prometheus itself, which is none of the services.
+  local ofServer(signal) = '%s{%s}' % [nameOf(signal), config.prometheus.selector];
   local both(first, second) = std.join(',', [part for part in [first, second] if part != '']);
   // A series that has the route under its own name has it under OpenTelemetry's, too.
   local routed(expr) =
@@ -73,6 +75,14 @@ function(config)
     leakSuspects(selector): metric('leakSuspects', selector),
     regression(selector): metric('regression', selector),
     regressionDelta(selector): metric('regressionDelta', selector),
+
+    ruleFailures: ofServer('ruleFailures'),
+    ruleIterationsMissed: ofServer('ruleIterationsMissed'),
+    notificationsDropped: ofServer('notificationsDropped'),
+    configReloaded: ofServer('configReloaded'),
+    messages: ofServer('messages'),
+    messagesFailed: ofServer('messagesFailed'),
+    alertmanagerConfigReloaded: ofServer('alertmanagerConfigReloaded'),
 
     // level:metric:operations
     recorded: {

@@ -193,5 +193,5 @@ def test_every_exclusion_has_a_reason_and_is_still_needed(boards):
 
 
 def test_the_bundle_has_its_dashboards():
-    assert ["alerts", "business", "exporter", "http", "overview", "profiling", "runtime", "slo"] == NAMES
+    assert ["alerts", "business", "exporter", "http", "overview", "profiling", "prometheus", "runtime", "slo"] == NAMES
     assert Path(bundle.root() / "dashboards" / ".lint").is_file()

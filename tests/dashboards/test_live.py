@@ -27,6 +27,8 @@ PROMETHEUS_OWN = {
     "up": {},
     "scrape_duration_seconds": {},
     "scrape_samples_scraped": {},
+    "scrape_samples_post_metric_relabeling": {},
+    "scrape_sample_limit": {},
     "scrape_series_added": {},
     "ALERTS": {
         "alertname": ["RuntimeMemoryLeakSuspected"],
@@ -57,7 +59,13 @@ BUSINESS = {
     "job:shop_orders_kept:sum": {},
 }
 BUDGET = "job:http_server_error_budget_remaining:ratio30d"
-VALUES = {"process_start_time_seconds": 1e9, "runtime_exporter_collector_success": 1, "ALERTS": 1, "up": 1}
+VALUES = {
+    "process_start_time_seconds": 1e9,
+    "runtime_exporter_collector_success": 1,
+    "ALERTS": 1,
+    "up": 1,
+    "prometheus_build_info": 1,
+}
 
 
 def label_sets(labels):

@@ -24,6 +24,7 @@ UIDS = {
     "http": "runtime-exporter-http",
     "overview": "runtime-exporter-overview",
     "profiling": "runtime-exporter-profiling",
+    "prometheus": "runtime-exporter-prometheus",
     "runtime": "runtime-exporter-runtime",
     "slo": "runtime-exporter-slo",
 }
@@ -166,7 +167,7 @@ def test_one_cluster_hides_the_variables_that_would_be_empty(boards):
 
 
 def test_the_mixins_selector_narrows_every_query_and_variable(config, boards):
-    narrowed = dashboards.render({**config, "selector": 'team="shop"'})
+    narrowed = dashboards.render({**config, "selector": 'team="shop"', "prometheus": {"selector": 'team="shop"'}})
     for text in narrowed.values():
         board = json.loads(text)
         expressions = [expr for _, expr in dashboards.queries(board) + dashboards.annotation_queries(board)]

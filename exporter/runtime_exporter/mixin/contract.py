@@ -13,11 +13,30 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-# What Prometheus itself adds for every target and alert.
-OF_PROMETHEUS = frozenset({
-    "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
-    "ALERTS", "ALERTS_FOR_STATE",
+# What Prometheus and Alertmanager expose of themselves, of which rules and dashboards read what 2.42 and 0.25 have, and all since.
+OF_SERVERS = frozenset({
+    "prometheus_build_info", "prometheus_config_last_reload_successful",
+    "prometheus_rule_group_last_duration_seconds", "prometheus_rule_group_interval_seconds",
+    "prometheus_rule_evaluation_failures_total", "prometheus_rule_group_iterations_missed_total",
+    "prometheus_tsdb_head_series", "prometheus_tsdb_head_series_created_total", "prometheus_tsdb_head_series_removed_total",
+    "prometheus_tsdb_head_samples_appended_total", "prometheus_tsdb_wal_corruptions_total",
+    "prometheus_tsdb_compactions_failed_total", "prometheus_tsdb_storage_blocks_bytes",
+    "prometheus_target_scrapes_exceeded_sample_limit_total", "prometheus_target_scrapes_sample_duplicate_timestamp_total",
+    "prometheus_target_scrapes_sample_out_of_order_total",
+    "prometheus_notifications_sent_total", "prometheus_notifications_errors_total", "prometheus_notifications_dropped_total",
+    "prometheus_notifications_queue_length", "prometheus_notifications_queue_capacity",
+    "prometheus_notifications_alertmanagers_discovered",
+    "prometheus_remote_storage_highest_timestamp_in_seconds", "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
+    "prometheus_remote_storage_samples_pending", "prometheus_remote_storage_samples_failed_total",
+    "alertmanager_config_last_reload_successful", "alertmanager_notifications_total", "alertmanager_notifications_failed_total",
+    "alertmanager_alerts",
 })  # fmt: skip
+
+# What Prometheus itself adds for every target and alert, and what it says of itself.
+OF_PROMETHEUS = OF_SERVERS | {
+    "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
+    "scrape_sample_limit", "ALERTS", "ALERTS_FOR_STATE",
+}  # fmt: skip
 
 _TYPE_LINE = re.compile(r"# TYPE (\S+) (\w+)")
 _SAMPLE_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
