@@ -1,4 +1,5 @@
 // More CPU than ever, and less CPU than asked for.
+local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
@@ -16,14 +17,14 @@ local signalsOf = import '../signals.libsonnet';
 
   // Three conditions, because each alone errs: the score takes a quiet service's twitch for a spike (so: minCores, minDeviation),
   // and a job that runs an hour a day for an outlier (so: the quantile of the past, which has seen that job).
-  local spikeExpr(settings) = |||
+  local spikeExpr(settings) = fill(|||
     %(cpu)s > %(minCores)s
     and (%(cpu)s - avg_over_time(%(past)s)) / clamp_min(stddev_over_time(%(past)s), %(minDeviation)s) > %(minZScore)s
     and %(cpu)s > %(minRatio)s * quantile_over_time(%(quantile)s, %(past)s)
     # the past is known, and this is not a start-up
     and count_over_time(%(past)s) >= %(minSamples)s
     and %(uptime)s > %(minUptime)s
-  ||| % {
+  |||, {
     cpu: recorded.cpu,
     past: '%s[%s] offset %s' % [recorded.cpu, settings.baseline, settings.offset],
     minCores: number(settings.minCores),
@@ -34,7 +35,7 @@ local signalsOf = import '../signals.libsonnet';
     minSamples: number(duration.seconds(settings.minHistory) / duration.seconds(config.evaluationInterval)),
     uptime: leak.uptime(config, signals),
     minUptime: number(duration.seconds(settings.minUptime)),
-  },
+  }),
 
   prometheusAlerts+:: {
     groups+: group(config, 'cpu', {

@@ -1,4 +1,5 @@
 // File descriptors that run out.
+local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
@@ -38,12 +39,12 @@ local signalsOf = import '../signals.libsonnet';
         + alert(prediction, spec {
           beside: settings,
           part: 'prediction',
-          expr: |||
+          expr: fill(|||
             %(ratio)s > %(minRatio)s
             # and at this rate none will be left
             and predict_linear(%(open)s[%(window)s], %(horizon)s) > %(max)s
             and %(uptime)s > %(minUptime)s
-          ||| % {
+          |||, {
             ratio: ratio,
             minRatio: number(prediction.ratio),
             open: signals.openFds,
@@ -52,7 +53,7 @@ local signalsOf = import '../signals.libsonnet';
             horizon: number(duration.seconds(prediction.horizon)),
             uptime: leak.uptime(config, signals),
             minUptime: number(1.5 * duration.seconds(prediction.window)),
-          },
+          }),
           summary: 'A process will soon run out of file descriptors.',
           description: labels.where.instance + ' has {{ $value | humanizePercentage }} of its file descriptors open, and at its present rate'
                        + ' all of them within ' + prediction.horizon + '.',

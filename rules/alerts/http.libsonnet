@@ -1,4 +1,5 @@
 // What users feel: requests that fail, requests that are slow.
+local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
@@ -42,19 +43,19 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeHttpLatencyHigh',
           level: 'route',
           dashboard: 'http',
-          expr: |||
+          expr: fill(|||
             # at least: the largest bound of a bucket is the largest quantile there is
             histogram_quantile(%(quantile)s, %(buckets)s) >= %(threshold)s
             # enough requests to mean something
             and %(requests)s * %(intervalSeconds)s >= %(minRequests)s
-          ||| % {
+          |||, {
             quantile: number(settings.quantile),
             buckets: recorded.routeBuckets,
             threshold: number(duration.seconds(settings.threshold)),
             requests: recorded.routeRequests,
             intervalSeconds: number(duration.seconds(config.rateInterval)),
             minRequests: number(settings.minRequests),
-          },
+          }),
           summary: 'A route answers slowly.',
           description: 'The route ' + labels.where.route + ' is slow: the slowest ' + number(100 * (1 - settings.quantile))
                        + '% of its requests take longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ')'

@@ -1,4 +1,5 @@
 // Memory that only grows, and memory that is about to be the end of the process.
+local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
@@ -51,13 +52,13 @@ local signalsOf = import '../signals.libsonnet';
         + alert(prediction, spec {
           beside: settings,
           part: 'prediction',
-          expr: |||
+          expr: fill(|||
             %(ratio)s > %(minRatio)s
             # and a straight line leads over the limit
             and predict_linear(%(floor)s[%(window)s], %(horizon)s) > %(limit)s
             and %(correlation)s > %(minCorrelation)s
             and %(uptime)s > %(minUptime)s
-          ||| % {
+          |||, {
             ratio: recorded.memoryRatio,
             minRatio: number(prediction.ratio),
             floor: recorded.memoryFloor,
@@ -68,7 +69,7 @@ local signalsOf = import '../signals.libsonnet';
             minCorrelation: number(prediction.minCorrelation),
             uptime: leak.uptime(config, signals),
             minUptime: number(duration.seconds(prediction.window) + duration.seconds(config.memory.floorWindow)),
-          },
+          }),
           summary: 'A process will soon reach its memory limit.',
           description: labels.where.instance + ' uses {{ $value | humanizePercentage }} of its memory limit, and at its present growth'
                        + ' reaches it within ' + prediction.horizon + '.',

@@ -1,4 +1,5 @@
 // What profiles tell: functions that became slower, that are new at the top, where locks are waited for, what grows.
+local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
@@ -15,35 +16,35 @@ local signalsOf = import '../signals.libsonnet';
   local window = config.profiles.rateInterval,
   local and_(selector, matcher) = std.join(',', [part for part in [selector, matcher] if part != '']),
 
-  local regressionExpr(settings) = |||
+  local regressionExpr(settings) = fill(|||
     %(delta)s >= %(minDeltaRatio)s
     and (
       %(cpu)s == 1
       # slower by CPU is slower by the clock, too: said once
       or %(any)s == 1 unless on (%(by)s) %(cpu)s == 1
     )
-  ||| % {
+  |||, {
     delta: signals.regressionDelta(settings.selector),
     minDeltaRatio: number(settings.minDeltaRatio),
     any: signals.regression(settings.selector),
     cpu: signals.regression(and_(settings.selector, 'profile="cpu"')),
     by: labels.profiledFunction,
-  },
+  }),
 
-  local lockExpr(settings) = |||
+  local lockExpr(settings) = fill(|||
     rate(%(sites)s[%(window)s]) > %(minWait)s
     # and hardly anything is waited for elsewhere
     and rate(%(sites)s[%(window)s]) / ignoring (site) group_left () sum without (site) (rate(%(all)s[%(window)s])) > %(minShare)s
-  ||| % {
+  |||, {
     sites: signals.profileWait(and_(settings.selector, 'site!="other"')),
     all: signals.profileWait(settings.selector),
     window: window,
     minWait: number(settings.minWait),
     minShare: number(settings.minShare),
-  },
+  }),
 
   // A function that was no member of the few that have a series had a small share, too: no past is a small one.
-  local dominantExpr(settings) = |||
+  local dominantExpr(settings) = fill(|||
     %(share)s > %(minShare)s
     # of something that matters
     and on (%(job)s) %(cpu)s > %(minCores)s
@@ -51,7 +52,7 @@ local signalsOf = import '../signals.libsonnet';
     and on (%(job)s) count_over_time(%(cpu)s%(past)s) >= %(minSamples)s
     # and it was not like this, not even for a quarter of an hour
     unless quantile_over_time(%(quantile)s, %(share)s%(past)s) > %(maxPastShare)s
-  ||| % {
+  |||, {
     share: recorded.functionShare,
     cpu: recorded.profiledCpu,
     job: labels.job,
@@ -61,7 +62,7 @@ local signalsOf = import '../signals.libsonnet';
     maxPastShare: number(settings.maxPastShare),
     quantile: number(settings.baselineQuantile),
     minSamples: number(duration.seconds(settings.minHistory) / duration.seconds(config.evaluationInterval)),
-  },
+  }),
 
   prometheusAlerts+:: {
     groups+: group(config, 'profiles', {

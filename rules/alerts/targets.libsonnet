@@ -1,4 +1,5 @@
 // Is it there at all: targets, restarts, and the watchdog that tells that alerting itself works.
+local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
@@ -30,14 +31,14 @@ local signalsOf = import '../signals.libsonnet';
         };
         alert(settings, spec {
           level: 'job',
-          expr: 'max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0\n' % vars + if absentSeconds == 0 then '' else |||
+          expr: 'max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0\n' % vars + if absentSeconds == 0 then '' else fill(|||
             or
             # nothing is scraped any more, and was most of the time
             (
               count_over_time((group by (%(by)s) (%(up)s))[%(absentWindow)s:%(step)s]) > %(minPresent)s
               unless group by (%(by)s) (%(up)s)
             )
-          ||| % vars,
+          |||, vars),
           summary: 'No instance of a service answers.',
           description: 'No instance of ' + labels.where.job + ' can be scraped: it is down, unreachable, or no longer discovered.',
           actions: [
@@ -52,11 +53,11 @@ local signalsOf = import '../signals.libsonnet';
           beside: settings,
           part: 'instance',
           level: 'instance',
-          expr: |||
+          expr: fill(|||
             max_over_time(%(up)s[%(window)s]) == 0
             # and others of its job are there: else the job is what is down
             and on (%(by)s) max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 1
-          ||| % vars,
+          |||, vars),
           summary: 'An instance of a service does not answer.',
           description: labels.where.instance + ' cannot be scraped, others of its job can.',
           actions: [

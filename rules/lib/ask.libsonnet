@@ -3,6 +3,8 @@
 // Where nothing is found nothing is said, so that an alert reads well without profiles. vmalert's templates cannot query: there
 // every function returns ''.
 local labelsOf = import 'labels.libsonnet';
+local number = import 'number.libsonnet';
+local quoted = import 'quoted.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 local asking(config) =
@@ -12,14 +14,10 @@ local asking(config) =
 
 // The text is a format of Go's printf, which writes %q for each label as PromQL's strings are.
 local verbatim(text) = std.strReplace(text, '%', '%%');
-local call(expr, names) = 'query (printf %s %s)' % [
-  std.manifestJsonMinified(expr),
-  std.join(' ', ['$labels.%s' % name for name in names]),
-];
-local selected(config, metric, names, more='') = '%s{%s}' % [
-  metric,
-  std.join(',', [verbatim(part) for part in [config.selector, more] if part != ''] + ['%s=%%q' % name for name in names]),
-];
+// Put together with +, since std.format looks at every character of a text.
+local call(expr, names) = 'query (printf ' + quoted(expr) + ' ' + std.join(' ', ['$labels.' + name for name in names]) + ')';
+local selected(config, metric, names, more='') =
+  metric + '{' + std.join(',', [verbatim(part) for part in [config.selector, more] if part != ''] + [name + '=%q' for name in names]) + '}';
 
 {
   asking:: asking,
@@ -27,36 +25,28 @@ local selected(config, metric, names, more='') = '%s{%s}' % [
   // The functions that use most CPU: '{{ with … }}; most CPU goes to a (64%), b (12%){{ end }}'. level: job or instance.
   topFunctions(config, level)::
     local names = labelsOf(config).names[level];
-    local rate(metric, more) = 'rate(%s[%s])' % [selected(config, metric, names, more), config.profiles.rateInterval];
+    local rate(metric, more) = 'rate(' + selected(config, metric, names, more) + '[' + config.profiles.rateInterval + '])';
     if !asking(config) || config.profiles.topFunctions < 1 then ''
-    else '{{ with %s }}; most CPU goes to {{ range $i, $top := . }}{{ if $i }}, {{ end }}{{ .Labels.function }} ({{ .Value | printf "%%.0f%%%%" }}){{ end }}{{ end }}' % [
-      call(
-        'sort_desc(topk(%d, 100 * sum by (function) (%s) / on () group_left () sum(%s) >= 1))' % [
-          config.profiles.topFunctions,
-          rate('profile_self_seconds_total', signalsOf(config).ofFunctions),
-          rate('profile_total_seconds_total', 'profile="cpu"'),
-        ],
-        names + names,
-      ),
-    ],
+    else
+      local share = 'sum by (function) (' + rate('profile_self_seconds_total', signalsOf(config).ofFunctions) + ') / on () group_left () sum('
+                    + rate('profile_total_seconds_total', 'profile="cpu"') + ')';
+      '{{ with ' + call('sort_desc(topk(' + number(config.profiles.topFunctions) + ', 100 * ' + share + ' >= 1))', names + names) + ' }}; most CPU goes to '
+      + '{{ range $i, $top := . }}{{ if $i }}, {{ end }}{{ .Labels.function }} ({{ .Value | printf "%.0f%%" }}){{ end }}{{ end }}',
 
   // What of a kind of leak suspects grows fastest, in bytes or in numbers: '; most grows dict, by 1200 an hour'.
   steepest(config)::
     local names = labelsOf(config).names.profiled + ['kind'];
-    local text(metric, amount) = '{{ with %s }}; most grows {{ . | first | label "site" }}, by {{ . | first | value | %s an hour{{ end }}' % [
-      call('topk(1, 3600 * %s)' % selected(config, metric, names), names),
-      amount,
-    ];
+    local text(metric, amount) =
+      '{{ with ' + call('topk(1, 3600 * ' + selected(config, metric, names) + ')', names) + ' }}; most grows {{ . | first | label "site" }}, by '
+      + '{{ . | first | value | ' + amount + ' an hour{{ end }}';
     if !asking(config) then ''
     else text('profile_leak_slope_bytes_per_second', 'humanize1024 }}B') + text('profile_leak_slope_per_second', 'humanize }}'),
 
   // A text in which $labels.instance and $labels.agent are of a series that the alert itself does not name: the first that `expr` finds.
   // names: the labels that stand for each %q in expr.
   withInstance(config, expr, names, text)::
-    '{{ with %s }}{{ $instance := . | first | label "instance" }}{{ $agent := . | first | label "agent" }}%s{{ end }}' % [
-      call(expr, names),
-      std.strReplace(std.strReplace(text, '$labels.instance', '$instance'), '$labels.agent', '$agent'),
-    ],
+    '{{ with ' + call(expr, names) + ' }}{{ $instance := . | first | label "instance" }}{{ $agent := . | first | label "agent" }}'
+    + std.strReplace(std.strReplace(text, '$labels.instance', '$instance'), '$labels.agent', '$agent') + '{{ end }}',
 
   // A selector with the alert's labels, for expr above.
   selected:: selected,

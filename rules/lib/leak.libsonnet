@@ -4,6 +4,7 @@
 // leaks. What tells them apart is how straight the growth is: the correlation of the floor with time is .96 to 1.00 for a
 // leak, at most .866 (sqrt(3) / 2) for a step, .92 for a warm-up, and .99 for the flank of a daily curve, which only the
 // comparison with yesterday finds out, and with the requests where there is no yesterday, or it was a Sunday.
+local fill = import 'fill.libsonnet';
 local duration = import 'duration.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
@@ -53,7 +54,7 @@ local seconds = duration.seconds;
       // Before that age, yesterday's values are those of another process, or of this one warming up.
       seasonUptime: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
     };
-    |||
+    fill(|||
       # Grown, absolutely and relatively
       deriv(%(floor)s[%(window)s]) * %(windowSeconds)s > %(minGrowth)s
       and deriv(%(floor)s[%(window)s]) * %(windowSeconds)s > %(minGrowthRatio)s * avg_over_time(%(floor)s[%(window)s])
@@ -73,5 +74,5 @@ local seconds = duration.seconds;
       # and not because there is more to do, as in a morning
       unless on (%(by)s) deriv(%(requests)s[%(window)s]) * %(windowSeconds)s
         > clamp_min(%(maxLoadGrowthRatio)s * avg_over_time(%(requests)s[%(window)s]), %(minLoadGrowth)s)
-    ||| % vars,
+    |||, vars),
 }

@@ -1,4 +1,5 @@
 // Error budgets: ratios weighted by events, and the alert that fires when the budget burns too fast.
+local fill = import 'fill.libsonnet';
 local duration = import 'duration.libsonnet';
 local number = import 'number.libsonnet';
 local seconds = duration.seconds;
@@ -42,13 +43,13 @@ local burns(config) =
     assert threshold < 1 :
            'alerts.httpErrorBudgetBurn: a factor of %g at an objective of %g asks for %g of all requests to fail: it can never fire'
            % [burn.factor, config.http.objective, threshold];
-    |||
+    fill(|||
       %(longRatio)s > %(threshold)s
       and %(shortRatio)s > %(threshold)s
       # enough of both to mean something
       and sum_over_time(%(requests)s[%(long)s]) * %(step)s >= %(minRequests)s
       and sum_over_time(%(errors)s[%(long)s]) * %(step)s >= %(minErrors)s
-    ||| % {
+    |||, {
       longRatio: recorded.errorRatio(burn.long),
       shortRatio: recorded.errorRatio(burn.short),
       threshold: number(threshold),
@@ -59,5 +60,5 @@ local burns(config) =
       step: number(seconds(config.evaluationInterval)),
       minRequests: number(settings.minRequests),
       minErrors: number(settings.minErrors),
-    },
+    }),
 }
