@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 command -v pyenv >/dev/null || { echo "error: pyenv is not installed; 'make test' runs the suite on python3" >&2; exit 1; }
 deploy/install-tools.sh || exit 1
+deploy/newer-tools.sh
 
 failed=() passed=()
 for version in $(pyenv versions --bare | grep -E '^3\.1[0-9]+(\.[0-9]+)?t?$' | sort -V); do
