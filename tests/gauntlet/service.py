@@ -163,7 +163,8 @@ def _requests(process: Process, rng: random.Random) -> Iterator[Series]:
     latency, errors = process.latency or [0.05] * minutes, process.errors or [0.0] * minutes
     failed = [_poisson(60 * rate * share, rng) for rate, share in zip(load, errors, strict=True)]
     answered = [_poisson(60 * rate * (1 - share), rng) for rate, share in zip(load, errors, strict=True)]
-    rows = [_spread(number, median, rng) for number, median in zip(answered, latency, strict=True)]
+    # What failed took its time, too. Both are in one set of buckets, which no rule tells apart by status: half the series.
+    rows = [_spread(sum(both), median, rng) for *both, median in zip(answered, failed, latency, strict=True)]
     source = SOURCES[process.source]
     base = {source.of("http_request_method"): "GET", source.of("http_route"): process.route}
     good = base | {source.of("http_response_status_code"): "200"}
