@@ -226,7 +226,7 @@ def test_too_many_at_once_are_refused(running):
         (b"[" * 100_000, 400, "this is not JSON"),
         (b'{"version":"4"}', 400, "it has no list of alerts"),
         (b'{"version":"3","alerts":[]}', 400, "version 4"),
-        (b'{"version":"4","alerts":[5]}', 400, "alerts[0].labels is no object of texts"),
+        (b'{"version":"4","alerts":[5]}', 400, "alerts[0] is no object"),
         (b'{"version":"4","alerts":[{"labels":{"alertname":5}}]}', 400, "alerts[0].labels is no object of texts"),
         (b'{"version":"4","alerts":[{"labels":{}}]}', 400, "alerts[0].labels has no alertname"),
         (b'{"version":"4","alerts":[{"labels":{"alertname":"\\ud800"}}]}', 200, "no action is listed"),

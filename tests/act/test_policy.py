@@ -7,9 +7,9 @@ import re
 import pytest
 
 from runtime_exporter.act.config import Action
-from runtime_exporter.act.notification import Alert
 from runtime_exporter.act.policy import Order, Policy, Refusal, Run
 from runtime_exporter.act.template import RefusedError, filled, labels_in
+from runtime_exporter.web.notification import Alert
 
 RESTART = Action(name="restart", alert="Down", labels={"job": "shop"}, command=("/bin/true", "shop"), cool_down=60)
 

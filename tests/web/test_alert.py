@@ -12,8 +12,9 @@ import requests
 from runtime_exporter.profiling.captures import Captures, Source
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.shelf import Shelf
-from runtime_exporter.web.alert import MOST_BYTES, alert_routes
+from runtime_exporter.web.alert import alert_routes
 from runtime_exporter.web.app import application_of
+from runtime_exporter.web.notification import MOST_BYTES
 from runtime_exporter.web.profile_pages import profile_routes
 from tools import wait_for
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runtime_exporter.act.config import Action
-    from runtime_exporter.act.notification import Alert
+    from runtime_exporter.web.notification import Alert
 
 _EPISODES: Final = 10_000  # remembered, the newest; each is some 100 bytes
 

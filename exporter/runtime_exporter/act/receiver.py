@@ -7,10 +7,10 @@ import binascii
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.act import notification
 from runtime_exporter.act.audit import Audit, now
 from runtime_exporter.act.policy import Order, Policy, Refusal
 from runtime_exporter.logs import LOGGER, StateLog, printable
+from runtime_exporter.web import notification
 from runtime_exporter.web.page import Ask, Reply, Route, json_reply, text
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-    from runtime_exporter.act.notification import Alert
+    from runtime_exporter.web.notification import Alert
 
 PATH: Final = "/-/act"
 FEWEST_SECRET_BYTES: Final = 16

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.agent.discovery import MOUNT
-from runtime_exporter.web.alert import MOST_BYTES, PATH
+from runtime_exporter.web.alert import PATH
+from runtime_exporter.web.notification import MOST_BYTES
 from runtime_exporter.web.page import Ask, Reply, Route, json_reply
 
 if TYPE_CHECKING:

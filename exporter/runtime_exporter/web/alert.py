@@ -1,29 +1,26 @@
 """POST /-/alert: what Alertmanager's webhook sends; alerts that a profile explains have one taken (see `profiling.captures`).
 
-The payload is Alertmanager's version 4 (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config).
+The payload is read by `web.notification`.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from runtime_exporter.profiling.captures import PROFILE, Alert
+from runtime_exporter.web import notification
+from runtime_exporter.web.notification import MOST_BYTES
 from runtime_exporter.web.page import Ask, Reply, Route, json_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runtime_exporter.profiling.captures import Captures
 
 PATH: Final = "/-/alert"
-VERSION: Final = "4"
-MOST_BYTES: Final = 1024 * 1024
-"""Of a body: some thousand alerts."""
 LINK: Final = "profile_url"
 """The annotation with the page that a notification leads to."""
-_LONGEST = 1000  # characters of a label's name or value
 
 
 def alert_routes(captures: Captures | None, *, instance: str = "", home: Callable[[], str]) -> tuple[Route, ...]:
@@ -53,15 +50,16 @@ class _Receiver:
         if len(body) > MOST_BYTES:
             return json_reply({"error": f"a notification has at most {MOST_BYTES} bytes"}, 413)
         try:
-            alerts = _alerts(body)
+            alerts = notification.parse(body)
         except ValueError as error:
             return json_reply({"error": str(error)}, 400)
-        return json_reply({"alerts": [self._answered(self._captures, ask.root, *alert) for alert in alerts]})
+        return json_reply({"alerts": [self._answered(self._captures, ask.root, alert) for alert in alerts]})
 
-    def _answered(self, captures: Captures, root: str, alert: Alert, status: str) -> dict[str, object]:
+    def _answered(self, captures: Captures, root: str, sent: notification.Alert) -> dict[str, object]:
+        alert = _asked(sent)
         row: dict[str, object] = {"alert": alert.name, "fingerprint": alert.fingerprint}
-        if status != "firing":
-            return {**row, "result": "skipped", "reason": f"it is {status or 'not firing'}"}
+        if sent.status != "firing":
+            return {**row, "result": "skipped", "reason": f"it is {sent.status or 'not firing'}"}
         elsewhere = self._elsewhere(alert.labels.get("instance", ""))
         if elsewhere:
             return {**row, "result": "skipped", "reason": elsewhere}
@@ -85,43 +83,6 @@ class _Receiver:
         return f"it is about {instance}, this is {self._home() or 'not served by itself'}: the setting alert_instance names it"
 
 
-def _alerts(body: bytes) -> list[tuple[Alert, str]]:
-    """Return the alerts of a notification with their states. Raises ValueError saying what is wrong."""
-    try:
-        sent = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"this is not JSON: {error}") from None
-    if not isinstance(sent, dict) or not isinstance(sent.get("alerts"), list):
-        raise ValueError("this is no notification of Alertmanager: it has no list of alerts")  # noqa: TRY004 - every wrong value is one kind of error here
-    if sent.get("version") != VERSION:
-        raise ValueError(f"version {VERSION} of Alertmanager's webhook is understood, not {sent.get('version')!r}")
-    return [_alert(one, number) for number, one in enumerate(sent["alerts"])]
-
-
-def _alert(sent: Any, number: int) -> tuple[Alert, str]:
-    if not isinstance(sent, dict):
-        raise ValueError(f"alerts[{number}] is no object")  # noqa: TRY004 - as above
-    labels, annotations = _texts(sent, "labels", number), _texts(sent, "annotations", number)
-    name = labels.get("alertname", "")
-    if not name:
-        raise ValueError(f"alerts[{number}].labels has no alertname")
-    wants = "" if PROFILE in labels else annotations.get(PROFILE, "")
-    link = annotations.get(LINK, "")
-    return Alert(name, labels, _text(sent, "fingerprint"), link, wants), _text(sent, "status")
-
-
-def _texts(sent: Mapping[str, Any], key: str, number: int) -> dict[str, str]:
-    found = sent.get(key) or {}
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ValueError(f"alerts[{number}].{key} is no object of texts")
-    return {_cut(name): _cut(value) for name, value in found.items()}
-
-
-def _text(sent: Mapping[str, Any], key: str) -> str:
-    value = sent.get(key, "")
-    return _cut(value) if isinstance(value, str) else ""
-
-
-def _cut(text: str) -> str:
-    """Return a text that is not too long and can be written as UTF-8: JSON may escape half a character."""
-    return text[:_LONGEST].encode(errors="replace").decode()
+def _asked(alert: notification.Alert) -> Alert:
+    wants = "" if PROFILE in alert.labels else alert.annotations.get(PROFILE, "")
+    return Alert(alert.name, alert.labels, alert.fingerprint, alert.annotations.get(LINK, ""), wants)

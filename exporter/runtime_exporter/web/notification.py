@@ -6,7 +6,7 @@ The format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_co
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Alert:
     labels: Mapping[str, str]
     fingerprint: str = ""
     starts_at: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def episode(self) -> str:
@@ -50,19 +51,27 @@ def parse(body: bytes) -> list[Alert]:
 
 
 def _alert(sent: Any, number: int) -> Alert:
-    labels = sent.get("labels") if isinstance(sent, dict) else None
-    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise ValueError(f"alerts[{number}].labels is no object of texts")
-    plain = {_text(name): _text(value) for name, value in labels.items()}
-    if not plain.get("alertname"):
+    if not isinstance(sent, dict):
+        raise ValueError(f"alerts[{number}] is no object")  # noqa: TRY004 - as above
+    labels, annotations = _texts(sent, "labels", number), _texts(sent, "annotations", number)
+    name = labels.get("alertname", "")
+    if not name:
         raise ValueError(f"alerts[{number}].labels has no alertname")
     return Alert(
-        plain["alertname"],
+        name,
         _text(sent.get("status")),
-        plain,
+        labels,
         _text(sent.get("fingerprint")),
         _text(sent.get("startsAt")),
+        annotations,
     )
+
+
+def _texts(sent: Mapping[str, Any], key: str, number: int) -> dict[str, str]:
+    found = sent.get(key) or {}
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError(f"alerts[{number}].{key} is no object of texts")
+    return {_text(name): _text(value) for name, value in found.items()}
 
 
 def _text(value: object) -> str:
