@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that Prometheus (with promtool) and Alertmanager (with amtool) are there; with --browser what only tests need, too:
-# Chromium, and the source of Go's client library.
+# Chromium, the source of Go's client library, and npm for Grafana's types.
 # As root on a Debian machine it installs what is missing; anywhere else it says in one line what to install.
 set -euo pipefail
 
@@ -20,6 +20,13 @@ if [ "${1:-}" = --browser ] && ! [ -d /usr/share/gocode/src/github.com/prometheu
     missing+=(golang-github-prometheus-client-golang-dev)
   else
     echo "note: golang-github-prometheus-client-golang-dev is not installed: the tests of a Go service are left out" >&2
+  fi
+fi
+if [ "${1:-}" = --browser ] && ! command -v npm >/dev/null; then
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    missing+=(npm)
+  else
+    echo "note: npm is not installed: the dashboards are not held against Grafana's types" >&2
   fi
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -298,7 +298,7 @@
         // Prometheus could not hand over an alert to any Alertmanager within `window`.
         window: '5m',
         // Alertmanager could not send more than `ratio` of its messages to a receiver within `window`.
-        receiver: { enabled: true, severity: 'critical', 'for': '10m', keepFiringFor: '0s', ratio: 0.1 },
+        receiver: { enabled: true, severity: 'warning', 'for': '10m', keepFiringFor: '0s', ratio: 0.1 },
       },
       prometheusReloadFailed: {
         enabled: true,

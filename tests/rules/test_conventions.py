@@ -353,7 +353,7 @@ def test_two_halves_of_an_alert_stay_two_where_they_have_one_severity() -> None:
     assert sorted(set(identities)) == sorted(identities)
     parts = {rule["alert"]: rule["labels"]["part"] for rule in found if "part" in rule["labels"]}
     expected = {"RuntimeMemoryNearLimit": "prediction", "RuntimeFdExhaustion": "prediction"}
-    assert parts == {**expected, "RuntimeTargetDown": "instance", "RuntimePrometheusNotificationsLost": "receiver"}
+    assert parts == {**expected, "RuntimeTargetDown": "instance"}
     assert not any("part" in rule["labels"] for rule in ALERTS)
 
 
