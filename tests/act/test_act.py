@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
@@ -115,6 +116,49 @@ def test_a_listed_alert_has_its_command_run_and_written_down(running):
     ]
     assert verb.audit_file.stat().st_mode & 0o777 == 0o600
     assert verb.end() == 0
+
+
+def samples(verb):
+    """The samples of /metrics that are not 0, which nobody needs the secret for."""
+    answer = requests.get(f"{verb.url}/metrics", timeout=30)
+    assert answer.status_code == 200
+    lines = [line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#")]
+    return {name.removeprefix("runtime_exporter_act_"): float(value) for name, _, value in lines if float(value)}
+
+
+def test_what_was_run_and_what_was_refused_is_counted(running):
+    verb = running(echo(), echo(name="fails", alert="Bad", command=["/bin/false"]))
+    assert samples(verb) == {}
+    started = time.time()
+    verb.post(fired(), fired("Bad"), fired("Other"), fired("Another", job="x" * 50))
+    verb.post(fired(), headers={})
+    verb.post(fired())
+    verb.post(version="3")
+    verb.ended(2)
+    found = samples(verb)
+    times = [found.pop(f'last_run_timestamp_seconds{{action="{name}"}}') for name in ("note", "fails")]
+    assert all(started <= at <= time.time() for at in times)
+    assert all(found.pop(f'run_seconds_sum{{action="{name}"}}') > 0 for name in ("note", "fails"))
+    assert found == {
+        'runs_total{action="note",result="ok"}': 1,
+        'runs_total{action="fails",result="failed"}': 1,
+        'run_seconds_count{action="note"}': 1,
+        'run_seconds_count{action="fails"}': 1,
+        'refused_total{reason="unlisted"}': 2,
+        'refused_total{reason="repeated"}': 1,
+        'refused_total{reason="secret"}': 1,
+        'refused_total{reason="notification"}': 1,
+    }
+    promtool = require("promtool", package="prometheus")
+    text = requests.get(f"{verb.url}/metrics", timeout=30).text
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_a_dry_run_says_so_in_its_metrics(running):
+    verb = running(echo(), dry_run=True)
+    verb.post(fired())
+    assert samples(verb) == {"dry_run": 1}
 
 
 def test_what_is_not_listed_is_refused_and_written_down(running):

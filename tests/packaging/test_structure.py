@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "web": {"metrics", "profiling"},
     "push": {"metrics", "profiling"},
     "agent": {"collectors", "web", "push", "metrics", "profiling"},
-    "act": {"web"},
+    "act": {"web", "metrics"},
     "exporter": {"collectors", "http", "web", "push", "metrics", "profiling"},
     "mixin": set(),
     "demo": {"mixin"},

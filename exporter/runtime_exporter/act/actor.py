@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime_exporter.act.audit import Audit, now
+from runtime_exporter.act.metrics import ActMetrics
 from runtime_exporter.act.policy import Policy
 from runtime_exporter.act.receiver import Secret, guarded, routes
 from runtime_exporter.act.runner import Runner
@@ -25,6 +26,7 @@ class Actor:
         self._config = config
         self._audit = Audit(config.audit_log)
         self._policy = Policy(config.actions, runs=config.runs, per=config.per)
+        self._metrics = ActMetrics((action.name for action in config.actions), dry_run=config.dry_run)
         self._runner: Runner | None = None
         self._server: Server | None = None
 
@@ -47,10 +49,14 @@ class Actor:
         if web is not None and web.current().auth is not None:
             text = f"{config.web_config_file}: basic_auth_users have no place here: secret_file says who is let in"
             raise ConfigError(text, setting="web_config_file")
-        runner = None if config.dry_run else Runner(self._audit)
-        app = application_of(routes(self._policy, self._audit, runner.submit if runner else None))
+        runner = None if config.dry_run else Runner(self._audit, self._metrics)
+        app = application_of(routes(self._policy, self._audit, runner.submit if runner else None, self._metrics))
         server = Server(
-            guarded(app, secret), config.address, config.port, web, source=lambda name: f"{name} of the file"
+            guarded(app, secret, self._metrics),
+            config.address,
+            config.port,
+            web,
+            source=lambda name: f"{name} of the file",
         )
         server.start()
         self._server = server

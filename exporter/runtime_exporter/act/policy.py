@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from runtime_exporter.act.config import Action
     from runtime_exporter.web.notification import Alert
 
+UNLISTED: Final = "unlisted"
+VALUE: Final = "value"
+REPEATED: Final = "repeated"
+COOL_DOWN: Final = "cool_down"
+RATE_LIMIT: Final = "rate_limit"
+REASONS: Final = (UNLISTED, VALUE, REPEATED, COOL_DOWN, RATE_LIMIT)
+"""What a refusal is counted under."""
 _EPISODES: Final = 10_000  # remembered, the newest; each is some 100 bytes
 
 
@@ -44,6 +51,7 @@ class Refusal:
     alert: Alert
     reason: str
     action: str = ""
+    kind: str = UNLISTED
 
 
 class Policy:
@@ -77,24 +85,27 @@ class Policy:
         try:
             command = filled(action.command, alert.labels, action.values)
         except RefusedError as error:
-            return Refusal(alert, str(error), action.name)
+            return Refusal(alert, str(error), action.name, VALUE)
         run = Run(action.name, command, alert.episode, now)
         with self._lock:
-            reason = self._too_soon(action, run)
+            kind, reason = self._too_soon(action, run)
             if reason:
-                return Refusal(alert, reason, action.name)
+                return Refusal(alert, reason, action.name, kind)
             self._remember(run)
         return Order(action, alert, command)
 
-    def _too_soon(self, action: Action, run: Run) -> str:
+    def _too_soon(self, action: Action, run: Run) -> tuple[str, str]:
         if not action.repeat and f"{run.action} {run.episode}" in self._episodes:
-            return "it was run for this alert already"
+            return REPEATED, "it was run for this alert already"
         since = run.at - self._last.get(_key(run), float("-inf"))
         if since < action.cool_down:
-            return f"cool-down: the last run was {since:.0f} s ago, the next is allowed after {action.cool_down:g} s"
+            return (
+                COOL_DOWN,
+                f"cool-down: the last run was {since:.0f} s ago, the next is allowed after {action.cool_down:g} s",
+            )
         if len(self._begun) == self._runs and run.at - self._begun[0] < self._per:
-            return f"rate limit: {self._runs} commands in {self._per:g} s are the most"
-        return ""
+            return RATE_LIMIT, f"rate limit: {self._runs} commands in {self._per:g} s are the most"
+        return "", ""
 
     def _remember(self, run: Run) -> None:
         self._begun.append(run.at)

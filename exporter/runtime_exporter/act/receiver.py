@@ -7,10 +7,12 @@ import binascii
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.act import metrics as metrics_of
 from runtime_exporter.act.audit import Audit, now
 from runtime_exporter.act.policy import Order, Policy, Refusal
 from runtime_exporter.logs import LOGGER, StateLog, printable
 from runtime_exporter.web import notification
+from runtime_exporter.web.metrics_page import make_metrics_page
 from runtime_exporter.web.page import Ask, Reply, Route, json_reply, text
 
 if TYPE_CHECKING:
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+    from runtime_exporter.act.metrics import ActMetrics
     from runtime_exporter.web.notification import Alert
 
 PATH: Final = "/-/act"
 FEWEST_SECRET_BYTES: Final = 16
 _MOST_SECRET_BYTES = 4096
-_OPEN_PATHS = ("/-/healthy",)
+_UNREADABLE = (400, 413, 415)
+_OPEN_PATHS = ("/-/healthy", "/metrics")
 
 
 class Secret:
@@ -56,12 +60,16 @@ class Secret:
         return hmac.compare_digest(_shown(authorization), secret)
 
 
-def guarded(app: WSGIApplication, secret: Secret) -> WSGIApplication:
-    """Return `app`, answering only those who show the secret; that it lives is everybody's to know."""
+def guarded(app: WSGIApplication, secret: Secret, metrics: ActMetrics) -> WSGIApplication:
+    """Return `app`, answering only those who show the secret; that it lives, and its numbers, are everybody's to know.
+
+    Who scrapes must not need a secret with which commands are run.
+    """
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "") in _OPEN_PATHS or secret.allows(environ.get("HTTP_AUTHORIZATION", "")):
             return app(environ, start_response)
+        metrics.refused(metrics_of.SECRET)
         body = b"401 Unauthorized\n"
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
         start_response("401 Unauthorized", [*headers, ("WWW-Authenticate", "Bearer")])
@@ -70,23 +78,35 @@ def guarded(app: WSGIApplication, secret: Secret) -> WSGIApplication:
     return application
 
 
-def routes(policy: Policy, audit: Audit, submit: Callable[[Order], bool] | None) -> tuple[Route, ...]:
+def routes(
+    policy: Policy, audit: Audit, submit: Callable[[Order], bool] | None, metrics: ActMetrics
+) -> tuple[Route, ...]:
     """Return the pages. Without `submit` nothing is run: it is said what would be."""
     return (
         Route("/-/healthy", lambda _: text("alive\n")),
-        Route(PATH, _Receiver(policy, audit, submit), methods=("POST",)),
+        Route("/metrics", make_metrics_page(lambda form, names=None: form.render(metrics.families, names))),
+        Route(PATH, _Receiver(policy, audit, submit, metrics), methods=("POST",)),
     )
 
 
 class _Receiver:
     """Reads a notification and answers it at once."""
 
-    def __init__(self, policy: Policy, audit: Audit, submit: Callable[[Order], bool] | None) -> None:
+    def __init__(
+        self, policy: Policy, audit: Audit, submit: Callable[[Order], bool] | None, metrics: ActMetrics
+    ) -> None:
         self._policy = policy
+        self._metrics = metrics
         self._audit = audit
         self._submit = submit
 
     def __call__(self, ask: Ask) -> Reply:
+        reply = self._reply(ask)
+        if reply.status in _UNREADABLE:
+            self._metrics.refused(metrics_of.UNREADABLE)
+        return reply
+
+    def _reply(self, ask: Ask) -> Reply:
         if ask.content_type.partition(";")[0].strip().lower() != "application/json":
             return json_reply({"error": "Content-Type: application/json is needed"}, 415)
         body = ask.body(notification.MOST_BYTES + 1)
@@ -119,9 +139,10 @@ class _Receiver:
         self._audit.write("accepted", **row, labels=decision.alert.labels)
         if self._submit(decision):
             return {**row, "result": "accepted"}
-        return self._refused(Refusal(decision.alert, "too many commands wait", decision.action.name))
+        return self._refused(Refusal(decision.alert, "too many commands wait", decision.action.name, metrics_of.BUSY))
 
     def _refused(self, refusal: Refusal) -> dict[str, object]:
+        self._metrics.refused(refusal.kind)
         row: dict[str, object] = {"alert": refusal.alert.name, "action": refusal.action or None}
         self._audit.write("refused", **row, reason=refusal.reason, labels=refusal.alert.labels)
         return {**row, "result": "refused", "reason": refusal.reason}

@@ -12,6 +12,7 @@ from runtime_exporter.act.command import run
 from runtime_exporter.logs import LOGGER, printable
 
 if TYPE_CHECKING:
+    from runtime_exporter.act.metrics import ActMetrics
     from runtime_exporter.act.policy import Order
 
 MOST_WAITING: Final = 16
@@ -21,8 +22,9 @@ MOST_WAITING: Final = 16
 class Runner:
     """A queue and the thread that works it off. The constructor has no effects; `start` has."""
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, metrics: ActMetrics) -> None:
         self._audit = audit
+        self._metrics = metrics
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="runtime-exporter-act", daemon=True)
@@ -66,6 +68,7 @@ class Runner:
             directory=action.directory,
             stop=self._stopping.is_set,
         )
+        self._metrics.ended(action.name, outcome, now())
         seconds = round(outcome.seconds, 3)
         self._note("ended", order, code=outcome.code, seconds=seconds, problem=outcome.problem, output=outcome.output)
         how = outcome.problem or f"it returned {outcome.code}"
