@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+import jsonschema
 import pytest
 import yaml
 
@@ -13,7 +17,7 @@ from tools import require
 EVERYTHING = {
     "showMultiCluster": True,
     "services": {
-        "checkout": {
+        "check_out": {
             "source": "opentelemetry_milliseconds",
             "http": {"objective": 0.99},
             "memory": {"floorWindow": "1h"},
@@ -72,6 +76,18 @@ def test_every_engine_reads_every_expression_of_every_target(shaped):
     # In a ConfigMap a dashboard is a text, the same as the file: there are the rules alone.
     assert len(found) > 150
     assert [(where, each, unsafe_promql.problems(each)) for where, each in found if unsafe_promql.problems(each)] == []
+
+
+@pytest.mark.parametrize("shaped", ["operator", "kubernetes"], indirect=True)
+def test_every_manifest_is_what_its_schema_says_and_has_a_name_of_its_own(shaped):
+    manifests = [yaml.safe_load(text) for name, text in shaped.items() if name.startswith("manifests/")]
+    named = [(each["kind"], each["metadata"]["name"]) for each in manifests]
+    assert len(set(named)) == len(named) >= 3
+    assert [name for _, name in named if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)] == []
+    for each in manifests:
+        if each["kind"] != "ConfigMap":
+            schema = (ROOT / "tests" / "mixin" / "crds" / f"{each['kind']}.json").read_text()
+            jsonschema.validate(each, json.loads(schema))
 
 
 @pytest.mark.parametrize("age", ["system's", "newer"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from runtime_exporter.cli.generate import command
 from runtime_exporter.mixin import contract, outputs
-from runtime_exporter.mixin.generate import generate
+from runtime_exporter.mixin.generate import generate, yaml_text
 
 CRDS = Path(__file__).parent / "crds"
 FILES = generate({})
@@ -74,6 +75,16 @@ def test_kubernetes_has_rules_monitors_and_each_dashboard_in_both_ways():
         "GrafanaDashboard": boards,
     }
     assert not any(name.startswith("dashboards/") for name in BY_TARGET["kubernetes"])
+
+
+def test_rules_of_services_have_names_that_kubernetes_takes_and_that_stay_apart():
+    services = ("shop", "prometheus_flask", "prometheus-flask", "Check.Out")
+    rules = {f"rules/service-{name}.yaml": yaml_text({"groups": []}) for name in services}
+    shaped = [yaml.safe_load(text) for text in outputs.shape(rules, "operator").values()]
+    names = [each["metadata"]["name"] for each in shaped]
+    assert len(set(names)) == len(services)
+    assert "runtime-exporter-service-shop" in names
+    assert [name for name in names if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name)] == []
 
 
 def test_a_config_map_holds_a_dashboard_as_it_is_and_within_what_kubernetes_takes():

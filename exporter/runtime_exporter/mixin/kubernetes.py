@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +19,15 @@ _SCRAPED = {"app.kubernetes.io/metrics": "runtime-exporter"}
 
 def prometheus_rule(name: str, groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a PrometheusRule with groups of rules."""
-    return _object("monitoring.coreos.com/v1", "PrometheusRule", name, _OF_PROMETHEUS, {"groups": list(groups)})
+    return _object(
+        "monitoring.coreos.com/v1", "PrometheusRule", object_name(name), _OF_PROMETHEUS, {"groups": list(groups)}
+    )
+
+
+def object_name(text: str) -> str:
+    """Return a name as Kubernetes takes it: small letters, digits and dashes. One that had to change ends in a hash: two stay two."""
+    allowed = re.sub(r"[^a-z0-9-]", "-", text.lower())
+    return text if allowed == text else f"{allowed}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def monitors() -> dict[str, dict[str, Any]]:
