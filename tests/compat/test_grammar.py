@@ -34,7 +34,6 @@ EVERYTHING = {
             "badEvents": 'shop_payments_total{status="failed"}',
         },
     },
-    "anomalies": {"orders": "sum by (job) (rate(shop_orders_total[5m]))"},
     "businessMetrics": yaml.safe_load((ROOT / "examples" / "shop" / "business.yaml").read_text())["businessMetrics"],
     "customAlerts": yaml.safe_load((ROOT / "examples" / "alerts.yaml").read_text())["customAlerts"],
 }
