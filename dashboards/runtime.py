@@ -28,7 +28,7 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
             panels.row("CPU", *_cpu(scope, alerts)),
             panels.row("Memory", *_memory(scope)),
             panels.row("Garbage collection", *_garbage(scope, alerts)),
-            panels.row("Threads", *_threads(scope)),
+            panels.row("Go", *_go(scope)) if scope.source.word == "go" else panels.row("Threads", *_threads(scope)),
             panels.row("Event loop (asyncio)", *_event_loop(scope, alerts), collapsed=True),
             panels.row("Operating system", *_system(scope), collapsed=True),
             panels.row("Host", *_host(scope), collapsed=True),
@@ -289,6 +289,70 @@ def _threads(scope: Scope) -> list[panels.Panel]:
             Query(f"sum by (type, origin) ({scope.rate('python_exceptions_total')})", "{{type}} in {{origin}}"),
             unit="cps",
             width=12,
+        ),
+    ]
+
+
+def _go(scope: Scope) -> list[panels.Panel]:
+    waits = scope.sum_by(f"{EACH}, le", scope.rate("go_sched_latencies_seconds_bucket"))
+    # A limit that nobody set is the largest number there is.
+    limit = f"{scope.select('go_gc_gomemlimit_bytes')} < 2^62"
+    return [
+        panels.timeseries(
+            "Go heap and its limit",
+            "Heap in use, where the next collection begins, and GOMEMLIMIT where it is set. Near the limit Go collects all the time.",
+            Query(scope.select("go_memstats_heap_inuse_bytes"), scope.per_instance),
+            Query(scope.select("go_memstats_next_gc_bytes"), f"{scope.per_instance} next collection"),
+            Query(limit, f"{scope.per_instance} limit"),
+            unit="bytes",
+            overrides=[panels.line(" next collection$", "text"), panels.line(" limit$", "red")],
+        ),
+        panels.timeseries(
+            "Go heap kept",
+            "Heap that is not used, and what of it was given back to the system: the rest is resident although nobody needs it.",
+            Query(f"sum({scope.select('go_memstats_heap_idle_bytes')})", "idle"),
+            Query(f"sum({scope.select('go_memstats_heap_released_bytes')})", "given back"),
+            unit="bytes",
+        ),
+        panels.timeseries(
+            "Go allocations",
+            "Bytes allocated per second: the work of the collector follows it.",
+            Query(scope.sum_by(EACH, scope.rate("go_memstats_alloc_bytes_total")), scope.per_instance),
+            unit="binBps",
+        ),
+        panels.timeseries(
+            "Goroutines",
+            "Goroutines of each instance. A staircase that never comes down is a leak of goroutines.",
+            Query(scope.select("go_goroutines"), scope.per_instance),
+            unit="short",
+            axis="goroutines",
+            width=6,
+        ),
+        panels.timeseries(
+            "Threads of Go",
+            "Threads of the operating system: many are blocked in system calls, or in C code.",
+            Query(scope.select("go_threads"), scope.per_instance),
+            unit="short",
+            axis="threads",
+            width=6,
+        ),
+        panels.timeseries(
+            "Longest pause of Go",
+            "The longest of the last pauses in which everything stood still for the collector. Go's own word, which cannot be added up.",
+            Query(
+                scope.max_by(EACH, scope.select("go_gc_duration_seconds", 'quantile=~"1([.]0)?"')), scope.per_instance
+            ),
+            unit="s",
+            width=6,
+        ),
+        panels.timeseries(
+            "Wait for a thread",
+            "How long goroutines that could run waited, the median and the worst of 100: too few cores, or a CPU limit. "
+            "Only where the service exposes Go's own metrics of the scheduler.",
+            Query(panels.quantile(0.5, waits), f"{scope.per_instance} p50"),
+            Query(panels.quantile(0.99, waits), f"{scope.per_instance} p99"),
+            unit="s",
+            width=6,
         ),
     ]
 

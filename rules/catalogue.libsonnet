@@ -4,6 +4,7 @@
 local everywhere(name) = { native: name, python: name, go: name };
 local native(name) = { native: name };
 local python(name) = { native: name, python: name };
+local go(name) = { go: name };
 
 {
   up: { type: 'gauge', unit: 'none', help: 'Whether the last scrape succeeded.', sources: everywhere('up') },
@@ -50,4 +51,15 @@ local python(name) = { native: name, python: name };
   gcCollections: { type: 'counter', unit: 'none', help: 'Collections, by generation.', sources: python('python_gc_collections_total') },
   gcCollected: { type: 'counter', unit: 'none', help: 'Objects that the collector has freed.', sources: python('python_gc_objects_collected_total') },
   gcUncollectable: { type: 'counter', unit: 'none', help: 'Objects that it could not free.', sources: python('python_gc_objects_uncollectable_total') },
+  // Of Go alone; the last two where client_golang is new, or the service asks Go for them.
+  goHeap: { type: 'gauge', unit: 'bytes', help: 'Heap in use.', sources: go('go_memstats_heap_inuse_bytes') },
+  goHeapIdle: { type: 'gauge', unit: 'bytes', help: 'Heap that is kept and not used.', sources: go('go_memstats_heap_idle_bytes') },
+  goHeapReleased: { type: 'gauge', unit: 'bytes', help: 'What of it was given back.', sources: go('go_memstats_heap_released_bytes') },
+  goNextCollection: { type: 'gauge', unit: 'bytes', help: 'Heap at which the next collection begins.', sources: go('go_memstats_next_gc_bytes') },
+  goAllocated: { type: 'counter', unit: 'bytes', help: 'Allocated in all.', sources: go('go_memstats_alloc_bytes_total') },
+  goPauses: { type: 'summary', unit: 's', help: 'Pauses for the collector, by quantile; the largest is 1.', sources: go('go_gc_duration_seconds') },
+  goCollections: { type: 'counter', unit: 'none', help: 'Pauses for the collector.', sources: go('go_gc_duration_seconds_count') },
+  goThreads: { type: 'gauge', unit: 'none', help: "Threads of the operating system, which are none of Go's.", sources: go('go_threads') },
+  goMemoryLimit: { type: 'gauge', unit: 'bytes', help: 'GOMEMLIMIT.', sources: go('go_gc_gomemlimit_bytes') },
+  goSchedulerLatency: { type: 'histogram', unit: 's', help: 'How long goroutines wait for a thread.', sources: go('go_sched_latencies_seconds_bucket') },
 }

@@ -46,6 +46,8 @@ class Source:
     """The counter of requests, by route, method and status."""
     durations: str
     """The histogram of their durations."""
+    alone: frozenset[str] = frozenset()
+    """Metrics that runtime_exporter has nothing like, such as those of Go's heap."""
     milliseconds: bool = False
     """Whether that histogram counts in milliseconds."""
 
@@ -58,7 +60,9 @@ class Source:
     @functools.cached_property
     def _own(self) -> frozenset[str]:
         suffixes = ("_bucket", "_count", "_sum")
-        return frozenset({*self.names.values(), self.requests, *(self.durations + each for each in suffixes)})
+        return frozenset(
+            {*self.names.values(), *self.alone, self.requests, *(self.durations + each for each in suffixes)}
+        )
 
     def name(self, metric: str) -> str:
         """Return what this source calls a metric of runtime_exporter; the same where it has no such metric."""
@@ -128,6 +132,7 @@ def _source(word: str, about: Mapping[str, Any], native: Mapping[str, Any], sign
         labels=http["labels"],
         requests=http["requests"],
         durations=http["durations"],
+        alone=frozenset(theirs for ours, theirs in pairs if theirs and not ours),
         milliseconds=http.get("milliseconds", False),
     )
 
