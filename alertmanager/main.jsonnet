@@ -11,6 +11,12 @@ local is(label, value) = '%s="%s"' % [label, quoted(value)];
 local isNot(label, value) = '%s!="%s"' % [label, quoted(value)];
 local matches(label, pattern) = '%s=~"%s"' % [label, quoted(pattern)];
 
+// A text as a regular expression of RE2 that fits nothing else.
+local literally(text) = std.join('', [
+  if std.member('\\.+*?()|[]{}^$', char) then '\\' + char else char
+  for char in std.stringChars(text)
+]);
+
 local route(config, severity) = {
   local settings = config.alertmanager[severity],
   receiver: severity,
@@ -59,6 +65,20 @@ local profiling(config) =
     beside(['alertname!~"%s"' % ours, isNot('profile', '')]),
   ];
 
+// Beside everybody else, too: those that are named, and nothing else; each alert alone and at once.
+local acting(config) =
+  local settings = config.alertmanager.act;
+  if !settings.enabled then []
+  else if settings.alerts == [] then error 'alertmanager.act.alerts: is empty; name the alerts that actions.yaml has commands for'
+  else [{
+    receiver: 'act',
+    matchers: [matches('alertname', std.join('|', std.map(literally, settings.alerts)))],
+    continue: true,
+    group_by: ['...'],
+    group_wait: '0s',
+    repeat_interval: settings.repeatInterval,
+  }];
+
 local routes(config) = {
   // What has no known severity is nobody's to drop.
   receiver: 'warning',
@@ -68,7 +88,7 @@ local routes(config) = {
   repeat_interval: config.alertmanager.warning.repeatInterval,
   routes: [
     heartbeat(config),
-  ] + profiling(config) + [
+  ] + profiling(config) + acting(config) + [
     { receiver: 'null', matchers: [is('severity', 'none')] },
     route(config, 'critical'),
     route(config, 'warning'),

@@ -84,6 +84,10 @@ local profiler(settings) = {
   else { http_config: { basic_auth: { username: settings.username, password_file: settings.credentialsFile } } }
 );
 
+local actor(settings) =
+  if settings.secretFile == '' then error 'alertmanager.act.secretFile: is empty; act lets nobody in without the secret'
+  else { url: settings.url, send_resolved: settings.sendResolved } + bearer(settings.secretFile);
+
 // A receiver with the channels that are on; a channel without configurations has no key at all.
 local receiver(name, channels) = { name: name } + { [key]: channels[key] for key in std.objectFields(channels) if channels[key] != [] };
 
@@ -104,4 +108,6 @@ function(config) local settings = config.alertmanager; [
   receiver('null', {}),
 ] + (
   if settings.profiling.enabled then [receiver('profiling', { webhook_configs: [profiler(settings.profiling)] })] else []
+) + (
+  if settings.act.enabled then [receiver('act', { webhook_configs: [actor(settings.act)] })] else []
 )

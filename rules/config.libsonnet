@@ -539,6 +539,19 @@
         repeatInterval: '1h',
       },
 
+      // `runtime-exporter act` hears of the alerts that are listed here, by their names, and runs the commands that its own file lists
+      // for them; everybody else hears of them as before. secretFile holds the secret that act's secret_file holds.
+      act: {
+        enabled: false,
+        url: 'http://localhost:9466/-/act',
+        secretFile: '',
+        alerts: [],
+        // Only actions with `when: resolved` are about the end of an alert.
+        sendResolved: false,
+        // Actions with `repeat: true` are run again so often at most, while the alert lasts.
+        repeatInterval: '1h',
+      },
+
       // A critical alert mutes the warnings and infos of the same name that agree on these labels, on the cluster's and
       // on the namespace's; a label that both lack agrees. Only alerts whose name matches `alerts` and that have a job
       // take part, so that nobody else's alert is muted for lack of labels.

@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from notifications import alert
+from notifications import alert, write
 from tools import free_port, require, wait_for
 
 VERB = [sys.executable, "-m", "runtime_exporter", "act"]
@@ -334,13 +334,12 @@ def test_the_file_can_be_checked(tmp_path):
 
 
 def test_a_real_alertmanager_has_a_command_run(running, tmp_path):
-    verb = running(echo(alert="RuntimeTargetDown"))
+    verb = running(echo(alert="RuntimeTargetDown"), echo(name="over", alert="RuntimeTargetDown", when="resolved"))
     url = f"http://127.0.0.1:{free_port()}"
-    hook = {"url": f"{verb.url}/-/act", "send_resolved": False}
-    hook["http_config"] = {"authorization": {"type": "Bearer", "credentials_file": str(tmp_path / "secret")}}
-    route = {"receiver": "act", "group_by": ["..."], "group_wait": "0s"}
-    config = tmp_path / "alertmanager.yml"
-    config.write_text(yaml.safe_dump({"route": route, "receivers": [{"name": "act", "webhook_configs": [hook]}]}))
+    act = {"enabled": True, "url": f"{verb.url}/-/act", "secretFile": str(tmp_path / "secret"), "sendResolved": True}
+    act["alerts"] = ["RuntimeTargetDown"]
+    nowhere = {"slack": {"enabled": False}, "email": {"enabled": False}, "groupInterval": "1s"}
+    config = write(tmp_path / "config", {"alertmanager": {"act": act, **nowhere}})
     program = require("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager")
     options = [f"--config.file={config}", f"--storage.path={tmp_path / 'data'}"]
     options += [f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]
@@ -350,11 +349,18 @@ def test_a_real_alertmanager_has_a_command_run(running, tmp_path):
     ):
         try:
             wait_for(lambda: _posted(url, alert("shop", name="RuntimeTargetDown")), what="Alertmanager takes an alert")
-            [ended] = verb.ended()
+            [first] = verb.ended()
+            over = alert("shop", name="RuntimeTargetDown", ends="2026-01-01T10:30:00Z")
+            assert _posted(url, alert("shop", name="RuntimeRestarting"), over)
+            [_, second] = verb.ended(2)
         finally:
             process.terminate()
             process.wait(timeout=15)
-    assert (ended["alert"], ended["code"]) == ("RuntimeTargetDown", 0)
+    assert [(row["action"], row["alert"], row["code"]) for row in (first, second)] == [
+        ("note", "RuntimeTargetDown", 0),
+        ("over", "RuntimeTargetDown", 0),
+    ]
+    assert verb.audit("refused") == [], "nothing but what is listed is sent"
 
 
 def _posted(url, *alerts):

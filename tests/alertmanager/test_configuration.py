@@ -174,6 +174,40 @@ def test_what_is_posted_to_the_profiler_is_what_the_profiler_knows() -> None:
     assert set(captures.KINDS) == set(names.partition("=~")[2].strip('"').split("|"))
 
 
+def test_the_receiver_of_commands_hears_of_what_is_named_and_of_nothing_else(tmp_path: Path) -> None:
+    assert '"act"' not in json.dumps(render())
+    act = {"enabled": True, "secretFile": "/run/secrets/act", "alerts": ["RuntimeCpuSpike", "Shop.Queue|Full"]}
+    path = write(tmp_path, {"alertmanager": {"act": act}})
+    amtool = require("amtool", package="prometheus-alertmanager")
+    for name, heard in {
+        "RuntimeCpuSpike": "act,warning",
+        "Shop.Queue|Full": "act,warning",
+        "Shop_Queue": "warning",
+        "RuntimeCpuSpike2": "warning",
+    }.items():
+        command = [amtool, "config", "routes", "test", f"--config.file={path}", f"alertname={name}", "severity=warning"]
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        assert asked.stdout.strip() == heard, name
+    [post] = receivers({"alertmanager": {"act": act}})["act"]["webhook_configs"]
+    assert post == {
+        "url": "http://localhost:9466/-/act",
+        "send_resolved": False,
+        "http_config": {"authorization": {"type": "Bearer", "credentials_file": "/run/secrets/act"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ({"alerts": ["Down"]}, r"alertmanager\.act\.secretFile: is empty"),
+        ({"secretFile": "/run/secrets/act"}, r"alertmanager\.act\.alerts: is empty"),
+    ],
+)
+def test_a_receiver_of_commands_without_secret_or_alerts_is_one_clear_line(act: dict[str, Any], said: str) -> None:
+    with pytest.raises(BundleError, match=said):
+        render({"alertmanager": {"act": {"enabled": True, **act}}})
+
+
 def test_intervals_come_from_the_configuration() -> None:
     settings = {
         "groupWait": "0s",
