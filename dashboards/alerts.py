@@ -31,11 +31,13 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
         variables=[
             Variable("severity", "ALERTS", "severity", of_instance=False),
             Variable("alertname", "ALERTS", "alertname", of_instance=False),
+            Variable("anomaly", "anomaly:signal:value", "anomaly", of_instance=False),
         ],
         rows=[
             panels.row("", *_now(scope)),
             panels.row("Now", *_tables(scope)),
             panels.row("Over time", *_history(scope)),
+            panels.row("Bands", *_bands(scope)),
             panels.row("Noise", *_noise(scope)),
         ],
     )
@@ -136,6 +138,35 @@ def _history(scope: Scope) -> list[panels.Panel]:
             axis="alerts",
             stacked=True,
             width=12,
+        ),
+    ]
+
+
+def _bands(scope: Scope) -> list[panels.Panel]:
+    value, upper, lower = (
+        scope.of_job(f"anomaly:signal:{each}", 'anomaly=~"$anomaly"')
+        for each in ("value", "upper_bound", "lower_bound")
+    )
+    return [
+        panels.timeseries(
+            "Where in its band",
+            "Each watched signal between the lower edge of its band, 0 %, and the upper one, 100 %. What is outside is unusual at this time of the day and of the week. A band speaks once it knows a week.",
+            Query(f"({value} - {lower}) / ({upper} - {lower} > 0)", f"{{{{anomaly}}}} of {scope.per_job}"),
+            unit="percentunit",
+            width=12,
+            minimum=None,
+            thresholds=panels.steps("red", (0, "green"), (1, "red")),
+        ),
+        panels.timeseries(
+            "Signal and band",
+            "The signal itself, and between the dashed lines what is expected of it. Choose one service and one signal, for the lines of several look alike.",
+            Query(value, f"{{{{anomaly}}}} of {scope.per_job}"),
+            Query(upper, "upper"),
+            Query(lower, "lower"),
+            unit="short",
+            width=12,
+            minimum=None,
+            overrides=[panels.line("^(upper|lower)", "blue"), panels.filled_to("^upper", "lower")],
         ),
     ]
 

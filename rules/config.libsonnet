@@ -409,6 +409,31 @@
         maxRatio: 0.3,
         minRequestsPerSecond: 0.5,
       },
+      // A signal is outside of its band: anomaly, anomalies. The severity is of those that have none of their own.
+      anomaly: { enabled: true, severity: 'warning', 'for': '15m', keepFiringFor: '15m' },
+      // The file systems of the working directory and of the exporter's `disk_paths`.
+      diskFilling: {
+        enabled: true,
+        severity: 'critical',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // Space left, as a share of all.
+        ratio: 0.05,
+        // Less than `ratio` is left, and a straight line over `window` that still goes on leads to nothing within `horizon`.
+        prediction: {
+          enabled: true,
+          severity: 'warning',
+          'for': '30m',
+          keepFiringFor: '0s',
+          ratio: 0.4,
+          window: '6h',
+          horizon: '24h',
+          minCorrelation: 0.95,
+          recentWindow: '1h',
+          minRecentSlopeRatio: 0.5,
+          minCoverage: 0.8,
+        },
+      },
       // Fires always: who stops hearing it knows that nobody watches any more.
       watchdog: { enabled: true, severity: 'none' },
     },
@@ -438,6 +463,29 @@
     // the share of time in garbage collection, the share of periods in which the CPU limit holds it back, the event loop's p95
     // lag, seconds waited for locks a second, and how recent a start is.
     causes: { enabled: true, gcRatio: 0.05, throttledRatio: 0.1, loopLagSeconds: 0.1, lockWaitSeconds: 0.1, startedSeconds: 1800 },
+    // Bands in which a signal is expected, by what it was at this time yesterday and last week: docs/anomalies.md. What holds for
+    // each that does not say otherwise.
+    anomaly: {
+      // robust: medians, which one bad hour does not move. adaptive: means, for what comes in bursts.
+      strategy: 'robust',
+      // Which side is told: both, high, low.
+      direction: 'both',
+      // week: yesterday and last week must be known, so a band speaks after a week and six hours. day: yesterday alone, after a
+      // day and as much.
+      season: 'week',
+      // The band's edge is so many standard deviations from what is expected, at least this share of that, and in any case
+      // so much, in the signal's unit: less is never told.
+      deviations: 4,
+      margin: 0.2,
+      minDeviation: 0,
+      // How far the signal strays is known by the last day, of which this share must be known.
+      minCoverage: 0.25,
+      // Every service's requests. Nobody is told of info by default: growth is no fault, and RuntimeHttpThroughputDrop tells of a fall.
+      requests: { enabled: true, severity: 'info', minDeviation: 0.1 },
+    },
+    // Bands of your own, each by one line: an expression, or more (rules/lib/anomalies.libsonnet).
+    //   anomalies: { orders: 'sum by (job) (rate(shop_orders_total[5m]))' }
+    anomalies: {},
     // Objectives of your own, by a name such as checkout-latency: lib/objectives.libsonnet says what each may hold.
     slos: {},
 
@@ -558,7 +606,7 @@
       // A regression mutes RuntimeProfileNewDominantFunction about the same function, and RuntimeMemoryLeakSuspected mutes
       // RuntimeProfileLeakSuspect about the same memory as a whole.
       // RuntimeTargetDown mutes what else is said of the same instance, or of the same job where all of it is down.
-      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'slo'] },
+      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'slo', 'anomaly', 'path'] },
 
       // Relative to alertmanager.yml; `generate` puts the files there.
       templates: ['templates/*.tmpl'],

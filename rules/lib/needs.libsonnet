@@ -5,6 +5,7 @@
   cpuThrottled: ['cpuPeriods', 'cpuThrottledPeriods'],
   threadLeak: ['threads'],
   gcPressure: ['gcSeconds'],
+  diskFilling: ['diskAvailable', 'diskSize'],
   eventLoopBlocked: ['loopLagBuckets'],
   collectorFailing: ['collectorSuccess'],
   overBudget: ['overhead', 'overheadBudget'],

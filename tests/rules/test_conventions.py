@@ -27,9 +27,11 @@ FOR_DASHBOARDS = {
 }
 # The key in `_config.alerts` of each alert.
 KEYS = {
+    "anomaly": "RuntimeAnomaly",
     "cpuSpike": "RuntimeCpuSpike",
     "cpuThrottled": "RuntimeCpuThrottled",
     "collectorFailing": "RuntimeExporterCollectorFailing",
+    "diskFilling": "RuntimeDiskFilling",
     "eventLoopBlocked": "RuntimeEventLoopBlocked",
     "fdExhaustion": "RuntimeFdExhaustion",
     "gcPressure": "RuntimeGcPressure",
@@ -170,7 +172,7 @@ def test_recorded_names_say_level_metric_and_operation() -> None:
     assert [
         name
         for name in RECORDED
-        if not re.fullmatch(r"(instance|job|job_route|job_function|slo):[a-z_]+:[a-z_0-9]+", name)
+        if not re.fullmatch(r"(instance|job|job_route|job_function|slo|anomaly):[a-z_]+:[a-z_0-9]+", name)
     ] == []
 
 
@@ -207,7 +209,7 @@ def test_an_alert_has_a_page_to_read_at_night(name: str) -> None:
 @each_name
 def test_the_settings_that_a_page_names_exist(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:alerts|http|memory|profiles|slo|threads)\.[\w.]+)`", page)
+    named = re.findall(r"`((?:alerts|anomaly|http|memory|profiles|slo|threads)\.[\w.]+)`", page)
     assert any(path.startswith(f"alerts.{key}") for key, alert in KEYS.items() if alert == name for path in named), (
         "its own settings"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.collectors.disk import DiskCollector
 from runtime_exporter.collectors.exceptions import ExceptionsCollector
 from runtime_exporter.collectors.gc import GcCollector
 from runtime_exporter.collectors.gil import GilCollector
@@ -37,6 +38,7 @@ ALL: Mapping[str, Callable[[Any], Collector]] = {
     "malloc": lambda _: MallocCollector(),
     "limits": lambda _: LimitsCollector(),
     "host": lambda _: HostCollector(),
+    "disk": lambda settings: DiskCollector(settings.disk_paths),
     "python": lambda _: PythonCollector(),
     "gc": lambda _: GcCollector(),
     "objects": lambda settings: ObjectsCollector(settings.object_types_limit),

@@ -59,6 +59,11 @@ def colored(pattern: str, color: str) -> dict[str, Any]:
     return _override("byRegexp", f"/{pattern}/", {"color": {"mode": "fixed", "fixedColor": color}})
 
 
+def filled_to(pattern: str, lower: str) -> dict[str, Any]:
+    """Return an override: what lies between the series whose legend matches the regular expression and the one called `lower` is filled."""
+    return _override("byRegexp", f"/{pattern}/", {"custom.fillBelowTo": lower, "custom.fillOpacity": 10})
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table: the value of one instant query in a unit of Grafana, or where `expr` is empty the label `label`.

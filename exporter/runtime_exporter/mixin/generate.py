@@ -12,6 +12,7 @@ import yaml
 
 from runtime_exporter.errors import BundleError, ConfigError
 from runtime_exporter.mixin import (
+    anomalies,
     bundle,
     business,
     business_page,
@@ -61,6 +62,9 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
         patch["customAlerts"] = custom.complete(alerts)
     effective = config.compose(defaults, patch)
     slos.check(patch.get("slos") or {}, effective)
+    anomalies.check_defaults(effective)
+    if patch.get(anomalies.SECTION):
+        patch[anomalies.SECTION] = anomalies.complete(patch[anomalies.SECTION])
     if patch.get(business.SECTION):
         patch[business.SECTION] = business.complete(patch[business.SECTION], effective)
     result = _evaluate(patch)

@@ -51,6 +51,8 @@ RANGES = (
     Range("alerts.memoryNearLimit.prediction.ratio", 0, 1, "the kernel ends the process at the limit, which is 1"),
     Range("alerts.fdExhaustion.ratio", 0, 1, "no more descriptors than the limit, which is 1, can be open"),
     Range("alerts.fdExhaustion.prediction.ratio", 0, 1, "no more descriptors than the limit, which is 1, can be open"),
+    Range("alerts.diskFilling.ratio", 0, 1, SHARE),
+    Range("alerts.diskFilling.prediction.ratio", 0, 1, SHARE),
     Range("alerts.cpuThrottled.ratio", 0, 1, SHARE),
     Range("alerts.gcPressure.ratio", 0, 1, "a process cannot stand still for more than all of the time"),
     Range("alerts.scrapeSlow.ratio", 0, 1, "a scrape that takes all of scrapeTimeout fails"),
@@ -62,6 +64,7 @@ RANGES = (
 
 # (pattern of the smaller, name of the larger beside it, why)
 _ORDERS = (
+    ("alerts.*.prediction.recentWindow", "window", "what is recent is a part of the window"),
     ("alerts.*.recentWindow", "window", "what is recent is a part of the window"),
     ("alerts.*.minHistory", "baseline", "more of the past than the baseline is never known"),
 )

@@ -20,6 +20,7 @@ from runtime_exporter.mixin.fields import (
     Step,
     colored,
     column_override,
+    filled_to,
     heatmap_options,
     joined,
     line,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NEUTRAL", "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
-    "error_budget_steps", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
+    "error_budget_steps", "filled_to", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
     "state_timeline", "steps", "table", "timeseries",
 ]  # fmt: skip
 

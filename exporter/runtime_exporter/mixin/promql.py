@@ -26,6 +26,7 @@ _KEYWORDS = frozenset({
 _AGGREGATIONS = frozenset({
     "sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile",
 })  # fmt: skip
+_CALL = re.compile(r"([a-zA-Z_]\w*)\s*(?:(?:by|without)\s*\([^()]*\)\s*)?\(", re.IGNORECASE)
 _NAME_MATCHER = re.compile(r"__name__\s*=\s*\"([a-zA-Z_:][a-zA-Z0-9_:]*)\"")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _MATCHER = rf"\s*{_LABEL.pattern}\s*(?:=~|!~|!=|=)\s*(?:\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`]*`)\s*"
@@ -101,6 +102,13 @@ def metric_names(expression: str) -> frozenset[str]:
     bare = _LABEL_LIST.sub(" ", _without_selectors(expression))
     words = (word for word in _NAME.findall(bare) if word.lower() not in _KEYWORDS | _AGGREGATIONS)
     return named | frozenset(words)
+
+
+def operations(expression: str) -> frozenset[str]:
+    """Return what `expression` does: the functions and aggregations that it calls, and "/" where it divides."""
+    bare = _without_selectors(expression)
+    called = {word.lower() for word in _CALL.findall(bare)} - _KEYWORDS
+    return frozenset(called | ({"/"} if "/" in bare else set()))
 
 
 def narrowed(expression: str, matcher: str) -> str:

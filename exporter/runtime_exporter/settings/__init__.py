@@ -99,6 +99,11 @@ class Settings:
     )
     route_limit: int = _row(types.positive_integer, 200, "Routes in http_route; more fold into other.")
     object_types_limit: int = _row(types.positive_integer, 20, "Types in python_object_types; more fold into other.")
+    disk_paths: tuple[str, ...] = _row(
+        types.directories,
+        (),
+        "Directories, commas between them, whose file systems are looked at beside the working directory's.",
+    )
     thread_groups_limit: int = _row(types.positive_integer, 30, "Groups of threads; more fold into other.")
     http_buckets: tuple[float, ...] = _row(
         types.buckets, OTEL_BUCKETS_SECONDS, "Upper bounds of http_server_request_duration_seconds, in seconds."

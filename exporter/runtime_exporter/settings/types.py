@@ -149,6 +149,14 @@ def buckets(value: object) -> tuple[float, ...]:
     raise ValueError("a list of increasing numbers greater than 0, such as 0.1,0.5,1,5, is needed")
 
 
+def directories(value: object) -> tuple[str, ...]:
+    """Return paths of directories; whether there are such is for who looks at them."""
+    paths = tuple(str(item).strip() for item in _items(value))
+    if all(paths):
+        return paths
+    raise ValueError("paths of directories with commas between them are needed")
+
+
 def collector_names(value: object) -> tuple[str, ...]:
     """Return names of collectors, each perhaps with a "-" before it to leave it out; no names stand for all.
 

@@ -1,0 +1,60 @@
+"""The file systems that the process writes to: what is left of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.errors import NoData
+from runtime_exporter.metrics import Gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class DiskCollector(Collector):
+    """The working directory's file system and those of chosen directories.
+
+    In the background: a network's file system may take its time to answer, and a scrape must not wait for it.
+    """
+
+    name = "disk"
+    interval = 30.0
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self._paths = tuple(paths)
+        self._available = Gauge(
+            "host_filesystem_available_bytes",
+            "Space that the process can still use on the file system of a directory, in bytes.",
+            ["path"],
+            registry=None,
+        )
+        self._size = Gauge(
+            "host_filesystem_size_bytes", "Size of the file system of a directory, in bytes.", ["path"], registry=None
+        )
+        self.families = (self._available, self._size)
+        self._shown: set[str] = set()
+
+    def update(self) -> None:
+        """Ask each file system. A directory that is not there, or not any more, has no series."""
+        refused: list[str] = []
+        for path in dict.fromkeys(os.path.abspath(each) for each in (".", *self._paths)):  # noqa: PTH100 - resolves no links
+            try:
+                usage = shutil.disk_usage(path)
+            except OSError as error:
+                refused.append(f"{path}: {error.strerror}")
+                self._forget(path)
+                continue
+            self._available.labels(path).set(usage.free)
+            self._size.labels(path).set(usage.total)
+            self._shown.add(path)
+        if not self._shown:
+            raise NoData("; ".join(refused))
+
+    def _forget(self, path: str) -> None:
+        if path in self._shown:
+            self._shown.discard(path)
+            self._available.remove(path)
+            self._size.remove(path)
