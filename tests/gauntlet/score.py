@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 # So many minutes after its end a fault may still be told for the first time.
 GRACE = 15
-# What tells of the same from another side: where requests fail or are slow, a budget burns.
+# What tells of the same from another side: where requests fail or are slow, a budget burns, where they do not come, a band is left.
 COMPANIONS = {
     "RuntimeHttpErrorBudgetBurn": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic"},
     "RuntimeHttpLatencyHigh": {"RuntimeSloBudgetBurn", "RuntimeSloLowTraffic", "RuntimeHttpLatencyRegression"},
     "RuntimeMemoryLeakSuspected": {"RuntimeProfileLeakSuspect"},
+    "RuntimeHttpThroughputDrop": {"RuntimeAnomaly"},
 }
 
 
