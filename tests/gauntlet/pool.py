@@ -25,8 +25,10 @@ def results(batches: Sequence[Batch], plan: Plan, jobs: int) -> Iterator[Result]
         return
     # Spawned, not forked: whoever calls may have threads.
     with multiprocessing.get_context("spawn").Pool(min(jobs, len(batches)), _begin) as pool:
-        # Leaving ends the workers by SIGTERM.
         yield from pool.imap_unordered(look, batches)
+        # Whoever leaves before this ends them by SIGTERM.
+        pool.close()
+        pool.join()
 
 
 @contextmanager
