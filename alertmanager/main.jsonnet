@@ -115,6 +115,12 @@ local inhibitions(config) =
       target_matchers: [is('alertname', 'RuntimeProfileNewDominantFunction'), isNot('job', ''), isNot('function', '')],
       equal: place + ['job', 'function'],
     },
+    // A route that is slow says more than a service that is slower than last week.
+    {
+      source_matchers: [is('alertname', 'RuntimeHttpLatencyHigh'), isNot('job', '')],
+      target_matchers: [is('alertname', 'RuntimeHttpLatencyRegression'), isNot('job', '')],
+      equal: place + ['job'],
+    },
     // The growth of the process as a whole is the same growth, seen from outside. What has a site is worth saying beside it.
     {
       source_matchers: [is('alertname', 'RuntimeMemoryLeakSuspected'), isNot('job', ''), isNot('instance', '')],

@@ -19,6 +19,8 @@
     scrapeTimeout: '10s',
     // How often the rules are evaluated: set on every group, because expressions count in it.
     evaluationInterval: '1m',
+    // How often what is usual is computed anew, which looks at a day of the past.
+    baselineInterval: '5m',
     // The window of rate(): at least four scrapes.
     rateInterval: '5m',
     // Where the links of a notification lead.
@@ -62,32 +64,71 @@
     alerts: {
       enabled: true,
 
-      // The floor grows in a straight line: see lib/leak.libsonnet for each condition.
+      // The floor grows in a straight line: see lib/leak.libsonnet for each condition. It is looked for in hours, in an hour, and over many lives.
       memoryLeak: {
         enabled: true,
         severity: 'warning',
-        'for': '30m',
+        'for': '15m',
         keepFiringFor: '1h',
         // The line is looked for in `window`; the process must have run for window + memory.floorWindow.
         window: '6h',
         // and still grow in `recentWindow`, by this share of the slope over the whole window.
         recentWindow: '2h',
         minRecentSlopeRatio: 0.5,
-        // Growth over the window: in bytes, and as a share of the mean.
-        minGrowth: 20 * 1024 * 1024,
+        // Growth over the window: in bytes, and as a share of the memory.
+        minGrowth: 8 * 1024 * 1024,
         minGrowthRatio: 0.05,
         // A step has .866, a warm-up .92, a leak from .96.
         minCorrelation: 0.95,
         // The share of the window's evaluations that must have found a value.
-        minCoverage: 0.8,
+        minCoverage: 0.6,
         // Above what was there around this time yesterday, by this factor; asked when the process is old enough.
         seasonOffset: '23h',
         seasonWindow: '2h',
         seasonRatio: 1.05,
-        // Requests that grow meanwhile by more than this share of their mean, and by this many a second, explain the growth.
-        // A leak is then told once they grow no more.
+        // Requests that are more than around this time yesterday by this share, and by minLoadGrowth a second, explain the growth;
+        // without a yesterday, those that grow by maxLoadGrowthRatio of their mean. A leak is then told once they grow no more.
+        maxLoadRatio: 0.05,
         maxLoadGrowthRatio: 0.3,
         minLoadGrowth: 0.1,
+        // A steep line of an hour, above all that the memory was within `baseline`, up to `offset` ago, by minRecordRatio. So much of that
+        // past must be known, be it that of the job's other instances; a younger process than minUptime may still be warming up.
+        fast: {
+          enabled: true,
+          window: '1h',
+          recentWindow: '30m',
+          minRecentSlopeRatio: 0.6,
+          minGrowth: 4 * 1024 * 1024,
+          minGrowthRatio: 0.04,
+          minCorrelation: 0.9,
+          minCoverage: 0.6,
+          baseline: '1d',
+          offset: '1h',
+          minHistory: '12h',
+          minRecordRatio: 0.04,
+          minUptime: '3h',
+        },
+        // Both lines once more in what the memory is above this time yesterday, which day and night do not bend: also less straight,
+        // but never so far above yesterday within `baseline`, by minRecordRatio of the memory.
+        daily: {
+          enabled: true,
+          minCorrelation: 0.9,
+          baseline: '1d',
+          minHistory: '12h',
+          minRecordRatio: 0.06,
+        },
+        // Restarts cut each line short: over `window` the memory goes by the age of the process, by minGrowth and minGrowthRatio in
+        // its longest life. What is younger than warmUp is not looked at. There must have been minRestarts.
+        restarts: {
+          enabled: true,
+          window: '6h',
+          warmUp: '10m',
+          minCorrelation: 0.9,
+          minGrowth: 4 * 1024 * 1024,
+          minGrowthRatio: 0.1,
+          minRestarts: 3,
+          minCoverage: 0.3,
+        },
       },
       memoryNearLimit: {
         enabled: true,
@@ -113,7 +154,7 @@
         enabled: true,
         severity: 'warning',
         // Jobs of every day that are too short to be seen in the quantile of the past are over by then.
-        'for': '15m',
+        'for': '9m',
         keepFiringFor: '0s',
         // The past is `baseline`, up to `offset` ago: for so long a spike does not raise what it is compared with.
         baseline: '1d',
@@ -124,10 +165,10 @@
         // Standard deviations above the mean; a quiet service has hardly any deviation, so at least minDeviation cores.
         minZScore: 4,
         minDeviation: 0.02,
-        // Above this factor of what was busy in the past: the baselineQuantile. 0.99 of a day has seen what ran for a quarter
-        // of an hour, such as a job of every night, and not the minute in which a process starts.
+        // Above this factor of what was busy in the past: the baselineQuantile. 0.995 of a day has seen what ran for seven
+        // minutes, such as a job of every night, and not the minute in which a process starts.
         minRatio: 1.5,
-        baselineQuantile: 0.99,
+        baselineQuantile: 0.995,
         // Cores; below it nobody cares.
         minCores: 0.3,
       },
@@ -151,10 +192,11 @@
         minGrowth: 20,
         minGrowthRatio: 0.2,
         minCorrelation: 0.95,
-        minCoverage: 0.8,
+        minCoverage: 0.6,
         seasonOffset: '23h',
         seasonWindow: '2h',
         seasonRatio: 1.05,
+        maxLoadRatio: 0.05,
         maxLoadGrowthRatio: 0.3,
         minLoadGrowth: 0.1,
       },
@@ -218,6 +260,17 @@
         threshold: '1s',
         // Requests of the route in rateInterval.
         minRequests: 30,
+        // Or it is slower than at its busiest in the past (the baselineQuantile) by this factor, and slower than minThreshold.
+        // The past is `baseline`, up to `offset` ago; so much of it must be known.
+        rise: {
+          enabled: true,
+          baseline: '1d',
+          offset: '1h',
+          minHistory: '12h',
+          minRatio: 2,
+          minThreshold: '100ms',
+          baselineQuantile: 0.95,
+        },
       },
       targetDown: {
         enabled: true,

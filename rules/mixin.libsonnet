@@ -11,6 +11,7 @@ local outside = import 'lib/outside.libsonnet';
 + (import 'recording/process.libsonnet')
 + (import 'recording/python.libsonnet')
 + (import 'recording/http.libsonnet')
++ (import 'recording/baselines.libsonnet')
 + (import 'recording/profiles.libsonnet')
 + (import 'recording/slo.libsonnet')
 + (import 'recording/regression.libsonnet')

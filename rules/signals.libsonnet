@@ -90,13 +90,26 @@ function(config)
     recorded: {
       local rate = 'rate' + config.rateInterval,
       cpu: 'instance:process_cpu_seconds:' + rate,
+      // Above it the CPU is far above its past.
+      cpuThreshold: 'instance:process_cpu_seconds:threshold',
       memoryFloor: 'instance:process_resident_memory_bytes:min' + config.memory.floorWindow,
+      // Above this time yesterday; and the highest of both in their past.
+      memoryDelta: self.memoryFloor + '_delta1d',
+      memoryHigh: 'instance:process_resident_memory_bytes:high',
+      memoryDeltaHigh: 'instance:process_resident_memory_bytes:high_delta1d',
+      // Of processes that were started a while ago: their age, their memory, and the product of both.
+      lifeAge: 'instance:process_age_seconds:life',
+      lifeMemory: 'instance:process_resident_memory_bytes:life',
+      lifeProduct: 'instance:process_resident_memory_age_product:life',
       memoryRatio: 'instance:process_resident_memory_per_limit:ratio',
       threadsFloor: 'instance:%s:min%s' % [nameOf('threads'), config.threads.floorWindow],
       diskAvailable: 'instance:host_filesystem_available_bytes:min' + config.rateInterval,
       gc: 'instance:%s:%s' % [std.strReplace(nameOf('gcSeconds'), '_sum', ''), rate],
       instanceRequests: 'instance:http_server_requests:' + rate,
       routeRequests: 'job_route:http_server_requests:' + rate,
+      // A quantile of a route's durations, where there are enough requests for one; and above which it is slow for that route.
+      routeLatency: 'job_route:http_server_request_duration_seconds:quantile_' + rate,
+      routeLatencyThreshold: 'job_route:http_server_request_duration_seconds:threshold',
       routeBuckets: 'job_route:http_server_request_duration_seconds_bucket:' + rate,
       routeErrors: 'job_route:http_server_errors:' + rate,
       requests: 'job:http_server_requests:' + rate,

@@ -15,24 +15,14 @@ local signalsOf = import '../signals.libsonnet';
   local signals = signalsOf(config),
   local recorded = signals.recorded,
 
-  // Three conditions, because each alone errs: the score takes a quiet service's twitch for a spike (so: minCores, minDeviation),
-  // and a job that runs an hour a day for an outlier (so: the quantile of the past, which has seen that job).
+  // What is far above the past is recorded: recording/baselines.libsonnet.
   local spikeExpr(settings) = fill(|||
-    %(cpu)s > %(minCores)s
-    and (%(cpu)s - avg_over_time(%(past)s)) / clamp_min(stddev_over_time(%(past)s), %(minDeviation)s) > %(minZScore)s
-    and %(cpu)s > %(minRatio)s * quantile_over_time(%(quantile)s, %(past)s)
-    # the past is known, and this is not a start-up
-    and count_over_time(%(past)s) >= %(minSamples)s
+    %(cpu)s > %(threshold)s
+    # and this is not a start-up
     and %(uptime)s > %(minUptime)s
   |||, {
     cpu: recorded.cpu,
-    past: '%s[%s] offset %s' % [recorded.cpu, settings.baseline, settings.offset],
-    minCores: number(settings.minCores),
-    minDeviation: number(settings.minDeviation),
-    minZScore: number(settings.minZScore),
-    minRatio: number(settings.minRatio),
-    quantile: number(settings.baselineQuantile),
-    minSamples: number(duration.seconds(settings.minHistory) / duration.seconds(config.evaluationInterval)),
+    threshold: leak.known(config, recorded.cpuThreshold),
     uptime: leak.uptime(config, signals),
     minUptime: number(duration.seconds(settings.minUptime)),
   }),

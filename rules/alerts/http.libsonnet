@@ -1,11 +1,12 @@
 // What users feel: requests that fail, requests that are slow.
-local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
+local leak = import '../lib/leak.libsonnet';
 local number = import '../lib/number.libsonnet';
+local on = import '../lib/on.libsonnet';
 local slo = import '../lib/slo.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -43,22 +44,18 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeHttpLatencyHigh',
           level: 'route',
           dashboard: 'http',
-          expr: fill(|||
-            # at least: the largest bound of a bucket is the largest quantile there is
-            histogram_quantile(%(quantile)s, %(buckets)s) >= %(threshold)s
-            # enough requests to mean something
-            and %(requests)s * %(intervalSeconds)s >= %(minRequests)s
-          |||, {
-            quantile: number(settings.quantile),
-            buckets: recorded.routeBuckets,
-            threshold: number(duration.seconds(settings.threshold)),
-            requests: recorded.routeRequests,
-            intervalSeconds: number(duration.seconds(config.rateInterval)),
-            minRequests: number(settings.minRequests),
-          }),
+          // What has too few requests to mean something is not recorded.
+          expr: (
+            // Not below: a quantile is at most the largest bound, which the threshold may be.
+            '%s >= %s\n' % [recorded.routeLatency, number(duration.seconds(settings.threshold))]
+          ) + if !on(settings, 'rise') then '' else |||
+            # or far slower than in its past
+            or %s > %s
+          ||| % [recorded.routeLatency, leak.known(config, recorded.routeLatencyThreshold)],
           summary: 'A route answers slowly.',
           description: 'The route ' + labels.where.route + ' is slow: the slowest ' + number(100 * (1 - settings.quantile))
-                       + '% of its requests take longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ')'
+                       + '% of its requests take longer than {{ $value | humanizeDuration }}, which is more than ' + settings.threshold
+                       + ' or far more than in its past'
                        + ask.topFunctions(config, 'job') + '.',
           // Where the route takes most time.
           instance: {

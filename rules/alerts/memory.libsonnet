@@ -5,7 +5,9 @@ local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local leak = import '../lib/leak.libsonnet';
+local lives = import '../lib/lives.libsonnet';
 local number = import '../lib/number.libsonnet';
+local on = import '../lib/on.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
@@ -13,6 +15,25 @@ local signalsOf = import '../signals.libsonnet';
   local labels = labelsOf(config),
   local signals = signalsOf(config),
   local recorded = signals.recorded,
+
+  // A line of hours, a steep line of an hour, both again where day and night would hide them, and growth over many lives.
+  local leakExpr(settings) =
+    local floor = recorded.memoryFloor;
+    local age = duration.seconds(settings.window) + duration.seconds(config.memory.floorWindow);
+    local line(series, scale, age, high, ratio) =
+      leak.line(config, signals, floor, series, scale, age, leak.aboveHigh(config, floor, series, high, ratio));
+    local ofDay(scale, age) =
+      local daily = settings.daily;
+      line(recorded.memoryDelta, scale { minCorrelation: daily.minCorrelation }, age, recorded.memoryDeltaHigh, daily.minRecordRatio);
+    local youngest = duration.seconds(settings.fast.minUptime);
+    local ways = [
+      leak.slow(config, signals, floor, config.memory.floorWindow, settings),
+      if on(settings, 'fast') then line(floor, settings.fast, youngest, recorded.memoryHigh, settings.fast.minRecordRatio),
+      if on(settings, 'daily') then ofDay(settings, age),
+      if on(settings, 'daily') && on(settings, 'fast') then ofDay(settings.fast, youngest),
+    ];
+    leak.expr(config, signals, settings, std.filter(function(way) way != null, ways))
+    + if on(settings, 'restarts') then 'or\n' + lives.expr(config, signals, settings.restarts) else '',
 
   prometheusAlerts+:: {
     groups+: group(config, 'memory', {
@@ -22,10 +43,9 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeMemoryLeakSuspected',
           level: 'instance',
           dashboard: 'runtime',
-          expr: leak.expr(config, signals, recorded.memoryFloor, config.memory.floorWindow, settings),
+          expr: leakExpr(settings),
           summary: 'The memory of a process grows in a straight line.',
-          description: labels.where.instance + ' has grown by {{ $value | humanize1024 }}B within the last ' + settings.window
-                       + ', steadily and still. Garbage collection does not give it back.',
+          description: labels.where.instance + ' grows by {{ $value | humanize1024 }}B an hour, steadily and still. Garbage collection does not give it back.',
           actions: [
             'Look for what grows: compare python_object_types of now and of some hours ago on the dashboard.',
             'Look at what outlives a request: dicts and lists of modules, lru_cache(maxsize=None), listeners that nobody removes.',

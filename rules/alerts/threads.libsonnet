@@ -18,9 +18,9 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeThreadLeakSuspected',
           level: 'instance',
           dashboard: 'runtime',
-          expr: leak.expr(config, signals, signals.recorded.threadsFloor, config.threads.floorWindow, settings),
+          expr: leak.expr(config, signals, settings, [leak.slow(config, signals, signals.recorded.threadsFloor, config.threads.floorWindow, settings)]),
           summary: 'The number of %s of a process grows in a straight line.' % signals.threadsNoun,
-          description: labels.where.instance + ' has {{ $value | printf "%.0f" }} ' + signals.threadsNoun + ' more than ' + settings.window + ' ago, and still gains some.',
+          description: labels.where.instance + ' gains {{ $value | printf "%.0f" }} ' + signals.threadsNoun + ' an hour, steadily and still.',
           actions: [
             'See which group grows: python_threads by group on the dashboard names the threads or their target.',
             'See where they wait: py-spy dump --pid PID, or faulthandler.dump_traceback(all_threads=True).',

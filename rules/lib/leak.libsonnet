@@ -27,52 +27,92 @@ local seconds = duration.seconds;
       deviation: number(deviation),
     },
 
-  // floor: name of the recorded floor over `floorWindow`; leak: the alert's settings.
-  // The value is the growth over the window, in the gauge's unit.
-  expr(config, signals, floor, floorWindow, leak)::
-    local window = seconds(leak.window);
-    local vars = {
-      floor: floor,
-      correlation: $.correlation(config, floor, leak.window),
-      uptime: $.uptime(config, signals),
-      window: leak.window,
-      windowSeconds: number(window),
-      recent: leak.recentWindow,
-      minGrowth: number(leak.minGrowth),
-      minGrowthRatio: number(leak.minGrowthRatio),
-      minCorrelation: number(leak.minCorrelation),
-      minRecentSlopeRatio: number(leak.minRecentSlopeRatio),
-      minSamples: number(leak.minCoverage * window / seconds(config.evaluationInterval)),
-      minUptime: number(window + seconds(floorWindow)),
-      by: labelsOf(config).instance,
-      requests: signals.recorded.instanceRequests,
-      maxLoadGrowthRatio: number(leak.maxLoadGrowthRatio),
-      minLoadGrowth: number(leak.minLoadGrowth),
-      seasonRatio: number(leak.seasonRatio),
-      seasonWindow: leak.seasonWindow,
-      seasonOffset: leak.seasonOffset,
-      // Before that age, yesterday's values are those of another process, or of this one warming up.
-      seasonUptime: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
-    };
+  // One time scale: `series` grows in a straight line over scale.window, in a process that is older than `age` seconds.
+  // floor: the recorded floor, which growth is a share of; series: the floor itself, or what it is above this time yesterday;
+  // unusual: the expression that tells it from what the gauge does every day. The value is in the gauge's unit, a second.
+  line(config, signals, floor, series, scale, age, unusual)::
     fill(|||
-      # Grown, absolutely and relatively
-      deriv(%(floor)s[%(window)s]) * %(windowSeconds)s > %(minGrowth)s
-      and deriv(%(floor)s[%(window)s]) * %(windowSeconds)s > %(minGrowthRatio)s * avg_over_time(%(floor)s[%(window)s])
+      %(slope)s > %(minSlope)s
+      and %(slope)s * %(windowSeconds)s > %(minGrowthRatio)s * %(floor)s
       # in a straight line, which a step or a sawtooth is not
       and %(correlation)s > %(minCorrelation)s
       # and still growing, which a warm-up is not
-      and deriv(%(floor)s[%(recent)s]) > %(minRecentSlopeRatio)s * deriv(%(floor)s[%(window)s])
+      and deriv(%(series)s[%(recent)s]) > %(minRecentSlopeRatio)s * %(slope)s
       # seen without large gaps
-      and count_over_time(%(floor)s[%(window)s]) > %(minSamples)s
+      and count_over_time(%(series)s[%(window)s]) > %(minSamples)s
       # in one process
-      and %(uptime)s > %(minUptime)s
+      and %(uptime)s > %(age)s
+      %(unusual)s
+    |||, {
+      floor: floor,
+      series: series,
+      slope: 'deriv(%s[%s])' % [series, scale.window],
+      correlation: $.correlation(config, series, scale.window),
+      window: scale.window,
+      windowSeconds: number(seconds(scale.window)),
+      recent: scale.recentWindow,
+      minSlope: number(scale.minGrowth / seconds(scale.window)),
+      minGrowthRatio: number(scale.minGrowthRatio),
+      minCorrelation: number(scale.minCorrelation),
+      minRecentSlopeRatio: number(scale.minRecentSlopeRatio),
+      minSamples: number(scale.minCoverage * seconds(scale.window) / seconds(config.evaluationInterval)),
+      uptime: $.uptime(config, signals),
+      age: number(age),
+      unusual: unusual,
+    }),
+
+  // A line of hours, and more than at the same time yesterday.
+  slow(config, signals, floor, floorWindow, leak)::
+    local age = seconds(leak.window) + seconds(floorWindow);
+    $.line(config, signals, floor, floor, leak, age, fill(|||
       # and more than the same time yesterday, once there was one
       and (
-        %(floor)s > %(seasonRatio)s * max_over_time(%(floor)s[%(seasonWindow)s] offset %(seasonOffset)s)
-        or %(uptime)s < %(seasonUptime)s
+        %(floor)s > %(ratio)s * max_over_time(%(floor)s[%(window)s] offset %(offset)s)
+        or %(uptime)s < %(age)s
       )
-      # and not because there is more to do, as in a morning
-      unless on (%(by)s) deriv(%(requests)s[%(window)s]) * %(windowSeconds)s
-        > clamp_min(%(maxLoadGrowthRatio)s * avg_over_time(%(requests)s[%(window)s]), %(minLoadGrowth)s)
-    |||, vars),
+    |||, {
+      floor: floor,
+      ratio: number(leak.seasonRatio),
+      window: leak.seasonWindow,
+      offset: leak.seasonOffset,
+      uptime: $.uptime(config, signals),
+      // Before that age, yesterday's values are those of another process, or of this one warming up.
+      age: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
+    })),
+
+  // `series` is above the highest of its past, which is recorded, by a share of the floor.
+  aboveHigh(config, floor, series, high, ratio)::
+    '# and higher than ever\nand %s - %s > %s * %s' % [series, $.known(config, high), number(ratio), floor],
+
+  // The last value of what is recorded each baselineInterval: one or two may be missing.
+  known(config, recorded):: 'last_over_time(%s[%ss])' % [recorded, number(3 * seconds(config.baselineInterval))],
+
+  // Requests that are more than around this time yesterday, or, where there was none, grow over the window: they explain the growth.
+  load(config, signals, leak)::
+    fill(|||
+      %(requests)s > %(ratio)s * max_over_time(%(requests)s[%(seasonWindow)s] offset %(seasonOffset)s) + %(minLoad)s
+      or (
+        deriv(%(requests)s[%(window)s]) * %(windowSeconds)s > clamp_min(%(growth)s * avg_over_time(%(requests)s[%(window)s]), %(minLoad)s)
+        unless max_over_time(%(requests)s[%(seasonWindow)s] offset %(seasonOffset)s)
+      )
+    |||, {
+      requests: signals.recorded.instanceRequests,
+      ratio: number(1 + leak.maxLoadRatio),
+      growth: number(leak.maxLoadGrowthRatio),
+      minLoad: number(leak.minLoadGrowth),
+      window: leak.window,
+      windowSeconds: number(seconds(leak.window)),
+      seasonWindow: leak.seasonWindow,
+      seasonOffset: leak.seasonOffset,
+    }),
+
+  // One of the `ways` tells of a leak, and there is not simply more to do. The value is in the gauge's unit, an hour.
+  expr(config, signals, leak, ways)::
+    |||
+      3600 * (
+      %s)
+      # and not because there is more to do
+      unless on (%s) (
+      %s)
+    ||| % [std.join('or\n', ways), labelsOf(config).instance, $.load(config, signals, leak)],
 }

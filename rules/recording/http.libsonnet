@@ -1,5 +1,8 @@
 // Requests, errors and durations of HTTP, from the one histogram; and how fast the error budget burns.
+local duration = import '../lib/duration.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
+local number = import '../lib/number.libsonnet';
+local on = import '../lib/on.libsonnet';
 local slo = import '../lib/slo.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -8,6 +11,14 @@ local signalsOf = import '../signals.libsonnet';
   local labels = labelsOf(config),
   local signals = signalsOf(config),
   local recorded = signals.recorded,
+
+  local routeLatency(settings) = 'histogram_quantile(%s, %s) and %s * %s >= %s' % [
+    number(settings.quantile),
+    recorded.routeBuckets,
+    recorded.routeRequests,
+    number(duration.seconds(config.rateInterval)),
+    number(settings.minRequests),
+  ],
 
   prometheusRules+:: {
     groups+: [
@@ -29,7 +40,9 @@ local signalsOf = import '../signals.libsonnet';
           // Failed requests per second: 0 where none has ever failed, so that a ratio is 0 and not "no data".
           {
             record: recorded.errors,
-            expr: 'sum by (%s) (rate(%s[%s])) or %s * 0' % [labels.job, signals.failedRequests, config.rateInterval, recorded.requests],
+            expr: local rate(requests) = 'sum by (%s) (rate(%s[%s]))' % [labels.job, requests, config.rateInterval];
+                  // The zeros from the target's own series: what another bundle records of other jobs is nothing to this one.
+                  '%s or 0 * %s' % [rate(signals.failedRequests), rate(signals.requests)],
           },
           // The durations' buckets by route and by job: histogram_quantile() of these gives every quantile, cheaply.
           {
@@ -37,7 +50,10 @@ local signalsOf = import '../signals.libsonnet';
             expr: 'sum by (%s, le) (%s)' % [labels.route, signals.bucketRate(config.rateInterval)],
           },
           { record: recorded.buckets, expr: 'sum by (%s, le) (%s)' % [labels.job, recorded.routeBuckets] },
-        ],
+        ] + (
+          // What the alert about slow routes looks at, now and in the past; not where the requests are too few to mean something.
+          if on(config.alerts, 'httpLatencyHigh') then [{ record: recorded.routeLatency, expr: routeLatency(config.alerts.httpLatencyHigh) }] else []
+        ),
       },
       {
         name: 'runtime-http-slo.rules',

@@ -1,21 +1,30 @@
 // What a process uses: CPU, the floors of memory and threads, memory as a share of its limit.
+local lives = import '../lib/lives.libsonnet';
+local on = import '../lib/on.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
   local config = $._config,
   local signals = signalsOf(config),
   local recorded = signals.recorded,
+  local leak = std.get(config.alerts, 'memoryLeak'),
+  local looksFor(way) = on(config.alerts, 'memoryLeak') && on(leak, way),
 
   prometheusRules+:: {
     groups+: [{
       name: 'runtime-process.rules',
       interval: config.evaluationInterval,
       rules: [
-        // Cores in use. Read by the CPU spike, whose baseline would otherwise need a subquery over a day.
+        // Cores in use. Reset-aware, and the base of the CPU's past.
         { record: recorded.cpu, expr: 'rate(%s[%s])' % [signals.cpu, config.rateInterval] },
         // The lower envelope of the resident memory: what stays after a collection. A leak lifts it, garbage does not.
         { record: recorded.memoryFloor, expr: 'min_over_time(%s[%s])' % [signals.memory, config.memory.floorWindow] },
       ] + (
+        // What it is above this time yesterday: of day and night nothing is left.
+        if looksFor('daily') then [{ record: recorded.memoryDelta, expr: '%s - %s offset 1d' % [recorded.memoryFloor, recorded.memoryFloor] }] else []
+      ) + (
+        if looksFor('restarts') then lives.recorded(signals, leak.restarts) else []
+      ) + (
         // Resident memory as a share of the limit; absent where there is none.
         if signals.has('memoryLimit')
         then [{ record: recorded.memoryRatio, expr: '%s / (%s > 0)' % [signals.memory, signals.memoryLimit] }]

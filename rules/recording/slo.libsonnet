@@ -75,9 +75,10 @@ local groupSize = 20;
     '1 - %s / (1 - last_over_time(%s%s[1d]))' % [spent, recorded.sloObjective, matcher],
 
   local sourceRules = [{
-    // Failed requests per second by route: 0 where none has ever failed.
+    // Failed requests per second by route: 0 where none has ever failed, of the requests that this bundle's selector finds.
     record: recorded.routeErrors,
-    expr: 'sum by (%s) (%s) or %s * 0' % [labels.route, signals.failedRate(config.rateInterval), recorded.routeRequests],
+    expr: local sum(rate) = 'sum by (%s) (%s)' % [labels.route, rate];
+          '%s or 0 * %s' % [sum(signals.failedRate(config.rateInterval)), sum(signals.requestRate(config.rateInterval))],
   }] + std.flattenArrays(std.map(rulesOf, all)),
 
   prometheusRules+:: {

@@ -80,6 +80,16 @@ CASES = {
         row("RuntimeProfileNewDominantFunction", "info", **WHOLE_SERVICE, function="a:g"),
         False,
     ),
+    "a slow route mutes that its service is slower than last week": (
+        row("RuntimeHttpLatencyHigh", "warning", **WHOLE_SERVICE, http_route="/a"),
+        row("RuntimeHttpLatencyRegression", "warning", **WHOLE_SERVICE),
+        True,
+    ),
+    "a slow route leaves a service of another cluster alone": (
+        row("RuntimeHttpLatencyHigh", "warning", **WHOLE_SERVICE, http_route="/a", cluster="eu"),
+        row("RuntimeHttpLatencyRegression", "warning", **WHOLE_SERVICE, cluster="us"),
+        False,
+    ),
     "growing memory mutes what the profiler says of the same": (
         row("RuntimeMemoryLeakSuspected", "warning"),
         row("RuntimeProfileLeakSuspect", "info", kind="rss"),

@@ -155,6 +155,7 @@ def test_every_group_is_evaluated_at_the_pace_that_its_expressions_count_in() ->
     paces = {group["name"]: group["interval"] for group in groups({"evaluationInterval": "30s"})}
     assert paces.pop("runtime-http-budget.rules") == "5m"
     assert paces.pop("runtime-slo-budgets.rules") == "5m"
+    assert paces.pop("runtime-baselines.rules") == "5m"
     assert set(paces.values()) == {"30s"}
 
 
@@ -310,6 +311,7 @@ def leaves(settings: dict[str, Any]) -> set[str]:
 def test_every_setting_of_an_alert_is_read_by_the_rules() -> None:
     sources = " ".join(path.read_text(encoding="utf-8") for path in (RULES / "alerts").glob("*.libsonnet"))
     sources += " ".join(path.read_text(encoding="utf-8") for path in (RULES / "lib").glob("*.libsonnet"))
+    sources += " ".join(path.read_text(encoding="utf-8") for path in (RULES / "recording").glob("*.libsonnet"))
     read = set(re.findall(r"\.(\w+)", sources))
     assert leaves(config.defaults()["alerts"]) - read - {"for"} == set()
 

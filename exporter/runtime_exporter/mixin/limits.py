@@ -46,6 +46,21 @@ RANGES = (
         1,
         "a correlation is 1 at most, and that of a measured line a little less",
     ),
+    Range(
+        "alerts.*.fast.minCorrelation", -1, 1, "a correlation is 1 at most, and that of a measured line a little less"
+    ),
+    Range(
+        "alerts.*.daily.minCorrelation", -1, 1, "a correlation is 1 at most, and that of a measured line a little less"
+    ),
+    Range(
+        "alerts.*.restarts.minCorrelation",
+        -1,
+        1,
+        "a correlation is 1 at most, and that of a measured line a little less",
+    ),
+    Range("alerts.*.fast.minCoverage", 0, 1, "there are never more samples than evaluations"),
+    Range("alerts.*.restarts.minCoverage", 0, 1, "there are never more samples than evaluations"),
+    Range("alerts.*.rise.baselineQuantile", 0, 1, "a quantile lies between 0 and 1"),
     Range("alerts.*.minCoverage", 0, 1, "there are never more samples than evaluations"),
     Range("alerts.memoryNearLimit.ratio", 0, 1, "the kernel ends the process at the limit, which is 1"),
     Range("alerts.memoryNearLimit.prediction.ratio", 0, 1, "the kernel ends the process at the limit, which is 1"),
@@ -86,7 +101,9 @@ _PAUSES = (
     "threads.floorWindow",
     "alerts.*.window",
     "alerts.*.baseline",
+    "alerts.*.warmUp",
     "evaluationInterval",
+    "baselineInterval",
     "scrapeInterval",
     "scrapeTimeout",
     "http.budgetInterval",
