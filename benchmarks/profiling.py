@@ -49,7 +49,7 @@ def report(*, quick: bool) -> Iterator[str]:
     for sampler in samplers:
         for workload in WORKLOADS:
             yield "  " + _accuracy(sampler, workload, seconds)
-    blocks, length = (3, 0.5) if quick else (30, 1.0)
+    blocks, length = (6, 0.25) if quick else (40, 0.25)
     learn = 9.0 if quick else _LEARN_SECONDS
     yield f"CPU for the same work, {blocks} ABBA blocks of 4 x {length:g} s after {learn:g} s, 5 threads; our samplers at 20 Hz, peers as they are by default:"
     peers = [name for name, module in PEERS.items() if _has(module)]

@@ -49,6 +49,7 @@ RECORDED = {
     "job:http_server_requests:rate5m": {},
     "job:http_server_errors:rate5m": {},
     "job:http_server_request_duration_seconds_bucket:rate5m": {"le": ["0.01", "0.1", "1.0", "+Inf"]},
+    **{f"anomaly:signal:{what}": {"anomaly": ["requests"]} for what in ("value", "lower_bound", "upper_bound")},
 }
 # A week ago, too.
 BUSINESS = {
@@ -65,6 +66,7 @@ VALUES = {
     "ALERTS": 1,
     "up": 1,
     "prometheus_build_info": 1,
+    "anomaly:signal:lower_bound": 0.25,
 }
 
 
@@ -121,7 +123,7 @@ def history(contract, now):
     for job in {job for job, _ in TARGETS}:
         lines += [f"{series(BUDGET, {'job': job})} 0.75 {now - i * STEP}" for i in range(MINUTES * 60 // STEP, -1, -1)]
         lines += [
-            f"{series(name, {'job': job, **own})} {own.get('le') == '+Inf' or 0.5:g} {end - i * STEP}"
+            f"{series(name, {'job': job, **own})} {own.get('le') == '+Inf' or VALUES.get(name, 0.5):g} {end - i * STEP}"
             for name, labels in {**RECORDED, **BUSINESS}.items()
             for own in label_sets(labels)
             for end in ([now - WEEK, now] if name in BUSINESS else [now])
