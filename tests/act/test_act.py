@@ -295,6 +295,10 @@ def test_what_cannot_be_written_down_is_not_run(running):
     verb.audit_file.mkdir()
     answer = verb.post(fired())
     assert (answer.status_code, answer.json()["error"]) == (503, "the audit log cannot be written, so nothing is run")
+    # Alertmanager asks again: by then it can be.
+    verb.audit_file.rmdir()
+    [row] = verb.post(fired()).json()["alerts"]
+    assert row["result"] == "accepted"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,24 @@ def reason(decisions):
 
 def test_what_is_listed_is_run_with_the_arguments_that_are_listed():
     [order] = policy().decide(alert(), 0)
-    assert order == Order(RESTART, alert(), ("/bin/true", "shop"))
+    assert (order.action, order.alert, order.command) == (RESTART, alert(), ("/bin/true", "shop"))
+    assert order.run == Run("restart", ("/bin/true", "shop"), alert().episode, 0)
+
+
+def test_what_could_not_be_passed_on_was_never_asked_for():
+    decided = policy(runs=1)
+    [order] = decided.decide(alert(), 0)
+    decided.take_back(order)
+    assert isinstance(decided.decide(alert(), 1)[0], Order)
+
+
+def test_what_is_taken_back_leaves_the_cool_down_of_others_alone():
+    decided = policy()
+    [first] = decided.decide(alert(), 0)
+    [second] = decided.decide(alert(starts_at="t2"), 100)
+    decided.take_back(first)
+    assert second.run.at == 100
+    assert reason(decided.decide(alert(starts_at="t3"), 150)).startswith("cool-down: the last run was 50 s ago")
 
 
 @pytest.mark.parametrize(

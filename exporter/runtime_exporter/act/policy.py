@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,15 +27,6 @@ _EPISODES: Final = 10_000  # remembered, the newest; each is some 100 bytes
 
 
 @dataclass(frozen=True)
-class Order:
-    """A command that shall be run: what for, and with which arguments."""
-
-    action: Action
-    alert: Alert
-    command: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Run:
     """That a command was begun, at a time in seconds since the epoch."""
 
@@ -42,6 +34,17 @@ class Run:
     command: tuple[str, ...]
     episode: str
     at: float
+
+
+@dataclass(frozen=True)
+class Order:
+    """A command that shall be run: what for, and with which arguments."""
+
+    action: Action
+    alert: Alert
+    command: tuple[str, ...]
+    run: Run
+    """What is remembered of it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,16 @@ class Policy:
             return [Refusal(alert, _why_not(listed, fitting, alert))]
         return [self._decide(action, alert, now) for action in due]
 
+    def take_back(self, order: Order) -> None:
+        """Forget an order that could not be passed on: its alert may ask again."""
+        run = order.run
+        with self._lock:
+            with suppress(ValueError):
+                self._begun.remove(run.at)
+            if self._last.get(_key(run)) == run.at:
+                del self._last[_key(run)]  # the one before was long enough ago
+            self._episodes.pop(f"{run.action} {run.episode}", None)
+
     def _decide(self, action: Action, alert: Alert, now: float) -> Order | Refusal:
         try:
             command = filled(action.command, alert.labels, action.values)
@@ -92,7 +105,7 @@ class Policy:
             if reason:
                 return Refusal(alert, reason, action.name, kind)
             self._remember(run)
-        return Order(action, alert, command)
+        return Order(action, alert, command, run)
 
     def _too_soon(self, action: Action, run: Run) -> tuple[str, str]:
         if not action.repeat and f"{run.action} {run.episode}" in self._episodes:

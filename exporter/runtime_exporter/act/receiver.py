@@ -136,9 +136,14 @@ class _Receiver:
             self._audit.write("dry run", **row, labels=decision.alert.labels)
             LOGGER.info("%s would be run for %s", decision.action.name, printable(decision.alert.name))
             return row
-        self._audit.write("accepted", **row, labels=decision.alert.labels)
+        try:
+            self._audit.write("accepted", **row, labels=decision.alert.labels)
+        except OSError:
+            self._policy.take_back(decision)
+            raise
         if self._submit(decision):
             return {**row, "result": "accepted"}
+        self._policy.take_back(decision)
         return self._refused(Refusal(decision.alert, "too many commands wait", decision.action.name, metrics_of.BUSY))
 
     def _refused(self, refusal: Refusal) -> dict[str, object]:
