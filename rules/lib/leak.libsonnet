@@ -76,8 +76,7 @@ local seconds = duration.seconds;
       window: leak.seasonWindow,
       offset: leak.seasonOffset,
       uptime: $.uptime(config, signals),
-      // Before that age, yesterday's values are those of another process, or of this one warming up.
-      age: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
+      age: $.ageOfYesterday(leak),
     })),
 
   // `series` is above the highest of its past, which is recorded, by a share of the floor.
@@ -87,13 +86,20 @@ local seconds = duration.seconds;
   // The last value of what is recorded each baselineInterval: one or two may be missing.
   known(config, recorded):: 'last_over_time(%s[%ss])' % [recorded, number(3 * seconds(config.baselineInterval))],
 
-  // Requests that are more than around this time yesterday, or, where there was none, grow over the window: they explain the growth.
+  // Seconds after which yesterday's values are those of this process, and not of another one, or of this one warming up.
+  ageOfYesterday(leak):: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
+
+  // Requests that are more than around this time yesterday, or, where that says nothing of this process, grow over the window: they
+  // explain the growth. The memory of a process that was started last night follows its first morning.
   load(config, signals, leak)::
     fill(|||
       %(requests)s > %(ratio)s * max_over_time(%(requests)s[%(seasonWindow)s] offset %(seasonOffset)s) + %(minLoad)s
       or (
         deriv(%(requests)s[%(window)s]) * %(windowSeconds)s > clamp_min(%(growth)s * avg_over_time(%(requests)s[%(window)s]), %(minLoad)s)
-        unless max_over_time(%(requests)s[%(seasonWindow)s] offset %(seasonOffset)s)
+        unless (
+          max_over_time(%(requests)s[%(seasonWindow)s] offset %(seasonOffset)s)
+          and on (%(by)s) %(uptime)s >= %(age)s
+        )
       )
     |||, {
       requests: signals.recorded.instanceRequests,
@@ -104,6 +110,9 @@ local seconds = duration.seconds;
       windowSeconds: number(seconds(leak.window)),
       seasonWindow: leak.seasonWindow,
       seasonOffset: leak.seasonOffset,
+      by: labelsOf(config).instance,
+      uptime: $.uptime(config, signals),
+      age: $.ageOfYesterday(leak),
     }),
 
   // One of the `ways` tells of a leak, and there is not simply more to do. The value is in the gauge's unit, an hour.
