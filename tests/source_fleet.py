@@ -90,6 +90,7 @@ def fleet(home, commands):
 
 def calls(port, stop):
     with requests.Session() as session:
+        session.trust_env = False  # the environment, which it would read at each call, is changed by tests meanwhile
         while not stop.is_set():
             for path in ("items/1", "items/2", "items/3", "broken", "slow"):
                 with contextlib.suppress(requests.ConnectionError):

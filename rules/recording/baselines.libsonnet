@@ -48,9 +48,9 @@ local signalsOf = import '../signals.libsonnet';
     enough: enough(settings),
   }),
 
-  // The highest of the past.
+  // The highest of the past. Without its name, which VictoriaMetrics keeps: beside one that has none it would be another series.
   local high(series, settings, offset) = fill(|||
-    max_over_time(%(past)s)
+    0 + max_over_time(%(past)s)
     and count_over_time(%(past)s) > %(enough)s
   |||, { past: past(series, settings, offset), enough: enough(settings) }),
 

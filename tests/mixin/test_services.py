@@ -72,6 +72,9 @@ def test_a_service_has_a_file_with_the_rules_that_it_changes_and_no_others(files
     shop = {rule.get("alert") or rule["record"] for rule in rules(files["service-shop.yaml"])}
     assert shop == {
         "instance:process_resident_memory_bytes:min1h",
+        "instance:process_resident_memory_bytes:min1h_delta1d",
+        "instance:process_resident_memory_bytes:high",
+        "instance:process_resident_memory_bytes:high_delta1d",
         "job:http_server_errors:rate5m",
         "job_route:http_server_errors:rate5m",
         "RuntimeMemoryLeakSuspected",
