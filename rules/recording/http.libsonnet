@@ -36,7 +36,8 @@ local signalsOf = import '../signals.libsonnet';
             record: recorded.routeRequests,
             expr: 'sum by (%s) (%s)' % [labels.route, signals.requestRate(config.rateInterval)],
           },
-          { record: recorded.requests, expr: 'sum by (%s) (%s)' % [labels.job, recorded.routeRequests] },
+          // Of the target's own series, as the errors below are: whoever evaluates the one must have the other.
+          { record: recorded.requests, expr: 'sum by (%s) (%s)' % [labels.job, signals.requestRate(config.rateInterval)] },
           // Failed requests per second: 0 where none has ever failed, so that a ratio is 0 and not "no data".
           {
             record: recorded.errors,
