@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +33,7 @@ class Running:
         head = {"port": self.port, "secret_file": "secret", "audit_log": "audit.jsonl", "dry_run": False, **top}
         self.file = directory / "actions.yaml"
         self.file.write_text(yaml.safe_dump({**head, "actions": list(actions)}))
+        self.file.chmod(0o600)  # whatever the umask
         self.log = directory / "log"
         self.options = options
         self.begin()
@@ -78,6 +81,7 @@ def running(tmp_path):
         started.append(Running(tmp_path, *actions, **more))
         return started[-1]
 
+    run.directory = tmp_path
     yield run
     for each in started:
         each.kill()
@@ -301,6 +305,62 @@ def test_what_cannot_be_written_down_is_not_run(running):
     assert row["result"] == "accepted"
 
 
+def test_what_waited_and_cannot_be_written_down_any_more_may_be_asked_for_again(running):
+    gate = echo(name="gate", alert="Gate", command=["/bin/sh", "-c", "while [ ! -e open ]; do sleep 0.05; done"])
+    verb = running({**gate, "directory": str(running.directory)}, echo())
+    verb.post(fired("Gate"), fired())
+    wait_for(lambda: verb.audit("begun"), what="the first command has begun")
+    verb.audit_file.rename(verb.directory / "moved")
+    verb.audit_file.mkdir()
+    (verb.directory / "open").touch()
+    wait_for(lambda: samples(verb).get('refused_total{reason="audit"}'), what="the second is refused")
+    verb.audit_file.rmdir()
+    # It was counted as run for this alert, and within its cool-down, had it not been given back.
+    [row] = verb.post(fired()).json()["alerts"]
+    assert row["result"] == "accepted"
+    [ended] = verb.ended()
+    assert (ended["action"], ended["code"]) == ("note", 0)
+    log = verb.log.read_text()
+    assert "note is not run: the audit log cannot be written" in log
+    assert "gate ended, and nobody has it in writing: the audit log cannot be written" in log
+
+
+def test_a_link_in_the_place_of_the_audit_log_is_not_followed(running):
+    verb = running(echo())
+    elsewhere = verb.directory / "elsewhere"
+    verb.audit_file.unlink(missing_ok=True)
+    verb.audit_file.symlink_to(elsewhere)
+    answer = verb.post(fired())
+    assert (answer.status_code, answer.json()["error"]) == (503, "the audit log cannot be written, so nothing is run")
+    assert not elsewhere.exists()
+    assert "it is a symbolic link, which is not followed" in verb.log.read_text()
+    assert samples(verb) == {'refused_total{reason="audit"}': 1}
+
+
+def test_what_a_command_leaves_behind_is_ended_and_stands_in_the_audit_log(running):
+    verb = running(echo(command=["/bin/sh", "-c", "sleep 600 & echo begun"]))
+    verb.post(fired())
+    [ended] = verb.ended()
+    assert (ended["code"], ended["output"], ended["problem"]) == (0, "begun\n", "")
+    [left] = ended["left"]
+    assert re.fullmatch(r"(sleep|sh) \(\d+\)", left)
+    assert f"note left processes behind, which were ended: {left}" in verb.log.read_text()
+
+
+def test_a_program_that_others_may_write_since_the_start_is_not_run(running):
+    program = running.directory / "restart"
+    program.write_text("#!/bin/sh\necho restarted\n")
+    program.chmod(0o755)
+    verb = running(echo(command=[str(program)], cool_down="1ms", repeat=True))
+    verb.post(fired())
+    assert [row["output"] for row in verb.ended()] == ["restarted\n"]
+    program.chmod(0o777)
+    verb.post(fired())
+    second = verb.ended(2)[1]
+    assert (second["code"], second["output"]) == (None, "")
+    assert second["problem"].startswith(f"it could not be started: {program}: everybody may write to it")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -310,6 +370,18 @@ def test_what_cannot_be_written_down_is_not_run(running):
         ),
         (lambda directory: (directory / "secret").write_text("short"), "at least 16 bytes are needed"),
         (lambda directory: (directory / "audit.jsonl").mkdir(), "error: audit_log = '{0}/audit.jsonl': Is a directory"),
+        (
+            lambda directory: (directory / "audit.jsonl").symlink_to(directory / "elsewhere"),
+            "error: audit_log = '{0}/audit.jsonl': it is a symbolic link, which is not followed",
+        ),
+        (
+            lambda directory: os.mkfifo(directory / "audit.jsonl"),
+            "error: audit_log = '{0}/audit.jsonl': No such device or address",
+        ),
+        (
+            lambda directory: (directory / "actions.yaml").chmod(0o664),
+            "error: {0}/actions.yaml: its group may write to it, and so have commands run: chmod go-w {0}/actions.yaml",
+        ),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_served(tmp_path, change, said):
@@ -318,6 +390,7 @@ def test_what_is_missing_is_said_before_anything_is_served(tmp_path, change, sai
     file.write_text(
         yaml.safe_dump({"port": 0, "secret_file": "secret", "audit_log": "audit.jsonl", "actions": [echo()]})
     )
+    file.chmod(0o600)
     change(tmp_path)
     done = subprocess.run([*VERB, "--config", str(file)], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
@@ -328,6 +401,7 @@ def test_what_is_missing_is_said_before_anything_is_served(tmp_path, change, sai
 def test_the_file_can_be_checked(tmp_path):
     file = tmp_path / "actions.yaml"
     file.write_text(yaml.safe_dump({"secret_file": "s", "audit_log": "a", "actions": [echo(labels={"job": "shop"})]}))
+    file.chmod(0o600)
     done = subprocess.run(
         [*VERB, "--config", str(file), "--check"], capture_output=True, text=True, timeout=60, check=False
     )

@@ -78,13 +78,43 @@ def test_one_that_cannot_be_started_is_no_error_of_ours():
     assert command.run(["/bin/true"], timeout=1, directory="/no/such").problem.startswith("it could not be started")
 
 
-def test_one_that_leaves_a_process_behind_is_over_when_it_ends_itself():
-    # A service that a script restarts keeps its output open, and goes on.
-    code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)']).pid)"
-    outcome = python(code)
+LEAVES = (
+    "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session={session});"
+    "print(child.pid, flush=True); {then}"
+)
+SLEEPS = "import time; time.sleep(600)"
+
+
+def test_what_it_leaves_in_its_group_ends_with_it_and_is_named():
+    outcome = python(LEAVES.format(child=SLEEPS, session=False, then=""))
+    left = int(outcome.output)
+    assert outcome.ok
+    assert [name.endswith(f"({left})") for name in outcome.left] == [True]
+    assert not _runs(left)
+
+
+def test_one_that_is_left_behind_and_does_not_listen_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "GRACE_SECONDS", 0.3)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(600)"
+    then = "import os, time\nwhile not os.path.exists('deaf'): time.sleep(0.01)"
+    outcome = python(LEAVES.format(child=deaf, session=False, then="") + "\n" + then, directory=str(tmp_path))
+    left = int(outcome.output)
+    assert outcome.ok
+    wait_for(lambda: not _runs(left), what="the child is gone")
+
+
+def test_at_the_time_limit_its_group_ends_too_and_not_only_itself():
+    outcome = python(LEAVES.format(child=SLEEPS, session=False, then="import time; time.sleep(600)"), timeout=1.5)
+    assert outcome.problem == "it took longer than 1.5 s"
+    assert not _runs(int(outcome.output))
+
+
+def test_what_has_a_session_of_its_own_lives_on_and_holds_up_nothing():
+    # A service that a script starts keeps its output open, and goes on.
+    outcome = python(LEAVES.format(child="import time; time.sleep(30)", session=True, then=""))
     left = int(outcome.output)
     try:
-        assert outcome.ok
+        assert (outcome.ok, outcome.left) == (True, ())
         assert _runs(left)
     finally:
         os.kill(left, 9)

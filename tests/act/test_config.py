@@ -19,6 +19,7 @@ def read(tmp_path):
     def read(text):
         path = tmp_path / "actions.yaml"
         path.write_text(text)
+        path.chmod(0o600)  # whatever the umask
         return load(path)
 
     return read
@@ -89,17 +90,31 @@ def test_a_mistake_is_one_line_with_its_place(read, text, said):
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_file_that_everybody_may_write_is_refused(read, tmp_path):
+@pytest.mark.parametrize(("mode", "who"), [(0o646, "everybody"), (0o664, "its group"), (0o666, "everybody")])
+def test_a_file_that_others_may_write_is_refused(read, tmp_path, mode, who):
     read(HEAD + ACTION)
-    (tmp_path / "actions.yaml").chmod(0o646)
-    with pytest.raises(ConfigError, match="everybody may write to it"):
+    (tmp_path / "actions.yaml").chmod(mode)
+    with pytest.raises(ConfigError, match=f"actions.yaml: {who} may write to it, and so have commands run: chmod go-w"):
         load(tmp_path / "actions.yaml")
+
+
+@pytest.mark.parametrize(("mode", "who"), [(0o757, "everybody"), (0o775, "its group")])
+def test_a_program_that_others_may_write_is_refused(read, tmp_path, mode, who):
+    program = tmp_path / "restart"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    text = HEAD + ACTION.replace("/bin/true", str(program))
+    read(text)
+    program.chmod(mode)
+    with pytest.raises(ConfigError, match=f"actions.yaml:6: command: {program}: {who} may write to it"):
+        read(text)
 
 
 def test_the_example_of_the_page_is_one(read, monkeypatch):
     page = Path(__file__).parents[2] / "docs" / "act.md"
     [example] = re.findall(r"```yaml\n# actions.yaml\n(.*?)```", page.read_text(), re.DOTALL)
     monkeypatch.setattr("shutil.which", lambda program: program)  # systemctl is not on every machine
+    monkeypatch.setattr("runtime_exporter.act.config.distrust", lambda _: "")
     config = read(example)
     assert [action.name for action in config.actions] == ["restart-shop", "profile"]
     assert config.dry_run

@@ -49,7 +49,7 @@ class Actor:
         if web is not None and web.current().auth is not None:
             text = f"{config.web_config_file}: basic_auth_users have no place here: secret_file says who is let in"
             raise ConfigError(text, setting="web_config_file")
-        runner = None if config.dry_run else Runner(self._audit, self._metrics)
+        runner = None if config.dry_run else Runner(self._audit, self._metrics, self._policy.take_back)
         app = application_of(routes(self._policy, self._audit, runner.submit if runner else None, self._metrics))
         server = Server(
             guarded(app, secret, self._metrics),

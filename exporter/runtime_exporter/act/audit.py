@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import stat
 import threading
 import time
 from datetime import datetime, timezone
@@ -22,7 +24,10 @@ _READ_BACK_BYTES: Final = 1024 * 1024
 
 
 class Audit:
-    """Appends to a file that only its owner can read. It is opened for each line, so that logrotate may move it away."""
+    """Appends to a file that only its owner can read. It is opened for each line, so that logrotate may move it away.
+
+    A symbolic link in its place is not followed, since whoever put it there would have us write elsewhere.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,7 +53,7 @@ class Audit:
         Of a log that is large the last part is read. A line that somebody has changed is skipped.
         """
         try:
-            with self._path.open("rb") as file:
+            with open(self._open(os.O_RDONLY), "rb") as file:  # noqa: PTH123 - a descriptor
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _READ_BACK_BYTES))
                 lines = file.read(_READ_BACK_BYTES).splitlines()
         except OSError:
@@ -62,15 +67,28 @@ class Audit:
                     )
 
     def _append(self, line: bytes) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         with self._lock:
-            descriptor = os.open(self._path, flags, 0o600)
+            descriptor = self._open(os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 written = os.write(descriptor, line)
             finally:
                 os.close(descriptor)
         if written < len(line):
-            raise OSError(28, os.strerror(28), str(self._path))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+
+    def _open(self, flags: int) -> int:
+        """Return a descriptor of the log. Raises OSError where it is no plain file."""
+        try:
+            # Without waiting: a pipe in its place would hold us up until somebody reads it.
+            descriptor = os.open(self._path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed", str(self._path)) from None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is no plain file", str(self._path))
+        return descriptor
 
 
 def now() -> float:

@@ -1,4 +1,4 @@
-"""Runs one program: without a shell, in a process group of its own, for a bounded time, with bounded output."""
+"""Runs one program: without a shell, in a process group of its own that ends with it, for a bounded time, with bounded output."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
+
+from runtime_exporter.act import group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +38,8 @@ class Outcome:
     """The end of what it wrote to standard output and standard error."""
     problem: str = ""
     """Why it was ended, or not started; empty where it ended by itself."""
+    left: tuple[str, ...] = ()
+    """Processes of its group that went on when it had ended by itself, and were ended then."""
 
     @property
     def ok(self) -> bool:
@@ -54,7 +58,8 @@ def run(
 ) -> Outcome:
     """Run a program and wait for its end, `timeout` seconds at most, or until `stop` says so. Never raises for what it does.
 
-    `said` is its standard input. Of our environment it has a few variables only, and `environment`.
+    `said` is its standard input. Of our environment it has a few variables only, and `environment`. What it has started and left in
+    its process group ends with it; a service that shall live on belongs to the service manager, or into a session of its own (setsid).
     """
     begun = time.monotonic()
     inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -78,9 +83,10 @@ def run(
         with process:
             output = _Output(process.stdout)
             problem = _wait(process, output, begun + timeout, timeout, stop)
-            _end(process, wait=bool(problem))
+            left = () if problem else group.members(process.pid)
+            _end(process, needed=bool(problem or left))
             output.read(0)
-    return Outcome(process.returncode, time.monotonic() - begun, output.text(), problem)
+    return Outcome(process.returncode, time.monotonic() - begun, output.text(), problem, left)
 
 
 class _Output:
@@ -114,7 +120,7 @@ def _wait(
     process: subprocess.Popen[bytes], output: _Output, deadline: float, timeout: float, stop: Callable[[], bool]
 ) -> str:
     """Wait for the end of a process; return why it has to be ended, or an empty text."""
-    while process.poll() is None:
+    while not _over(process):
         output.read(_TICK_SECONDS)
         if output.size > MOST_OUTPUT_BYTES:
             return f"it said more than {MOST_OUTPUT_BYTES} bytes"
@@ -125,14 +131,23 @@ def _wait(
     return ""
 
 
-def _end(process: subprocess.Popen[bytes], *, wait: bool) -> None:
-    """End what is left of the process and of those that it started: asked first, where it still runs, then made to."""
-    if wait:
+def _over(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a process has ended. It is not reaped yet: until then nobody else gets its number, or its group's."""
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # somebody ignores SIGCHLD for us
+        return True
+
+
+def _end(process: subprocess.Popen[bytes], *, needed: bool) -> None:
+    """End what is left of the group of a process: asked first, then made to. Reap the process."""
+    if needed:
         _tell(process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
+        until = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < until and not (_over(process) and not group.members(process.pid)):
+            time.sleep(_TICK_SECONDS)
         _tell(process, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def _tell(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.act.template import labels_in
+from runtime_exporter.act.trust import distrust
 from runtime_exporter.configfile import read
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.settings import sections, types
@@ -85,10 +85,8 @@ class Config:
 def load(path: Path, *, source: str = "argument") -> Config:
     """Return what a file says whose path was given in `source`. Raises `ConfigError`, one line that begins with the place."""
     file = read(path, setting="config", source=source)
-    if stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH:
-        raise ConfigError(
-            f"{path}: everybody may write to it, and so have commands run: chmod o-w", setting="config", source=source
-        )
+    if reason := distrust(path):
+        raise ConfigError(reason, setting="config", source=source)
     return _Reader(file).config()
 
 
@@ -153,6 +151,8 @@ class _Reader(SectionReader):
             self._fail(key, f"command = {words[0]!r}: the program's whole path is needed, such as /usr/bin/systemctl")
         if shutil.which(words[0]) is None:
             self._fail(key, f"command = {words[0]!r}: this is no program that can be run")
+        if reason := distrust(words[0]):
+            self._fail(key, f"command: {reason}")
         return tuple(words)
 
     def _values(self, place: str, row: Mapping[str, Any], command: tuple[str, ...]) -> dict[str, re.Pattern[str]]:

@@ -18,6 +18,8 @@ SECRET = "secret"  # noqa: S105 - the name of a reason
 """The reason of who did not show the secret."""
 BUSY = "busy"
 """The reason of what found too many commands waiting."""
+AUDIT = "audit"
+"""The reason of what could not be written down."""
 
 
 class ActMetrics:
@@ -49,7 +51,7 @@ class ActMetrics:
                 self._runs.labels(name, result)
             self._seconds.labels(name)
             self._last.labels(name)
-        for reason in (*REASONS, UNREADABLE, SECRET, BUSY):
+        for reason in (*REASONS, UNREADABLE, SECRET, BUSY, AUDIT):
             self._refused.labels(reason)
 
     @property

@@ -120,6 +120,7 @@ class _Receiver:
             rows = [row for alert in alerts for row in self._answers(alert)]
         except OSError as error:
             LOGGER.error("nothing is run: the audit log cannot be written: %s", error)
+            self._metrics.refused(metrics_of.AUDIT)
             return json_reply({"error": "the audit log cannot be written, so nothing is run"}, 503)
         return json_reply({"dry_run": self._submit is None, "alerts": rows})
 

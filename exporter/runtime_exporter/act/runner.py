@@ -8,10 +8,14 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.act.audit import BEGUN, Audit, now
-from runtime_exporter.act.command import run
+from runtime_exporter.act.command import Outcome, run
+from runtime_exporter.act.metrics import AUDIT
+from runtime_exporter.act.trust import distrust
 from runtime_exporter.logs import LOGGER, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runtime_exporter.act.metrics import ActMetrics
     from runtime_exporter.act.policy import Order
 
@@ -22,9 +26,11 @@ MOST_WAITING: Final = 16
 class Runner:
     """A queue and the thread that works it off. The constructor has no effects; `start` has."""
 
-    def __init__(self, audit: Audit, metrics: ActMetrics) -> None:
+    def __init__(self, audit: Audit, metrics: ActMetrics, take_back: Callable[[Order], None]) -> None:
+        """`take_back` is told of an order that could not be begun: its alert may ask again."""
         self._audit = audit
         self._metrics = metrics
+        self._take_back = take_back
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="runtime-exporter-act", daemon=True)
@@ -58,9 +64,30 @@ class Runner:
         action, alert = order.action, order.alert
         # Before it begins, since what is not written down was never allowed.
         if not self._note(BEGUN, order, at=now(), episode=alert.episode):
+            self._take_back(order)
+            self._metrics.refused(AUDIT)
             return
+        outcome = self._outcome(order)
+        self._metrics.ended(action.name, outcome, now())
+        row: dict[str, object] = {
+            "code": outcome.code,
+            "seconds": round(outcome.seconds, 3),
+            "problem": outcome.problem,
+        }
+        if outcome.left:
+            row["left"] = outcome.left
+            LOGGER.warning("%s left processes behind, which were ended: %s", action.name, ", ".join(outcome.left))
+        self._note("ended", order, **row, output=outcome.output)
+        how = outcome.problem or f"it returned {outcome.code}"
+        level = LOGGER.info if outcome.ok else LOGGER.error
+        level("%s for %s: %s after %.1f s", action.name, printable(alert.name), how, outcome.seconds)
+
+    def _outcome(self, order: Order) -> Outcome:
+        action, alert = order.action, order.alert
+        if reason := _distrust(order.command[0]):
+            return Outcome(None, 0.0, "", f"it could not be started: {reason}")
         asked = {"alertname": alert.name, "status": alert.status, "labels": dict(alert.labels)}
-        outcome = run(
+        return run(
             order.command,
             said=json.dumps(asked).encode(),
             timeout=action.timeout,
@@ -68,17 +95,20 @@ class Runner:
             directory=action.directory,
             stop=self._stopping.is_set,
         )
-        self._metrics.ended(action.name, outcome, now())
-        seconds = round(outcome.seconds, 3)
-        self._note("ended", order, code=outcome.code, seconds=seconds, problem=outcome.problem, output=outcome.output)
-        how = outcome.problem or f"it returned {outcome.code}"
-        level = LOGGER.info if outcome.ok else LOGGER.error
-        level("%s for %s: %s after %.1f s", action.name, printable(alert.name), how, outcome.seconds)
 
     def _note(self, event: str, order: Order, **more: object) -> bool:
         try:
             self._audit.write(event, action=order.action.name, alert=order.alert.name, command=order.command, **more)
         except OSError as error:
-            LOGGER.error("%s is not run: the audit log cannot be written: %s", order.action.name, error)
+            what = "is not run" if event == BEGUN else f"{event}, and nobody has it in writing"
+            LOGGER.error("%s %s: the audit log cannot be written: %s", order.action.name, what, error)
             return False
         return True
+
+
+def _distrust(program: str) -> str:
+    """Return why a program is not to be run any more: it was trusted at the start, and may have been changed."""
+    try:
+        return distrust(program)
+    except OSError as error:
+        return error.strerror or str(error)
