@@ -199,6 +199,7 @@ def contended(tmp_path_factory):
         ("mutex", "delay", "__main__:holds_the_lock"),
         ("heap", "inuse_space", "__main__:works"),
         ("heap?seconds=1", "inuse_space", "__main__:works"),
+        ("allocs", "inuse_space", "__main__:works"),
         ("threadcreate", "threadcreate", "__main__:works"),
     ],
 )
@@ -234,7 +235,7 @@ def test_what_needs_a_setting_is_refused_with_its_name(service):
     assert "profile_locks" in refused["block"].text
     assert "profile_locks" in refused["mutex"].text
     assert "profile_heap" in refused["heap"].text
-    assert "freed" in refused["allocs"].text
+    assert "profile_heap" in refused["allocs"].text
 
 
 def test_a_profile_whose_client_leaves_ends_and_makes_room_for_the_next(service):

@@ -33,7 +33,7 @@ DEFAULT_SECONDS = 30.0
 
 # What Go serves and this runtime has no source for, and why.
 NO_SOURCE: Mapping[str, str] = {
-    "allocs": "nothing records in Python what was allocated and freed again; /debug/pprof/heap shows what is alive",
+    "allocs": "Python keeps no record of allocation sites unless tracemalloc traces them",
     "block": "the setting profile_locks counts waits for locks; /debug/pprof/wall shows all places where threads wait",
     "heap": "Python keeps no record of allocation sites unless tracemalloc traces them",
     "mutex": "the setting profile_locks counts who lets others wait for locks; /debug/pprof/wall shows who waits",
@@ -44,7 +44,8 @@ NO_SOURCE: Mapping[str, str] = {
 }
 
 _ABOUT: Mapping[str, str] = {
-    "allocs": "Past memory allocations.",
+    "allocs": "The profile heap under the name that Alloy and Parca ask for. With seconds=N by what was allocated within these and not"
+    " freed: nothing in Python records what was.",
     "block": "Stacks that waited for profiled locks, all of them counted, since the start; with seconds=N within these. Kept"
     " profiles of this kind have what a sampler saw of waits for sockets, files, subprocesses and other locks, too.",
     "cmdline": "The command line of this process, what looks secret masked.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runtime_exporter.profiling.profile import ALLOCATED
 from runtime_exporter.profiling.stoppable import UNSTOPPABLE, can_stop
 from runtime_exporter.profiling.threadcreate import threadcreate_profile
 from runtime_exporter.profiling.threads import inventory, thread_profile, thread_text
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
 
 LOCKS = ("block", "mutex")
+MEMORY = ("heap", "allocs")
+"""One profile under two names, as in Go, where they are shown by different sample types. Alloy and Parca ask for the second."""
 
 
 def sources_of(profiling: Profiling) -> Sources:
@@ -27,21 +31,34 @@ def sources_of(profiling: Profiling) -> Sources:
             "profile": _over(profiling, "cpu"),
             "wall": _over(profiling, "wall"),
             "heap": _over(profiling, "heap"),
+            "allocs": _allocated(profiling),
         },
         deltas={kind: _over(profiling, kind) for kind in locks},
         instants={
             "goroutine": lambda: thread_profile(inventory(), kind="goroutine"),
             "threadcreate": threadcreate_profile,
-            "heap": _now(profiling, "heap"),
+            **dict.fromkeys(MEMORY, _now(profiling, "heap")),
             **{kind: _now(profiling, kind) for kind in locks},
         },
         texts={"goroutine": lambda: thread_text(inventory())},
-        unavailable={"heap": _no_heap},
+        unavailable=dict.fromkeys(MEMORY, _no_heap),
     )
 
 
 def _over(profiling: Profiling, kind: str) -> Callable[[float, Callable[[], bool]], Profile]:
     return lambda seconds, gone: profiling.on_demand.take(kind, seconds, gone)
+
+
+def _allocated(profiling: Profiling) -> Callable[[float, Callable[[], bool]], Profile]:
+    """Return the profile of the heap by what was allocated, where it tells that: what was freed meanwhile is not in it."""
+
+    def take(seconds: float, gone: Callable[[], bool]) -> Profile:
+        profile = profiling.on_demand.take("heap", seconds, gone)
+        shown = ALLOCATED[-1].type
+        known = any(shown == sample_type.type for sample_type in profile.sample_types)
+        return replace(profile, default_sample_type=shown) if known else profile
+
+    return take
 
 
 def _now(profiling: Profiling, kind: str) -> Callable[[], Profile]:
