@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.errors import ConfigError
 from runtime_exporter.mixin import config, promql
 from runtime_exporter.nearest import did_you_mean
 
@@ -99,11 +98,11 @@ def _check_keys(path: tuple[str, ...], spec: Mapping[str, Any]) -> None:
     for key in spec:
         if key not in KEYS:
             hint = did_you_mean(str(key), KEYS) or f"; known there: {', '.join(KEYS)}"
-            raise _wrong((*path, str(key)), f"no such key{hint}")
+            raise config.wrong((*path, str(key)), f"no such key{hint}")
     if "expression" in spec and "signal" in spec:
-        raise _wrong(path, "expression and signal are both given; one of them says it")
+        raise config.wrong(path, "expression and signal are both given; one of them says it")
     if "expression" not in spec and "signal" not in spec:
-        raise _wrong(path, f"expression missing, or a signal: {', '.join(CHOICES['signal'])}")
+        raise config.wrong(path, f"expression missing, or a signal: {', '.join(CHOICES['signal'])}")
 
 
 def _check_value(path: tuple[str, ...], key: str, value: Any) -> None:
@@ -138,8 +137,3 @@ def _check_expression(place: tuple[str, ...], expression: Any) -> None:
     if counters and not promql.operations(expression) & _PER_TIME:
         problem = f"is the value of a counter, which only grows: take rate({counters[0]}[5m])"
         raise config.refuse(place, expression, problem)
-
-
-def _wrong(path: tuple[str, ...], problem: str) -> ConfigError:
-    name = ".".join(path)
-    return ConfigError(f"{name}: {problem}", setting=name)

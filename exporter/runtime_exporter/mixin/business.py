@@ -24,7 +24,6 @@ import collections
 import re
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.errors import ConfigError
 from runtime_exporter.mixin import config
 from runtime_exporter.mixin.business_fields import ALERT_FIELDS, FIELDS, matchers
 from runtime_exporter.nearest import did_you_mean
@@ -108,7 +107,7 @@ def _complete_one(path: Path, spec: Any, effective: Mapping[str, Any]) -> dict[s
         raise config.refuse(path, spec, "is not a mapping such as {metric: shop_orders_total, title: Orders}")
     _check_fields(path, spec, FIELDS)
     if "metric" not in spec:
-        raise _wrong(path, "metric missing: the name under which it is exposed")
+        raise config.wrong(path, "metric missing: the name under which it is exposed")
     kind = _kind(path, spec)
     _check_keys_of(path, spec, kind)
     by = [spec["by"]] if isinstance(spec.get("by"), str) else list(spec.get("by") or [])
@@ -133,7 +132,7 @@ def _check_fields(path: Path, spec: Mapping[str, Any], fields: Mapping[str, Any]
     for key, value in spec.items():
         if key not in fields:
             hint = did_you_mean(key, fields) or f"; known there: {', '.join(fields)}"
-            raise _wrong((*path, key), f"no such key{hint}")
+            raise config.wrong((*path, key), f"no such key{hint}")
         fits, problem = fields[key]
         if not fits(value):
             raise config.refuse((*path, key), value, problem)
@@ -160,7 +159,7 @@ def _check_keys_of(path: Path, spec: Mapping[str, Any], kind: str) -> None:
     for other, keys in _OF_KIND.items():
         for key in keys:
             if other != kind and key in spec:
-                raise _wrong((*path, key), f"is for a {other}, and {spec['metric']} is a {kind}")
+                raise config.wrong((*path, key), f"is for a {other}, and {spec['metric']} is a {kind}")
 
 
 def _check_labels(path: Path, labels: Sequence[str], effective: Mapping[str, Any]) -> None:
@@ -181,7 +180,7 @@ def _alert(path: Path, spec: Any) -> dict[str, Any] | None:
     _check_fields(path, spec, ALERT_FIELDS)
     bounds = {key: config.number(spec[key]) for key in ("above", "below") if spec.get(key) is not None}
     if not bounds:
-        raise _wrong(path, "above and below missing: give the value from which to tell, or leave alert out")
+        raise config.wrong(path, "above and below missing: give the value from which to tell, or leave alert out")
     above, below = bounds.get("above"), bounds.get("below")
     if above is not None and below is not None and below >= above:
         raise config.refuse(
@@ -220,8 +219,3 @@ def _camel_case(metric: str) -> str:
 
 def _parts(metric: str) -> list[str]:
     return [part for part in re.split(r"[_:]+", metric.removesuffix("_total")) if part] or [metric]
-
-
-def _wrong(path: Path, problem: str) -> ConfigError:
-    name = ".".join(path)
-    return ConfigError(f"{name}: {problem}", setting=name)

@@ -150,6 +150,12 @@ def refuse(path: Sequence[str], value: object, problem: str) -> ConfigError:
     return ConfigError(f"{name}: {_short(value)} {problem}", setting=name, value=value)
 
 
+def wrong(path: Sequence[str], problem: str) -> ConfigError:
+    """Return the error for what stands at `path`, or is missing there."""
+    name = ".".join(path)
+    return ConfigError(f"{name}: {problem}", setting=name)
+
+
 def _assigned(assignment: str) -> dict[str, Any]:
     """Return the patch that `a.b.c=value` means; the value is YAML."""
     name, equals, text = assignment.partition("=")

@@ -22,7 +22,6 @@ import collections
 import re
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.errors import ConfigError
 from runtime_exporter.mixin import config, promql
 from runtime_exporter.mixin.custom_fields import FIELDS, PASSED_ON, bare_matchers
 from runtime_exporter.mixin.template import template_error
@@ -87,7 +86,7 @@ def _check_field(path: tuple[str, ...], field: str, value: Any) -> None:
     place = (*path, field)
     if field not in FIELDS:
         hint = did_you_mean(field, FIELDS) or f"; known there: {', '.join(FIELDS)}"
-        raise _wrong(place, f"no such key{hint}")
+        raise config.wrong(place, f"no such key{hint}")
     fits, problem = FIELDS[field]
     if value is not None and not fits(value):
         raise config.refuse(place, value, problem)
@@ -98,15 +97,17 @@ def _expression(path: tuple[str, ...], spec: Mapping[str, Any]) -> str:
     given = [field for field in _OF_METRIC if spec.get(field) is not None]
     if spec.get("expression") is not None:
         if given:
-            raise _wrong(path, f"expression and {given[0]} are both given; one of them says it")
+            raise config.wrong(path, f"expression and {given[0]} are both given; one of them says it")
         return str(spec["expression"]).strip()
     missing = [field for field in ("metric", "operator", "threshold") if field not in given]
     if missing:
-        raise _wrong(path, f"{' and '.join(missing)} missing: give an expression, or metric, operator and threshold")
+        raise config.wrong(
+            path, f"{' and '.join(missing)} missing: give an expression, or metric, operator and threshold"
+        )
     if "by" in given and "aggregation" not in given:
-        raise _wrong((*path, "by"), "needs an aggregation, such as aggregation: sum")
+        raise config.wrong((*path, "by"), "needs an aggregation, such as aggregation: sum")
     if "window" in given and "function" not in given:
-        raise _wrong((*path, "window"), "needs a function, such as function: increase")
+        raise config.wrong((*path, "window"), "needs a function, such as function: increase")
     return f"{_left_side(spec)} {spec['operator']} {_number_text(spec['threshold'])}"
 
 
@@ -181,8 +182,3 @@ def _words(name: str) -> str:
     words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+", name)
     rest = [word if len(word) > 1 and word.isupper() else word.lower() for word in words[1:]]
     return " ".join([words[0], *rest])
-
-
-def _wrong(path: tuple[str, ...], problem: str) -> ConfigError:
-    name = ".".join(path)
-    return ConfigError(f"{name}: {problem}", setting=name)

@@ -36,32 +36,17 @@ class Range:
 
 
 SHARE = "a share lies between 0 and 1"
+QUANTILE = "a quantile lies between 0 and 1"
+CORRELATION = "a correlation is 1 at most, and that of a measured line a little less"
+COVERAGE = "there are never more samples than evaluations"
 RANGES = (
-    Range("alerts.*.quantile", 0, 1, "a quantile lies between 0 and 1"),
-    Range("alerts.*.baselineQuantile", 0, 1, "a quantile lies between 0 and 1"),
-    Range("alerts.*.minCorrelation", -1, 1, "a correlation is 1 at most, and that of a measured line a little less"),
-    Range(
-        "alerts.*.prediction.minCorrelation",
-        -1,
-        1,
-        "a correlation is 1 at most, and that of a measured line a little less",
-    ),
-    Range(
-        "alerts.*.fast.minCorrelation", -1, 1, "a correlation is 1 at most, and that of a measured line a little less"
-    ),
-    Range(
-        "alerts.*.daily.minCorrelation", -1, 1, "a correlation is 1 at most, and that of a measured line a little less"
-    ),
-    Range(
-        "alerts.*.restarts.minCorrelation",
-        -1,
-        1,
-        "a correlation is 1 at most, and that of a measured line a little less",
-    ),
-    Range("alerts.*.fast.minCoverage", 0, 1, "there are never more samples than evaluations"),
-    Range("alerts.*.restarts.minCoverage", 0, 1, "there are never more samples than evaluations"),
-    Range("alerts.*.rise.baselineQuantile", 0, 1, "a quantile lies between 0 and 1"),
-    Range("alerts.*.minCoverage", 0, 1, "there are never more samples than evaluations"),
+    Range("alerts.*.quantile", 0, 1, QUANTILE),
+    Range("alerts.*.baselineQuantile", 0, 1, QUANTILE),
+    Range("alerts.*.*.baselineQuantile", 0, 1, QUANTILE),
+    Range("alerts.*.minCorrelation", -1, 1, CORRELATION),
+    Range("alerts.*.*.minCorrelation", -1, 1, CORRELATION),
+    Range("alerts.*.minCoverage", 0, 1, COVERAGE),
+    Range("alerts.*.*.minCoverage", 0, 1, COVERAGE),
     Range("alerts.memoryNearLimit.ratio", 0, 1, "the kernel ends the process at the limit, which is 1"),
     Range("alerts.memoryNearLimit.prediction.ratio", 0, 1, "the kernel ends the process at the limit, which is 1"),
     Range("alerts.fdExhaustion.ratio", 0, 1, "no more descriptors than the limit, which is 1, can be open"),

@@ -75,7 +75,7 @@ def read(patch: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Service, .
         service = _service(name, spec, known)
         for job in service.jobs:
             if job in of_job:
-                raise _wrong(("services", name), f"the job {job!r} is that of services.{of_job[job]} already")
+                raise config.wrong(("services", name), f"the job {job!r} is that of services.{of_job[job]} already")
             of_job[job] = name
         found.append(service)
     return tuple(found)
@@ -106,9 +106,9 @@ def _service(name: str, spec: Any, known: Mapping[str, Any]) -> Service:
 def _check_section(path: tuple[str, ...], key: str, value: Any, known: Mapping[str, Any]) -> None:
     if key not in SECTIONS:
         if key in known:
-            raise _wrong(path, f"is for all services: set {key} beside services, not in one")
+            raise config.wrong(path, f"is for all services: set {key} beside services, not in one")
         hint = did_you_mean(key, ("job", *SECTIONS)) or f"; known there: job, {', '.join(SECTIONS)}"
-        raise _wrong(path, f"no such key{hint}")
+        raise config.wrong(path, f"no such key{hint}")
     if value is None:
         raise config.refuse(path, value, "would delete it for this service; leave the key out")
 
@@ -170,7 +170,9 @@ def _of(service: Service, rule: Mapping[str, Any]) -> dict[str, Any]:
     expression = promql.narrowed(rule["expr"], _matcher(service.jobs, but=False))
     if expression == rule["expr"]:
         about = rule.get("alert") or rule["record"]
-        raise _wrong(("services", service.name), f"{about} is about no service: change it for all, beside services")
+        raise config.wrong(
+            ("services", service.name), f"{about} is about no service: change it for all, beside services"
+        )
     return {**rule, "expr": expression}
 
 
@@ -198,8 +200,3 @@ def _short(name: str) -> str:
     if len(name) <= _LONGEST_NAME:
         return name
     return f"{name[: _LONGEST_NAME - 7]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
-
-
-def _wrong(path: tuple[str, ...], problem: str) -> ConfigError:
-    name = ".".join(path)
-    return ConfigError(f"{name}: {problem}", setting=name)

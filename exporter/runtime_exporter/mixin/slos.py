@@ -23,7 +23,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.errors import ConfigError
 from runtime_exporter.mixin import config, promql
 from runtime_exporter.mixin.duration import seconds
 from runtime_exporter.nearest import did_you_mean
@@ -72,7 +71,7 @@ def _check_one(name: str, spec: Any, effective: Mapping[str, Any]) -> None:
     _choice(path, spec, "by", LEVELS)
     _check_keys_of(path, spec, sli)
     if "objective" not in spec:
-        raise _wrong(path, "objective missing: the share of good events, as 0.999")
+        raise config.wrong(path, "objective missing: the share of good events, as 0.999")
     _check_objective(path, spec["objective"])
     _check_period(path, spec.get("period", "30d"))
     if sli == "latency":
@@ -92,7 +91,7 @@ def _check_keys(path: tuple[str, ...], spec: Any) -> None:
     for key in spec:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS) or f"; known there: {', '.join(KEYS)}"
-            raise _wrong((*path, key), f"no such key{hint}")
+            raise config.wrong((*path, key), f"no such key{hint}")
 
 
 def _choice(path: tuple[str, ...], spec: Mapping[str, Any], key: str, choices: Sequence[str]) -> str:
@@ -106,12 +105,12 @@ def _choice(path: tuple[str, ...], spec: Mapping[str, Any], key: str, choices: S
 def _check_keys_of(path: tuple[str, ...], spec: Mapping[str, Any], sli: str) -> None:
     for key in _OWN[sli]:
         if key not in spec:
-            raise _wrong(path, f"{key} missing: sli {sli} needs it")
+            raise config.wrong(path, f"{key} missing: sli {sli} needs it")
     foreign = {key for other, keys in _OWN.items() if other != sli for key in keys}
     if sli == "custom":
         foreign.add("selector")
     for key in sorted(foreign & set(spec)):
-        raise _wrong((*path, key), f"sli {sli} has no such key")
+        raise config.wrong((*path, key), f"sli {sli} has no such key")
 
 
 def _check_objective(path: tuple[str, ...], value: Any) -> None:
@@ -193,8 +192,3 @@ def _check_reachable(path: tuple[str, ...], spec: Mapping[str, Any], effective: 
 
 def _text(bound: float) -> str:
     return f"{bound:g}s" if bound >= 1 else f"{bound * 1000:g}ms"
-
-
-def _wrong(path: tuple[str, ...], problem: str) -> ConfigError:
-    name = ".".join(path)
-    return ConfigError(f"{name}: {problem}", setting=name)
