@@ -4,6 +4,7 @@ local duration = import '../lib/duration.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
 local objectives = import '../lib/objectives.libsonnet';
+local on = import '../lib/on.libsonnet';
 local slo = import '../lib/slo.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -94,7 +95,7 @@ local groupSize = 20;
       actions: suggested(objective),
     }),
 
-  local told(key) = config.alerts.enabled && (local settings = std.get(config.alerts, key); settings != null && std.get(settings, 'enabled', true)),
+  local told(key) = config.alerts.enabled && on(config.alerts, key),
   local named(objective) =
     local windows = objectives.windows(config);
     [windows[name] for name in std.objectFields(windows) if objective.windows == null || std.member(objective.windows, name)],

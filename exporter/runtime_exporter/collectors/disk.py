@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from runtime_exporter.collectors.collector import Collector
+from runtime_exporter.collectors.collector import Collector, put_series
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics import Gauge
 
@@ -35,26 +35,16 @@ class DiskCollector(Collector):
             "host_filesystem_size_bytes", "Size of the file system of a directory, in bytes.", ["path"], registry=None
         )
         self.families = (self._available, self._size)
-        self._shown: set[str] = set()
 
     def update(self) -> None:
         """Ask each file system. A directory that is not there, or not any more, has no series."""
-        refused: list[str] = []
+        found, refused = {}, []
         for path in dict.fromkeys(os.path.abspath(each) for each in (".", *self._paths)):  # noqa: PTH100 - resolves no links
             try:
-                usage = shutil.disk_usage(path)
-            except OSError as error:
+                found[(path,)] = shutil.disk_usage(path)
+            except OSError as error:  # noqa: PERF203 - each may be away
                 refused.append(f"{path}: {error.strerror}")
-                self._forget(path)
-                continue
-            self._available.labels(path).set(usage.free)
-            self._size.labels(path).set(usage.total)
-            self._shown.add(path)
-        if not self._shown:
+        put_series(self._available, {path: usage.free for path, usage in found.items()})
+        put_series(self._size, {path: usage.total for path, usage in found.items()})
+        if not found:
             raise NoData("; ".join(refused))
-
-    def _forget(self, path: str) -> None:
-        if path in self._shown:
-            self._shown.discard(path)
-            self._available.remove(path)
-            self._size.remove(path)
