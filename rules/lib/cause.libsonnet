@@ -25,6 +25,7 @@ local hints(config) =
     local text = std.strReplace(selector, '%', '%%');
     text[:std.length(text) - 1] + (if std.endsWith(text, '{}') then '' else ',') + place + '}';
   local rate(selector) = 'rate(' + of(selector) + '[' + config.rateInterval + '])';
+  // Each asks for the worst instance: in a mean of many the one that is stuck is not seen, and many that hardly wait are no cause.
   local all = [
     {
       needs: ['gcSeconds'],
@@ -40,15 +41,15 @@ local hints(config) =
     },
     {
       needs: ['loopLagBuckets'],
-      expr(settings): 'histogram_quantile(0.95, sum by (le) (' + rate(signals.loopLagBuckets) + ')) > ' + number(settings.loopLagSeconds),
+      expr(settings): 'max(histogram_quantile(0.95, sum by (instance, le) (' + rate(signals.loopLagBuckets) + '))) > ' + number(settings.loopLagSeconds),
       times: 1,
       text: 'a blocked event loop, {{ . | first | value | humanizeDuration }} late',
     },
     {
       needs: ['profileWait'],
-      expr(settings): 'sum(' + rate(signals.profileWait('profile="mutex"')) + ') > ' + number(settings.lockWaitSeconds),
+      expr(settings): 'max(sum by (instance) (' + rate(signals.profileWait('profile="mutex"')) + ')) > ' + number(settings.lockWaitSeconds),
       times: 1,
-      text: 'waits for locks, {{ . | first | value | humanize }} seconds a second',
+      text: 'waits for locks, {{ . | first | value | humanizeDuration }} of each second',
     },
     {
       needs: ['startTime'],
