@@ -66,8 +66,30 @@ def test_an_error_in_an_imported_file_names_that_file(root: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../../../../../../../../etc/hostname", "/etc/hostname"])
 def test_an_import_from_outside_of_the_bundle_is_refused(root: Path, path: str) -> None:
-    with pytest.raises(BundleError, match="is outside the bundle"):
-        evaluate(root, f"{{ a: importstr '{path}' }}")
+    for word in ("import", "importstr"):
+        with pytest.raises(BundleError, match="is outside the bundle"):
+            evaluate(root, f"{{ a: {word} '{path}' }}")
+
+
+def test_each_file_imports_from_where_it_is_and_keeps_its_own_names(root: Path) -> None:
+    (root / "rules" / "lib").mkdir()
+    (root / "rules" / "lib" / "one.libsonnet").write_text(
+        "local name = import 'two.libsonnet';\n{ one: name, own: $.one }"
+    )
+    (root / "rules" / "lib" / "two.libsonnet").write_text("// import 'none.libsonnet' is said here only\n'two' // last")
+    source = "local name = 'main';\n(import 'lib/one.libsonnet') { name: name, text: importstr 'lib/two.libsonnet' }"
+    expected = {"one": "two", "own": "two", "name": "main", "text": (root / "rules/lib/two.libsonnet").read_text()}
+    assert evaluate(root, source) == expected
+
+
+def test_the_bundle_joined_is_the_bundle_file_by_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = jsonnet.evaluate("rules/main.jsonnet", config={"showMultiCluster": True})
+
+    def unreadable(*_: object) -> str:
+        raise OSError
+
+    monkeypatch.setattr(jsonnet, "_joined", unreadable)
+    assert jsonnet.evaluate("rules/main.jsonnet", config={"showMultiCluster": True}) == joined
 
 
 def test_a_missing_entry_is_named(root: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _FRAME = re.compile(r"^\t(?!std\.jsonnet)(?P<file>[^\t:]+):(?P<place>\(?\d+:\d+[^\t]*)", re.MULTILINE)
 # A syntax error says the place in its first line: STATIC ERROR: rules/main.jsonnet:2:6: expected a comma before next field.
 _STATIC = re.compile(r"^STATIC ERROR: (?P<file>[^:]+):(?P<place>\(?\d+:\d+[^:]*): (?P<text>.*)", re.DOTALL)
+_IMPORT = re.compile(r"\bimport '(?P<file>[^'\n]+)'")
 
 
 def evaluate(entry: str, *, config: Mapping[str, Any] | None = None, root: Path | None = None) -> dict[str, Any]:
@@ -32,13 +33,38 @@ def evaluate(entry: str, *, config: Mapping[str, Any] | None = None, root: Path 
     source = _read(root, entry)
     code = {} if config is None else {"config": json.dumps(config, allow_nan=False)}
     try:
-        text = _jsonnet.evaluate_snippet(entry, source.decode(), ext_codes=code, import_callback=_importer(root))
-    except RuntimeError as error:
-        raise _bundle_error(root, entry, str(error)) from None
+        text = _jsonnet.evaluate_snippet(entry, _joined(root, entry), ext_codes=code, import_callback=_importer(root))
+    except (RuntimeError, OSError):
+        # Once more, file by file, as the error is to name the place in one of them.
+        try:
+            text = _jsonnet.evaluate_snippet(entry, source.decode(), ext_codes=code, import_callback=_importer(root))
+        except RuntimeError as error:
+            raise _bundle_error(root, entry, str(error)) from None
     value = json.loads(text)
     if not isinstance(value, dict):
         raise BundleError(f"{entry}: evaluates to {type(value).__name__}, not to an object", path=root / entry)
     return value
+
+
+def _joined(root: Path, entry: str) -> str:
+    """Return a file and all that it imports as one text, each file a local variable. Raises OSError where one cannot be read.
+
+    The evaluator reads its standard library anew for each file, which takes longer than the file: this halves the time.
+    """
+    variables: dict[Path, str] = {}
+    bound: list[str] = []
+
+    def variable(path: Path) -> str:
+        if not path.is_relative_to(root):
+            raise PermissionError(path)
+        if path not in variables:
+            variables[path] = f"file_{len(variables)}"
+            text = _IMPORT.sub(lambda found: variable((path.parent / found["file"]).resolve()), path.read_text("utf-8"))
+            bound.append(f"{variables[path]} = (\n{text}\n)")
+        return variables[path]
+
+    last = variable((root / entry).resolve())
+    return f"local {', '.join(bound)}; {last}"
 
 
 def _read(root: Path, entry: str) -> bytes:
