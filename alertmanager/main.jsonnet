@@ -2,14 +2,15 @@
 //
 // A severity is a receiver of its own, so that what it does is seen in one place; a channel that is switched off leaves
 // nothing behind, and a receiver without channels tells nobody. Valid for Alertmanager 0.25 and newer.
+local fill = import '../rules/lib/fill.libsonnet';
 local profiled = import '../rules/lib/profiled.libsonnet';
 local receivers = import 'receivers.libsonnet';
 
 // A matcher as Alertmanager's classic and its UTF-8 parser both read it.
 local quoted(value) = std.strReplace(std.strReplace(value, '\\', '\\\\'), '"', '\\"');
-local is(label, value) = '%s="%s"' % [label, quoted(value)];
-local isNot(label, value) = '%s!="%s"' % [label, quoted(value)];
-local matches(label, pattern) = '%s=~"%s"' % [label, quoted(pattern)];
+local is(label, value) = fill('%s="%s"', [label, quoted(value)]);
+local isNot(label, value) = fill('%s!="%s"', [label, quoted(value)]);
+local matches(label, pattern) = fill('%s=~"%s"', [label, quoted(pattern)]);
 
 // A text as a regular expression of RE2 that fits nothing else.
 local literally(text) = std.join('', [
@@ -62,7 +63,7 @@ local profiling(config) =
   if !settings.enabled then []
   else [
     beside([matches('alertname', ours), isNot('job', '')]),
-    beside(['alertname!~"%s"' % ours, isNot('profile', '')]),
+    beside([fill('alertname!~"%s"', ours), isNot('profile', '')]),
   ];
 
 // Beside everybody else, too: those that are named, and nothing else; each alert alone and at once.

@@ -1,5 +1,7 @@
 // What each receiver sends: the channels of its severity that are switched on. The texts are in templates/.
-local text(name) = '{{ template "runtime_exporter.%s" . }}' % name;
+local fill = import '../rules/lib/fill.libsonnet';
+
+local text(name) = fill('{{ template "runtime_exporter.%s" . }}', name);
 local orElse(value, default) = if value == '' then default else value;
 
 local bearer(credentialsFile) =
@@ -8,8 +10,8 @@ local bearer(credentialsFile) =
 
 // The service and where it runs, by the names that the labels have here: "`shop` in `prod` on `eu-1`".
 local service(config) =
-  local code(label) = '{{ template "runtime_exporter.slack.code" .CommonLabels.%s }}' % label;
-  local place(word, label) = '{{ if .CommonLabels.%s }} %s %s{{ end }}' % [label, word, code(label)];
+  local code(label) = fill('{{ template "runtime_exporter.slack.code" .CommonLabels.%s }}', label);
+  local place(word, label) = fill('{{ if .CommonLabels.%s }} %s %s{{ end }}', [label, word, code(label)]);
   code('job')
   + place('in', config.namespaceLabel)
   + if config.clusterLabel == config.namespaceLabel then '' else place('on', config.clusterLabel);
@@ -28,11 +30,11 @@ local slack(config, severity) = {
   footer: text('slack.footer'),
   mrkdwn_in: ['text', 'fields'],
   fields: [{ title: text('slack.service_title'), value: service(config), short: true }] + [
-    { title: text('slack.%s_title' % field), value: text('slack.%s' % field), short: true }
+    { title: text(fill('slack.%s_title', field)), value: text(fill('slack.%s', field)), short: true }
     for field in ['instance', 'since', 'state']
   ],
   actions: [
-    { type: 'button', text: text('slack.%s_button' % link), url: text('slack.%s_url' % link) }
+    { type: 'button', text: text(fill('slack.%s_button', link)), url: text(fill('slack.%s_url', link)) }
     for link in ['runbook', 'dashboard', 'profile', 'query', 'silence']
   ],
 };
@@ -40,7 +42,7 @@ local slack(config, severity) = {
 local demandsTls(email) =
   local answers = { always: true, never: false, auto: email.authUsername != '' };
   if std.objectHas(answers, email.tls) then answers[email.tls]
-  else error "alertmanager.email.tls: '%s' is not 'always', 'never' or 'auto'" % email.tls;
+  else error fill("alertmanager.email.tls: '%s' is not 'always', 'never' or 'auto'", email.tls);
 
 local login(email) =
   if email.authUsername == '' then {}

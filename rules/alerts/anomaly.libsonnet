@@ -1,6 +1,7 @@
 // A signal outside its band: lib/anomalies.libsonnet says which, recording/anomaly.libsonnet how wide.
 local alert = import '../lib/alert.libsonnet';
 local anomalies = import '../lib/anomalies.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local number = import '../lib/number.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -12,7 +13,7 @@ local groupSize = 20;
   local season = anomalies.season,
   local settings = std.get(config.alerts, 'anomaly'),
   local recorded = signalsOf(config).recorded.anomaly,
-  local inCluster = if config.showMultiCluster then ' in cluster {{ $labels.%s }}' % config.clusterLabel else '',
+  local inCluster = if config.showMultiCluster then fill(' in cluster {{ $labels.%s }}', config.clusterLabel) else '',
 
   // Nothing at all, where the same hour was never without, yesterday and a week ago: told also where the band reaches below 0.
   local stopped(spec) =
@@ -61,7 +62,7 @@ local groupSize = 20;
   prometheusAlerts+:: {
     groups+: [
       {
-        name: 'runtime-anomaly%s.alerts' % (if index == 0 then '' else '-%d' % (index + 1)),
+        name: fill('runtime-anomaly%s.alerts', (if index == 0 then '' else '-%d' % (index + 1))),
         interval: config.evaluationInterval,
         rules: rules[index * groupSize:(index + 1) * groupSize],
       }

@@ -2,6 +2,7 @@
 local alert = import '../lib/alert.libsonnet';
 local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -20,12 +21,12 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeEventLoopBlocked',
           level: 'instance',
           dashboard: 'runtime',
-          expr: 'histogram_quantile(%s, rate(%s[%s])) > %s' % [
+          expr: fill('histogram_quantile(%s, rate(%s[%s])) > %s', [
             number(settings.quantile),
             signals.loopLagBuckets,
             config.rateInterval,
             number(duration.seconds(settings.threshold)),
-          ],
+          ]),
           summary: 'Something blocks an event loop.',
           description: 'The event loop of ' + labels.where.instance + ' is blocked: for ' + number(100 * (1 - settings.quantile))
                        + '% of the time, what is due waits longer than {{ $value | humanizeDuration }} (threshold ' + settings.threshold + ')'

@@ -53,13 +53,13 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeCpuThrottled',
           level: 'instance',
           dashboard: 'runtime',
-          expr: 'rate(%s[%s]) / (rate(%s[%s]) > 0) > %s' % [
+          expr: fill('rate(%s[%s]) / (rate(%s[%s]) > 0) > %s', [
             signals.cpuThrottledPeriods,
             config.rateInterval,
             signals.cpuPeriods,
             config.rateInterval,
             number(settings.ratio),
-          ],
+          ]),
           summary: 'A process is held back by its CPU limit.',
           description: labels.where.instance + ' was stopped by its CPU limit in {{ $value | humanizePercentage }} of the scheduling periods.',
           actions: [

@@ -1,6 +1,7 @@
 // The exporter's own health: what it does not see, what it costs, what it had to leave out.
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -18,7 +19,7 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.collectorFailing;
         alert(settings, instance {
           name: 'RuntimeExporterCollectorFailing',
-          expr: 'max_over_time(%s[%s]) == 0' % [signals.collectorSuccess, settings.window],
+          expr: fill('max_over_time(%s[%s]) == 0', [signals.collectorSuccess, settings.window]),
           summary: 'A collector of the exporter fails.',
           description: 'The collector {{ $labels.collector }} of ' + labels.where.instance + ' fails: its metrics are missing or old,'
                        + ' and alerts on them are blind.',
@@ -32,13 +33,13 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.overBudget;
         alert(settings, instance {
           name: 'RuntimeExporterOverBudget',
-          expr: 'sum without (part) (avg_over_time(%s[%s])) > %s * max_over_time(%s[%s])' % [
+          expr: fill('sum without (part) (avg_over_time(%s[%s])) > %s * max_over_time(%s[%s])', [
             signals.overhead,
             settings.window,
             number(settings.ratio),
             signals.overheadBudget,
             settings.window,
-          ],
+          ]),
           summary: 'The exporter costs more CPU than it may.',
           description: 'The exporter in ' + labels.where.instance + ' uses {{ $value | humanizePercentage }} of a core, more than its budget.',
           actions: [
@@ -52,11 +53,11 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.scrapeSlow;
         alert(settings, instance {
           name: 'RuntimeExporterScrapeSlow',
-          expr: 'avg_over_time(%s[%s]) > %s' % [
+          expr: fill('avg_over_time(%s[%s]) > %s', [
             signals.scrapeDuration,
             config.rateInterval,
             number(settings.ratio * duration.seconds(config.scrapeTimeout)),
-          ],
+          ]),
           summary: 'Scraping an instance takes long.',
           description: 'A scrape of ' + labels.where.instance + ' takes {{ $value | humanizeDuration }}; at ' + config.scrapeTimeout
                        + ' it fails and data is missing.',
@@ -71,7 +72,7 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.labelsFolded;
         alert(settings, instance {
           name: 'RuntimeLabelsFolded',
-          expr: 'increase(%s[%s]) > %s' % [signals.folded, settings.window, number(settings.folded)],
+          expr: fill('increase(%s[%s]) > %s', [signals.folded, settings.window, number(settings.folded)]),
           summary: 'A metric has more label values than it may keep.',
           description: '{{ $labels.family }} of ' + labels.where.instance + ' has more label values than its limit:'
                        + ' {{ $value | humanize }} observations went to "other" within the last ' + settings.window + '.',

@@ -1,5 +1,6 @@
 // Time lost to the garbage collector.
 local alert = import '../lib/alert.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -18,7 +19,7 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeGcPressure',
           level: 'instance',
           dashboard: 'runtime',
-          expr: '%s > %s' % [signals.recorded.gc, number(settings.ratio)],
+          expr: fill('%s > %s', [signals.recorded.gc, number(settings.ratio)]),
           summary: 'A process spends much of its time in the garbage collector.',
           description: labels.where.instance + ' stands still for garbage collection {{ $value | humanizePercentage }} of the time.',
           actions: [

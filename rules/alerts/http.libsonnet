@@ -2,6 +2,7 @@
 local alert = import '../lib/alert.libsonnet';
 local ask = import '../lib/ask.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local leak = import '../lib/leak.libsonnet';
@@ -25,8 +26,7 @@ local signalsOf = import '../signals.libsonnet';
     summary: 'Requests fail so often that the error budget burns too fast.',
     description: labels.where.job + ' has failed {{ $value | humanizePercentage }} of its requests within the last ' + burn.long
                  + ', and goes on failing (' + burn.short + '). '
-                 + 'This burns the error budget of its %s%% objective more than %s times as fast as it may.'
-                   % [number(100 * config.http.objective), number(burn.factor)],
+                 + fill('This burns the error budget of its %s%% objective more than %s times as fast as it may.', [number(100 * config.http.objective), number(burn.factor)]),
     actions: [
       'See which route and which status fail: the panel of errors by route on the dashboard.',
       'See the exceptions: http_server_exceptions_total by error_type, and their traceback in the log of the service.',
@@ -47,11 +47,11 @@ local signalsOf = import '../signals.libsonnet';
           // What has too few requests to mean something is not recorded.
           expr: (
             // Not below: a quantile is at most the largest bound, which the threshold may be.
-            '%s >= %s\n' % [recorded.routeLatency, number(duration.seconds(settings.threshold))]
-          ) + if !on(settings, 'rise') then '' else |||
+            fill('%s >= %s\n', [recorded.routeLatency, number(duration.seconds(settings.threshold))])
+          ) + if !on(settings, 'rise') then '' else fill(|||
             # or far slower than in its past
             or %s > %s
-          ||| % [recorded.routeLatency, leak.known(config, recorded.routeLatencyThreshold)],
+          |||, [recorded.routeLatency, leak.known(config, recorded.routeLatencyThreshold)]),
           summary: 'A route answers slowly.',
           description: 'The route ' + labels.where.route + ' is slow: the slowest ' + number(100 * (1 - settings.quantile))
                        + '% of its requests take longer than {{ $value | humanizeDuration }}, which is more than ' + settings.threshold
@@ -60,10 +60,10 @@ local signalsOf = import '../signals.libsonnet';
           // Where the route takes most time.
           instance: {
             local names = labels.names.job + ['http_route'],
-            expr: 'topk(1, sum by (instance, agent) (rate(%s[%s])))' % [
+            expr: fill('topk(1, sum by (instance, agent) (rate(%s[%s])))', [
               ask.selected(config, 'http_server_request_duration_seconds_sum', names, config.http.selector),
               config.rateInterval,
-            ],
+            ]),
             labels: names,
           },
           actions: [

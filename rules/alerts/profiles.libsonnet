@@ -56,7 +56,7 @@ local signalsOf = import '../signals.libsonnet';
     share: recorded.functionShare,
     cpu: recorded.profiledCpu,
     job: labels.job,
-    past: '[%s] offset %s' % [settings.baseline, settings.offset],
+    past: fill('[%s] offset %s', [settings.baseline, settings.offset]),
     minShare: number(settings.minShare),
     minCores: number(settings.minCores),
     maxPastShare: number(settings.maxPastShare),
@@ -129,10 +129,10 @@ local signalsOf = import '../signals.libsonnet';
           subject: 'function',
           instance: {
             local names = labels.names.job + ['function'],
-            expr: 'topk(1, sum by (instance, agent) (rate(%s[%s])))' % [
+            expr: fill('topk(1, sum by (instance, agent) (rate(%s[%s])))', [
               ask.selected(config, 'profile_self_seconds_total', names, 'profile="cpu"'),
               window,
-            ],
+            ]),
             labels: names,
           },
           expr: dominantExpr(settings),

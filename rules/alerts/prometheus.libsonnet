@@ -2,6 +2,7 @@
 //
 // Prometheus and Alertmanager have to be scraped for it, as deploy/prometheus.yml does. The Watchdog covers what they cannot tell.
 local alert = import '../lib/alert.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -19,11 +20,11 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.prometheusRulesFailing;
         alert(settings, spec {
           name: 'RuntimePrometheusRulesFailing',
-          expr: |||
+          expr: fill(|||
             increase(%(failures)s[%(window)s]) > 0
             # or the group takes longer than its interval
             or increase(%(missed)s[%(window)s]) > 0
-          ||| % { failures: signals.ruleFailures, missed: signals.ruleIterationsMissed, window: settings.window },
+          |||, { failures: signals.ruleFailures, missed: signals.ruleIterationsMissed, window: settings.window }),
           summary: 'Prometheus does not evaluate its rules.',
           description: 'Rules of {{ $labels.rule_group }} in ' + labels.where.instance + ' failed or were left out {{ $value | humanize }} times within '
                        + settings.window + ': alerts of that group are blind.',
@@ -39,7 +40,7 @@ local signalsOf = import '../signals.libsonnet';
         local lost = spec { name: 'RuntimePrometheusNotificationsLost' };
         alert(settings, lost {
           // Newer versions count for each Alertmanager: an alert that one of them took is not lost.
-          expr: 'min by (%s) (increase(%s[%s])) > 0' % [labels.instance, signals.notificationsDropped, settings.window],
+          expr: fill('min by (%s) (increase(%s[%s])) > 0', [labels.instance, signals.notificationsDropped, settings.window]),
           summary: 'Prometheus cannot hand over its alerts.',
           description: labels.where.instance + ' could not hand over {{ $value | humanize }} alerts to any Alertmanager within ' + settings.window + '.',
           actions: [
@@ -51,13 +52,13 @@ local signalsOf = import '../signals.libsonnet';
         + alert(receiver, lost {
           beside: settings,
           part: 'receiver',
-          expr: 'sum by (%(by)s, integration) (rate(%(failed)s[%(window)s])) / (sum by (%(by)s, integration) (rate(%(all)s[%(window)s])) > 0) > %(ratio)s' % {
+          expr: fill('sum by (%(by)s, integration) (rate(%(failed)s[%(window)s])) / (sum by (%(by)s, integration) (rate(%(all)s[%(window)s])) > 0) > %(ratio)s', {
             by: labels.instance,
             failed: signals.messagesFailed,
             all: signals.messages,
             window: settings.window,
             ratio: if receiver == null then '' else number(receiver.ratio),
-          },
+          }),
           summary: 'Alertmanager cannot send its messages.',
           description: '{{ $value | humanizePercentage }} of the messages by {{ $labels.integration }} of ' + labels.where.instance + ' fail: people are not told of alerts.',
           actions: [
@@ -71,10 +72,10 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.prometheusReloadFailed;
         alert(settings, spec {
           name: 'RuntimePrometheusReloadFailed',
-          expr: |||
+          expr: fill(|||
             max_over_time(%(prometheus)s[%(window)s]) == 0
             or max_over_time(%(alertmanager)s[%(window)s]) == 0
-          ||| % { prometheus: signals.configReloaded, alertmanager: signals.alertmanagerConfigReloaded, window: settings.window },
+          |||, { prometheus: signals.configReloaded, alertmanager: signals.alertmanagerConfigReloaded, window: settings.window }),
           summary: 'A changed configuration is not in force.',
           description: labels.where.instance + ' could not load its configuration (value {{ $value }}): it goes on with the one before, and will not start with the new one.',
           actions: [

@@ -31,7 +31,7 @@ local signalsOf = import '../signals.libsonnet';
         };
         alert(settings, spec {
           level: 'job',
-          expr: 'max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0\n' % vars + if absentSeconds == 0 then '' else fill(|||
+          expr: fill('max by (%(by)s) (max_over_time(%(up)s[%(window)s])) == 0\n', vars) + if absentSeconds == 0 then '' else fill(|||
             or
             # nothing is scraped any more, and was most of the time
             (
@@ -73,7 +73,7 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeRestarting',
           level: 'instance',
           dashboard: 'overview',
-          expr: 'changes(%s[%s]) > %s' % [signals.startTime, settings.window, number(settings.restarts)],
+          expr: fill('changes(%s[%s]) > %s', [signals.startTime, settings.window, number(settings.restarts)]),
           summary: 'A process restarts again and again.',
           description: labels.where.instance + ' has restarted {{ $value | printf "%.0f" }} times within the last ' + settings.window + '.',
           actions: [

@@ -9,6 +9,7 @@
 //   direction (both, high, low), season (week, day), deviations, margin, minDeviation; severity; and missing: 'zero' where a series
 //   that has ended means that nothing happens any more, as that of a rate does, 'nothing' where it then has no value.
 // `runtime-exporter generate` checks what a user's YAML says (exporter/runtime_exporter/mixin/anomalies.py).
+local fill = import 'fill.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -22,14 +23,14 @@ local signals(config) =
     errors: { expression: all.recorded.errors, direction: 'high' },
     latency: { expression: all.recorded.p95, direction: 'high' },
     // Of the service, not of each process: a process is seldom a week old.
-    cpu: { expression: 'sum by (%s) (%s)' % [labels.job, all.recorded.cpu] },
-    memory: { expression: 'sum by (%s) (%s)' % [labels.job, all.memory] },
+    cpu: { expression: fill('sum by (%s) (%s)', [labels.job, all.recorded.cpu]) },
+    memory: { expression: fill('sum by (%s) (%s)', [labels.job, all.memory]) },
   };
 
 local checked(spec) =
   assert std.all([
     if std.member(choices[key], spec[key]) then true
-    else error 'anomalies.%s.%s: %s is none of %s' % [spec.name, key, std.manifestJsonMinified(spec[key]), std.join(', ', choices[key])]
+    else error fill('anomalies.%s.%s: %s is none of %s', [spec.name, key, std.manifestJsonMinified(spec[key]), std.join(', ', choices[key])])
     for key in std.objectFields(choices)
   ]);
   spec;
@@ -40,7 +41,7 @@ local complete(config, name, given) =
   local signal =
     if !std.objectHas(own, 'signal') then {}
     else if std.objectHas(known, own.signal) then known[own.signal]
-    else error 'anomalies.%s.signal: %s is none of %s' % [name, std.manifestJsonMinified(own.signal), std.join(', ', std.objectFields(known))];
+    else error fill('anomalies.%s.signal: %s is none of %s', [name, std.manifestJsonMinified(own.signal), std.join(', ', std.objectFields(known))]);
   local defaults = { severity: std.get(std.get(config.alerts, 'anomaly', {}), 'severity'), missing: 'nothing' };
   checked(config.anomaly + defaults + signal + own + { name: name });
 

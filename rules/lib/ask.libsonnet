@@ -2,6 +2,7 @@
 //
 // Where nothing is found nothing is said, so that an alert reads well without profiles. vmalert's templates cannot query: there
 // every function returns ''.
+local fill = import 'fill.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
 local quoted = import 'quoted.libsonnet';
@@ -10,7 +11,7 @@ local signalsOf = import '../signals.libsonnet';
 local asking(config) =
   local targets = { prometheus: true, vmalert: false };
   if std.objectHas(targets, config.target) then targets[config.target]
-  else error "target: '%s' is not 'prometheus' or 'vmalert'" % config.target;
+  else error fill("target: '%s' is not 'prometheus' or 'vmalert'", config.target);
 
 // The text is a format of Go's printf, which writes %q for each label as PromQL's strings are.
 local verbatim(text) = std.strReplace(text, '%', '%%');

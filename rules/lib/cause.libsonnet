@@ -2,6 +2,7 @@
 //
 // Asked while the alert is told; where nothing is found nothing is said. vmalert's templates cannot query: nothing there.
 local ask = import 'ask.libsonnet';
+local fill = import 'fill.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
 local quoted = import 'quoted.libsonnet';
@@ -19,7 +20,7 @@ local symptoms = [
 local hints(config) =
   local signals = signalsOf(config);
   local names = labelsOf(config).names.job;
-  local place = std.join(',', ['%s=%%q' % name for name in names]);
+  local place = std.join(',', [fill('%s=%%q', name) for name in names]);
   // The series of the alert's job. What is no %q of ours is text to printf.
   local of(selector) =
     local text = std.strReplace(selector, '%', '%%');

@@ -5,6 +5,7 @@
 // may give severity ('warning'), for ('5m'), keepFiringFor, enabled, labels, suggested_actions (a list), runbook_url and
 // dashboard_url. There is no runbook page for a user's alert, so its URL is not made up.
 local alert = import 'alert.libsonnet';
+local fill = import 'fill.libsonnet';
 
 // Mimir takes no more rules in one group.
 local groupSize = 20;
@@ -15,7 +16,7 @@ local annotations(config, spec) = {
   [if std.get(spec, 'suggested_actions', []) != [] then 'suggested_actions']:
     std.join('\n', ['- ' + action for action in spec.suggested_actions]),
   [if std.objectHas(spec, 'runbook_url') then 'runbook_url']: spec.runbook_url,
-  dashboard_url: std.get(spec, 'dashboard_url', '%s/d/%s' % [std.rstripChars(config.grafanaUrl, '/'), config.dashboardUids.overview]),
+  dashboard_url: std.get(spec, 'dashboard_url', fill('%s/d/%s', [std.rstripChars(config.grafanaUrl, '/'), config.dashboardUids.overview])),
 };
 
 local rules(config, name, spec) = [
@@ -44,7 +45,7 @@ function(config)
   local count = std.ceil(std.length(all) / groupSize);
   [
     {
-      name: 'runtime-custom%s.alerts' % (if count == 1 then '' else '-%d' % (index + 1)),
+      name: fill('runtime-custom%s.alerts', (if count == 1 then '' else '-%d' % (index + 1))),
       interval: config.evaluationInterval,
       rules: all[index * groupSize:(index + 1) * groupSize],
     }

@@ -1,5 +1,6 @@
 // Alert groups of one topic: `alerts` is a list of {key, rules}; keys are those of `_config.alerts`.
 // No rule left, no group: switched-off alerts leave nothing behind, nor do those that the source has nothing for.
+local fill = import 'fill.libsonnet';
 local needs = import 'needs.libsonnet';
 local on = import 'on.libsonnet';
 local signalsOf = import '../signals.libsonnet';
@@ -10,4 +11,4 @@ function(config, topic, alerts)
     config.alerts.enabled && on(config.alerts, key) && std.all([signals.has(signal) for signal in std.get(needs, key, [])]);
   local rules = std.flattenArrays([alerts[key] for key in std.objectFields(alerts) if wanted(key)]);
   if rules == [] then []
-  else [{ name: 'runtime-%s.alerts' % topic, interval: config.evaluationInterval, rules: rules }]
+  else [{ name: fill('runtime-%s.alerts', topic), interval: config.evaluationInterval, rules: rules }]

@@ -1,4 +1,6 @@
 // The labels that every level keeps, from `_config`: the cluster first, where there are several.
+local fill = import 'fill.libsonnet';
+
 function(config)
   local cluster = if config.showMultiCluster then [config.clusterLabel] else [];
   local identity = cluster + [config.namespaceLabel, 'job'];
@@ -14,14 +16,14 @@ function(config)
     profiledFunction: std.join(', ', self.names.profiled + ['function']),
     // "shop on 10.0.0.7:9464 in cluster eu": where a description says it happened. One cluster: no empty words about it.
     where: {
-      local inCluster = if config.showMultiCluster then ' in cluster {{ $labels.%s }}' % config.clusterLabel else '',
+      local inCluster = if config.showMultiCluster then fill(' in cluster {{ $labels.%s }}', config.clusterLabel) else '',
       job: '{{ $labels.job }}' + inCluster,
       instance: '{{ $labels.job }} on {{ $labels.instance }}' + inCluster,
       route: '{{ $labels.http_route }} of {{ $labels.job }}' + inCluster,
     },
     // Variables of a dashboard's URL; urlquery escapes what a label may hold.
     variables: {
-      local variable(name, label) = 'var-%s={{ $labels.%s | urlquery }}' % [name, label],
+      local variable(name, label) = fill('var-%s={{ $labels.%s | urlquery }}', [name, label]),
       local common = (if config.showMultiCluster then [variable('cluster', config.clusterLabel)] else [])
                      + [variable('job', 'job')],
       none: '',

@@ -12,7 +12,7 @@ local seconds = duration.seconds;
 
 {
   // Seconds since the process started; lasts over failed scrapes, and takes the younger one at a restart.
-  uptime(config, signals):: '(time() - max_over_time(%s[%s]))' % [signals.startTime, config.rateInterval],
+  uptime(config, signals):: fill('(time() - max_over_time(%s[%s]))', [signals.startTime, config.rateInterval]),
 
   // Pearson's correlation of a recorded series with time: slope * deviation of time / deviation of value. The deviation of
   // n evenly spaced times is step * sqrt((n² - 1) / 12), the W / sqrt(12) of a continuous window. A window holds W / step
@@ -21,11 +21,11 @@ local seconds = duration.seconds;
     local step = seconds(config.evaluationInterval);
     local samples = seconds(window) / step + 0.5;
     local deviation = step * std.sqrt((samples * samples - 1) / 12);
-    'deriv(%(series)s[%(window)s]) * %(deviation)s / (stddev_over_time(%(series)s[%(window)s]) > 0)' % {
+    fill('deriv(%(series)s[%(window)s]) * %(deviation)s / (stddev_over_time(%(series)s[%(window)s]) > 0)', {
       series: series,
       window: window,
       deviation: number(deviation),
-    },
+    }),
 
   // One time scale: `series` grows in a straight line over scale.window, in a process that is older than `age` seconds.
   // floor: the recorded floor, which growth is a share of; series: the floor itself, or what it is above this time yesterday;
@@ -46,7 +46,7 @@ local seconds = duration.seconds;
     |||, {
       floor: floor,
       series: series,
-      slope: 'deriv(%s[%s])' % [series, scale.window],
+      slope: fill('deriv(%s[%s])', [series, scale.window]),
       correlation: $.correlation(config, series, scale.window),
       window: scale.window,
       windowSeconds: number(seconds(scale.window)),
@@ -81,10 +81,10 @@ local seconds = duration.seconds;
 
   // `series` is above the highest of its past, which is recorded, by a share of the floor.
   aboveHigh(config, floor, series, high, ratio)::
-    '# and higher than ever\nand %s - %s > %s * %s' % [series, $.known(config, high), number(ratio), floor],
+    fill('# and higher than ever\nand %s - %s > %s * %s', [series, $.known(config, high), number(ratio), floor]),
 
   // The last value of what is recorded each baselineInterval: one or two may be missing.
-  known(config, recorded):: 'last_over_time(%s[%ss])' % [recorded, number(3 * seconds(config.baselineInterval))],
+  known(config, recorded):: fill('last_over_time(%s[%ss])', [recorded, number(3 * seconds(config.baselineInterval))]),
 
   // Seconds after which yesterday's values are those of this process, and not of another one, or of this one warming up.
   ageOfYesterday(leak):: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
@@ -117,11 +117,11 @@ local seconds = duration.seconds;
 
   // One of the `ways` tells of a leak, and there is not simply more to do. The value is in the gauge's unit, an hour.
   expr(config, signals, leak, ways)::
-    |||
+    fill(|||
       3600 * (
       %s)
       # and not because there is more to do
       unless on (%s) (
       %s)
-    ||| % [std.join('or\n', ways), labelsOf(config).instance, $.load(config, signals, leak)],
+    |||, [std.join('or\n', ways), labelsOf(config).instance, $.load(config, signals, leak)]),
 }

@@ -1,5 +1,6 @@
 // Adds runbook_url, dashboard_url and profile_url to every alert that has none: written once here, not in each rule.
 local ask = import 'ask.libsonnet';
+local fill = import 'fill.libsonnet';
 local labels = import 'labels.libsonnet';
 local profiled = import 'profiled.libsonnet';
 local signalsOf = import '../signals.libsonnet';
@@ -13,11 +14,11 @@ function(config, groups)
     [if config.runbookURLPattern != '' then 'runbook_url']: std.strReplace(config.runbookURLPattern, '%s', rule.alert),
   };
   local dashboard(rule) = {
-    dashboard_url: '%s/d/%s%s' % [
+    dashboard_url: fill('%s/d/%s%s', [
       std.rstripChars(config.grafanaUrl, '/'),
       config.dashboardUids[hidden(rule, 'dashboard', 'overview')],
       labels(config).variables[hidden(rule, 'level', 'none')],
-    ],
+    ]),
   };
 
   // The page of what was taken for the alert, which marks the function that the alert is about.
@@ -25,7 +26,7 @@ function(config, groups)
     local url = std.strReplace(config.profileUrlPattern, '%s', rule.alert);
     local subject = hidden(rule, 'subject', '');
     local separator = if has(url, '?') then '&' else '?';
-    url + if subject == '' then '' else '%sfunction={{ $labels.%s | urlquery }}' % [separator, subject];
+    url + if subject == '' then '' else fill('%sfunction={{ $labels.%s | urlquery }}', [separator, subject]);
   local ofInstance(url) = has(url, '$labels.instance');
   // An alert about a job has no instance to link to: the one that matters is asked for, where that can be done.
   local profile(rule) =

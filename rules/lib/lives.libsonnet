@@ -9,23 +9,23 @@ local seconds = duration.seconds;
 {
   // Of processes that have started for good, and are young enough to be one of several in the window.
   recorded(signals, restarts)::
-    local age = 'time() - %s > %s < %s' % [signals.startTime, number(seconds(restarts.warmUp)), number(seconds(restarts.window))];
+    local age = fill('time() - %s > %s < %s', [signals.startTime, number(seconds(restarts.warmUp)), number(seconds(restarts.window))]);
     local names = signals.recorded;
     [
       { record: names.lifeAge, expr: age },
-      { record: names.lifeMemory, expr: '%s and %s' % [signals.memory, age] },
-      { record: names.lifeProduct, expr: '%s * (%s)' % [signals.memory, age] },
+      { record: names.lifeMemory, expr: fill('%s and %s', [signals.memory, age]) },
+      { record: names.lifeProduct, expr: fill('%s * (%s)', [signals.memory, age]) },
     ],
 
   // The value is in bytes an hour.
   expr(config, signals, restarts)::
     local names = signals.recorded;
-    local mean(series) = 'avg_over_time(%s[%s])' % [series, restarts.window];
-    local deviation(series) = 'stddev_over_time(%s[%s])' % [series, restarts.window];
-    local covariance = '(%s - %s * %s)' % [mean(names.lifeProduct), mean(names.lifeMemory), mean(names.lifeAge)];
+    local mean(series) = fill('avg_over_time(%s[%s])', [series, restarts.window]);
+    local deviation(series) = fill('stddev_over_time(%s[%s])', [series, restarts.window]);
+    local covariance = fill('(%s - %s * %s)', [mean(names.lifeProduct), mean(names.lifeMemory), mean(names.lifeAge)]);
     // Bytes a second.
-    local slope = '%s / (%s ^ 2 > 0)' % [covariance, deviation(names.lifeAge)];
-    local oldest = 'max_over_time(%s[%s])' % [names.lifeAge, restarts.window];
+    local slope = fill('%s / (%s ^ 2 > 0)', [covariance, deviation(names.lifeAge)]);
+    local oldest = fill('max_over_time(%s[%s])', [names.lifeAge, restarts.window]);
     fill(|||
       3600 * (
         %(slope)s

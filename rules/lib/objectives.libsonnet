@@ -12,6 +12,7 @@
 //   alerts.sloBudgetBurn.windows; null is all. alert: false only records.
 // `runtime-exporter generate` checks what a user's YAML says (exporter/runtime_exporter/mixin/slos.py).
 local duration = import 'duration.libsonnet';
+local fill = import 'fill.libsonnet';
 local number = import 'number.libsonnet';
 
 local defaults = { sli: 'availability', selector: '', by: 'job', period: '30d', alert: true, windows: null };
@@ -26,8 +27,7 @@ local checked(config, slo) =
   assert slo.alert == false || slo.objective > 0 && slo.objective < 1 :
          'slos.%s.objective is %g: it must lie between 0 and 1, as 0.999' % [slo.name, slo.objective];
   assert slo.sli != 'latency' || std.member(config.slo.buckets, duration.seconds(slo.threshold)) :
-         'slo.latency.threshold: %s of %s is no bound of a bucket (slo.buckets), so nobody knows how many requests are within it'
-         % [slo.threshold, slo.name];
+         fill('slo.latency.threshold: %s of %s is no bound of a bucket (slo.buckets), so nobody knows how many requests are within it', [slo.threshold, slo.name]);
   slo;
 
 {
@@ -52,5 +52,5 @@ local checked(config, slo) =
   // Matches a bucket's bound as a service may write it: Go writes le="1", Python and Prometheus 3 le="1.0".
   bound(threshold)::
     local seconds = duration.seconds(threshold);
-    if seconds == std.floor(seconds) then 'le=~"%s([.]0)?"' % number(seconds) else 'le="%s"' % number(seconds),
+    if seconds == std.floor(seconds) then fill('le=~"%s([.]0)?"', number(seconds)) else fill('le="%s"', number(seconds)),
 }

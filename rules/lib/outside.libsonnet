@@ -3,6 +3,7 @@
 // They are the user's own, as customAlerts are: there is no runbook page for them, so its URL is not made up.
 local alert = import 'alert.libsonnet';
 local businessOf = import 'business.libsonnet';
+local fill = import 'fill.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
 
@@ -14,31 +15,31 @@ local sides = { above: { operator: '>', word: 'High' }, below: { operator: '<', 
 local rules(config, metric) = std.flattenArrays([
   local side = sides[key];
   local bound = number(metric.alert[key]);
-  local parts = [' %s={{ $labels.%s }}' % [label, label] for label in metric.by];
+  local parts = [fill(' %s={{ $labels.%s }}', [label, label]) for label in metric.by];
   [
     rule {
       annotations: {
-        summary: '%s: the value is too %s.' % [metric.title, std.asciiLower(side.word)],
-        description: '%s of %s%s: {{ $value | humanize }}%s, %s %s.' % [
+        summary: fill('%s: the value is too %s.', [metric.title, std.asciiLower(side.word)]),
+        description: fill('%s of %s%s: {{ $value | humanize }}%s, %s %s.', [
           metric.title,
           labelsOf(config).where.job,
           std.join('', parts),
           metric.said,
           key,
           bound,
-        ],
-        dashboard_url: '%s/d/%s%s' % [
+        ]),
+        dashboard_url: fill('%s/d/%s%s', [
           std.rstripChars(config.grafanaUrl, '/'),
           config.dashboardUids.business,
           labelsOf(config).variables.job,
-        ],
+        ]),
       },
     }
     for rule in alert(metric.alert, {
       name: metric.alertName + side.word,
       level: 'job',
       dashboard: 'business',
-      expr: '%s %s %s' % [metric.value, side.operator, bound],
+      expr: fill('%s %s %s', [metric.value, side.operator, bound]),
       summary: '',
       description: '',
       actions: [],
@@ -56,7 +57,7 @@ function(config)
   ]);
   [
     {
-      name: 'runtime-business%s.alerts' % (if index == 0 then '' else '-%d' % (index + 1)),
+      name: fill('runtime-business%s.alerts', (if index == 0 then '' else '-%d' % (index + 1))),
       interval: config.evaluationInterval,
       rules: all[index * groupSize:(index + 1) * groupSize],
     }

@@ -4,6 +4,7 @@
 // are in the expressions, so that no ruler has to find a series for them. Nothing is filtered by its value: 0 is a value.
 local anomalies = import '../lib/anomalies.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local number = import '../lib/number.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -20,7 +21,7 @@ local strategies = {
   local recorded = signalsOf(config).recorded.anomaly,
 
   // The larger, or smaller, of two expressions, for as much of the second as there is.
-  local extreme(operator, one, other) = '(%s %s %s or %s)' % [one, operator, other, other],
+  local extreme(operator, one, other) = fill('(%s %s %s or %s)', [one, operator, other, other]),
 
   local rules(spec) =
     local matcher = '{anomaly="' + spec.name + '"}';

@@ -1,5 +1,6 @@
 // The user's business metrics of each service: for alerts, and for comparisons over weeks.
 local businessOf = import '../lib/business.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 
 // Mimir takes no more rules in one group.
 local groupSize = 20;
@@ -11,7 +12,7 @@ local groupSize = 20;
   prometheusRules+:: {
     groups+: [
       {
-        name: 'runtime-business%s.rules' % (if index == 0 then '' else '-%d' % (index + 1)),
+        name: fill('runtime-business%s.rules', (if index == 0 then '' else '-%d' % (index + 1))),
         interval: config.evaluationInterval,
         rules: rules[index * groupSize:(index + 1) * groupSize],
       }

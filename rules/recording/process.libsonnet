@@ -1,4 +1,5 @@
 // What a process uses: CPU, the floors of memory and threads, memory as a share of its limit.
+local fill = import '../lib/fill.libsonnet';
 local lives = import '../lib/lives.libsonnet';
 local on = import '../lib/on.libsonnet';
 local signalsOf = import '../signals.libsonnet';
@@ -16,23 +17,23 @@ local signalsOf = import '../signals.libsonnet';
       interval: config.evaluationInterval,
       rules: [
         // Cores in use. Reset-aware, and the base of the CPU's past.
-        { record: recorded.cpu, expr: 'rate(%s[%s])' % [signals.cpu, config.rateInterval] },
+        { record: recorded.cpu, expr: fill('rate(%s[%s])', [signals.cpu, config.rateInterval]) },
         // The lower envelope of the resident memory: what stays after a collection. A leak lifts it, garbage does not.
-        { record: recorded.memoryFloor, expr: 'min_over_time(%s[%s])' % [signals.memory, config.memory.floorWindow] },
+        { record: recorded.memoryFloor, expr: fill('min_over_time(%s[%s])', [signals.memory, config.memory.floorWindow]) },
       ] + (
         // What it is above this time yesterday: of day and night nothing is left.
-        if looksFor('daily') then [{ record: recorded.memoryDelta, expr: '%s - %s offset 1d' % [recorded.memoryFloor, recorded.memoryFloor] }] else []
+        if looksFor('daily') then [{ record: recorded.memoryDelta, expr: fill('%s - %s offset 1d', [recorded.memoryFloor, recorded.memoryFloor]) }] else []
       ) + (
         if looksFor('restarts') then lives.recorded(signals, leak.restarts) else []
       ) + (
         // Resident memory as a share of the limit; absent where there is none.
         if signals.has('memoryLimit')
-        then [{ record: recorded.memoryRatio, expr: '%s / (%s > 0)' % [signals.memory, signals.memoryLimit] }]
+        then [{ record: recorded.memoryRatio, expr: fill('%s / (%s > 0)', [signals.memory, signals.memoryLimit]) }]
         else []
       ) + (
         // The lower envelope of the number of threads: what stays after a burst of work.
         if signals.has('threads')
-        then [{ record: recorded.threadsFloor, expr: 'min_over_time(%s[%s])' % [signals.threads, config.threads.floorWindow] }]
+        then [{ record: recorded.threadsFloor, expr: fill('min_over_time(%s[%s])', [signals.threads, config.threads.floorWindow]) }]
         else []
       ),
     }],

@@ -1,4 +1,5 @@
 // Where the program stands still: the pauses of its garbage collector.
+local fill = import '../lib/fill.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
@@ -12,7 +13,7 @@ local signalsOf = import '../signals.libsonnet';
       interval: config.evaluationInterval,
       rules: [
         // Share of wall time spent in the garbage collector, all generations: they differ between releases of CPython.
-        { record: recorded.gc, expr: 'sum without (generation) (rate(%s[%s]))' % [signals.gcSeconds, config.rateInterval] },
+        { record: recorded.gc, expr: fill('sum without (generation) (rate(%s[%s]))', [signals.gcSeconds, config.rateInterval]) },
       ],
     }],
   },

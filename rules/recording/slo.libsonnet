@@ -3,6 +3,7 @@
 // Every objective is recorded under the same names, told apart by the labels slo, sli and period. So the shares over the
 // windows are one rule each, however many objectives there are.
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
 local objectives = import '../lib/objectives.libsonnet';
@@ -20,9 +21,9 @@ local groupSize = 20;
   local all = objectives.of(config),
 
   local matching(series, matchers) =
-    series + (local given = std.filter(function(matcher) matcher != '', matchers); if given == [] then '' else '{%s}' % std.join(', ', given)),
+    series + (local given = std.filter(function(matcher) matcher != '', matchers); if given == [] then '' else fill('{%s}', std.join(', ', given))),
   local by(objective) = if objective.by == 'route' then labels.route else labels.job,
-  local rate(counter) = 'rate(%s[%s])' % [counter, config.rateInterval],
+  local rate(counter) = fill('rate(%s[%s])', [counter, config.rateInterval]),
 
   // Events per second, and the bad ones: 0 where there is none, so that a share is 0 and not "no data".
   local sources = {
@@ -44,17 +45,17 @@ local groupSize = 20;
   },
   local rulesOf(objective) =
     local source = sources[objective.sli](objective);
-    local events = 'sum by (%s) (%s)' % [by(objective), source.events];
+    local events = fill('sum by (%s) (%s)', [by(objective), source.events]);
     [
       tagged(objective, recorded.sloEvents, events),
       tagged(
         objective,
         recorded.sloBadEvents,
         if std.objectHas(source, 'within')
-        then 'clamp_min(%s - sum by (%s) (%s), 0)' % [events, by(objective), source.within]
-        else 'sum by (%s) (%s) or %s * 0' % [by(objective), source.bad, events]
+        then fill('clamp_min(%s - sum by (%s) (%s), 0)', [events, by(objective), source.within])
+        else fill('sum by (%s) (%s) or %s * 0', [by(objective), source.bad, events])
       ),
-      tagged(objective, recorded.sloObjective, '%s * 0 + %s' % [events, number(objective.objective)]),
+      tagged(objective, recorded.sloObjective, fill('%s * 0 + %s', [events, number(objective.objective)])),
     ],
 
   local windows = std.set(
@@ -63,28 +64,28 @@ local groupSize = 20;
   local ratio(window) =
     local shortest = duration.seconds(config.rateInterval);
     assert duration.seconds(window) >= shortest :
-           'alerts.sloBudgetBurn: the window %s is shorter than rateInterval, %s' % [window, config.rateInterval];
+           fill('alerts.sloBudgetBurn: the window %s is shorter than rateInterval, %s', [window, config.rateInterval]);
     if duration.seconds(window) == shortest
-    then '%s / (%s > 0)' % [recorded.sloBadEvents, recorded.sloEvents]
+    then fill('%s / (%s > 0)', [recorded.sloBadEvents, recorded.sloEvents])
     else slo.eventRatio({ errors: recorded.sloBadEvents, requests: recorded.sloEvents }, window),
 
   local left(period) =
-    local matcher = '{period="%s"}' % period;
+    local matcher = fill('{period="%s"}', period);
     local spent = slo.eventRatio({ errors: recorded.sloBadEvents + matcher, requests: recorded.sloEvents + matcher }, period);
     // The objective outlives a service that is down: that is when its budget matters.
-    '1 - %s / (1 - last_over_time(%s%s[1d]))' % [spent, recorded.sloObjective, matcher],
+    fill('1 - %s / (1 - last_over_time(%s%s[1d]))', [spent, recorded.sloObjective, matcher]),
 
   local sourceRules = [{
     // Failed requests per second by route: 0 where none has ever failed, of the requests that this bundle's selector finds.
     record: recorded.routeErrors,
-    expr: local sum(rate) = 'sum by (%s) (%s)' % [labels.route, rate];
-          '%s or 0 * %s' % [sum(signals.failedRate(config.rateInterval)), sum(signals.requestRate(config.rateInterval))],
+    expr: local sum(rate) = fill('sum by (%s) (%s)', [labels.route, rate]);
+          fill('%s or 0 * %s', [sum(signals.failedRate(config.rateInterval)), sum(signals.requestRate(config.rateInterval))]),
   }] + std.flattenArrays(std.map(rulesOf, all)),
 
   prometheusRules+:: {
     groups+: if all == [] then [] else [
       {
-        name: 'runtime-slo-events%s.rules' % (if index == 0 then '' else '-%d' % (index + 1)),
+        name: fill('runtime-slo-events%s.rules', (if index == 0 then '' else '-%d' % (index + 1))),
         interval: config.evaluationInterval,
         rules: sourceRules[index * groupSize:(index + 1) * groupSize],
       }
