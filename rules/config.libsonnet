@@ -159,8 +159,9 @@
         // The past is `baseline`, up to `offset` ago: for so long a spike does not raise what it is compared with.
         baseline: '1d',
         offset: '1h',
-        // How much of the past must be known, and how long the process must run (a start-up is no spike).
-        minHistory: '12h',
+        // How much of the past must be known, be it that of the job's other instances: a day, or the first job of the night is a
+        // spike. And how long the process must run (a start-up is no spike).
+        minHistory: '23h',
         minUptime: '15m',
         // Standard deviations above the mean; a quiet service has hardly any deviation, so at least minDeviation cores.
         minZScore: 4,
@@ -199,6 +200,23 @@
         maxLoadRatio: 0.05,
         maxLoadGrowthRatio: 0.3,
         minLoadGrowth: 0.1,
+        // A steep line, above all that there was within `baseline`, up to `offset` ago, as in memoryLeak.fast. Longer than there, since
+        // the least of a few threads or goroutines trembles more than that of the memory.
+        fast: {
+          enabled: true,
+          window: '75m',
+          recentWindow: '30m',
+          minRecentSlopeRatio: 0.6,
+          minGrowth: 5,
+          minGrowthRatio: 0.1,
+          minCorrelation: 0.9,
+          minCoverage: 0.6,
+          baseline: '1d',
+          offset: '1h',
+          minHistory: '12h',
+          minRecordRatio: 0.15,
+          minUptime: '3h',
+        },
       },
       fdExhaustion: {
         enabled: true,
@@ -248,7 +266,9 @@
         },
         // In the long window; fewer say nothing about a service.
         minRequests: 50,
-        minErrors: 5,
+        // So many standard deviations more errors in the long window than a service has by chance that just keeps its objective: of few
+        // requests at least five.
+        minDeviations: 4,
       },
       httpLatencyHigh: {
         enabled: true,
@@ -421,7 +441,8 @@
         },
         // In the long window; fewer are left to sloLowTraffic.
         minEvents: 50,
-        minBadEvents: 5,
+        // So many standard deviations more bad ones than a service has by chance that just keeps its objective: of few at least five.
+        minDeviations: 4,
       },
       // So few events that no burn rate speaks, and most of them are bad.
       sloLowTraffic: {

@@ -106,6 +106,8 @@ function(config)
       diskAvailable: 'instance:host_filesystem_available_bytes:min' + config.rateInterval,
       gc: 'instance:%s:%s' % [std.strReplace(nameOf('gcSeconds'), '_sum', ''), rate],
       instanceRequests: 'instance:http_server_requests:' + rate,
+      threadsHigh: 'instance:%s:high' % nameOf('threads'),
+      fdsFloor: 'instance:process_open_fds:min' + config.rateInterval,
       routeRequests: 'job_route:http_server_requests:' + rate,
       // A quantile of a route's durations, where there are enough requests for one; and above which it is slow for that route.
       routeLatency: 'job_route:http_server_request_duration_seconds:quantile_' + rate,

@@ -33,7 +33,7 @@ PYTHON = (
 def overrides(source):
     """Return the demo's short windows for the job that is called like its source."""
     # A loaded machine answers few requests in the windows of the demo.
-    few = {"httpLatencyHigh": {"minRequests": 2}, "httpErrorBudgetBurn": {"minRequests": 5, "minErrors": 2}}
+    few = {"httpLatencyHigh": {"minRequests": 2}, "httpErrorBudgetBurn": {"minRequests": 5, "minDeviations": 2}}
     return config.compose(rule_files.load(DEMO), {"source": source, "selector": f'job="{source}"', "alerts": few})
 
 

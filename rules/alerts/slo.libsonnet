@@ -50,10 +50,13 @@ local groupSize = 20;
     std.join('\n', [
       recorded.sloBadRatio(burn.long) + matcher + ' > ' + number(threshold),
       'and ' + recorded.sloBadRatio(burn.short) + matcher + ' > ' + number(threshold),
-      '# enough of both to mean something',
+      '# of enough to mean something',
       // A sum of rates, one each evaluation, times the pause between evaluations: a number of events.
       'and sum_over_time(' + recorded.sloEvents + matcher + '[' + burn.long + ']) * ' + step + ' >= ' + number(settings.minEvents),
-      'and sum_over_time(' + recorded.sloBadEvents + matcher + '[' + burn.long + ']) * ' + step + ' >= ' + number(settings.minBadEvents),
+      '# and more than chance',
+      'and ' + slo.beyondChance(
+        config, recorded.sloBadEvents + matcher, recorded.sloEvents + matcher, burn.long, objective.objective, settings.minDeviations
+      ),
     ]),
 
   local burnAlert(objective, burn) = alert(burn, {

@@ -1,14 +1,37 @@
 // Threads that are started and never end.
 local alert = import '../lib/alert.libsonnet';
+local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local leak = import '../lib/leak.libsonnet';
+local on = import '../lib/on.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
   local config = $._config,
   local labels = labelsOf(config),
   local signals = signalsOf(config),
+  local recorded = signals.recorded,
+
+  // A line of hours, and a steep one above all that there has been.
+  local leakExpr(settings) =
+    local floor = recorded.threadsFloor;
+    local steep(scale) = leak.line(
+      config,
+      signals,
+      floor,
+      floor,
+      scale,
+      duration.seconds(scale.minUptime),
+      leak.aboveHigh(config, floor, floor, recorded.threadsHigh, scale.minRecordRatio)
+    );
+    leak.expr(
+      config,
+      signals,
+      settings,
+      [leak.slow(config, signals, floor, config.threads.floorWindow, settings)]
+      + if on(settings, 'fast') then [steep(settings.fast)] else []
+    ),
 
   prometheusAlerts+:: {
     groups+: group(config, 'threads', {
@@ -18,7 +41,7 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeThreadLeakSuspected',
           level: 'instance',
           dashboard: 'runtime',
-          expr: leak.expr(config, signals, settings, [leak.slow(config, signals, signals.recorded.threadsFloor, config.threads.floorWindow, settings)]),
+          expr: leakExpr(settings),
           summary: 'The number of %s of a process grows in a straight line.' % signals.threadsNoun,
           description: labels.where.instance + ' gains {{ $value | printf "%.0f" }} ' + signals.threadsNoun + ' an hour, steadily and still.',
           actions: [

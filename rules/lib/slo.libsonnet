@@ -36,6 +36,14 @@ local burns(config) =
     then '%s / (%s > 0)' % [recorded.errors, recorded.requests]
     else self.eventRatio(recorded, window),
 
+  // More bad events than chance deals a service that just keeps its objective. The square root of a count strays by a half, however
+  // large the count is (Poisson's distribution, its variance stabilised), so a few bad ones of few events must be far more than they may.
+  // A sum of rates, one each evaluation, times the pause between evaluations is a number of events.
+  beyondChance(config, bad, events, window, objective, deviations)::
+    local step = seconds(config.evaluationInterval);
+    'sqrt(sum_over_time(' + bad + '[' + window + ']) * ' + number(step) + ') > '
+    + 'sqrt(sum_over_time(' + events + '[' + window + ']) * ' + number(step * (1 - objective)) + ') + ' + number(deviations / 2),
+
   // One burn rate: the value is the share of failed requests over the long window.
   burnExpr(config, recorded, burn)::
     local settings = config.alerts.httpErrorBudgetBurn;
@@ -46,19 +54,19 @@ local burns(config) =
     fill(|||
       %(longRatio)s > %(threshold)s
       and %(shortRatio)s > %(threshold)s
-      # enough of both to mean something
+      # of enough to mean something
       and sum_over_time(%(requests)s[%(long)s]) * %(step)s >= %(minRequests)s
-      and sum_over_time(%(errors)s[%(long)s]) * %(step)s >= %(minErrors)s
+      # and more than chance
+      and %(beyondChance)s
     |||, {
+      beyondChance: $.beyondChance(config, recorded.errors, recorded.requests, burn.long, config.http.objective, settings.minDeviations),
       longRatio: recorded.errorRatio(burn.long),
       shortRatio: recorded.errorRatio(burn.short),
       threshold: number(threshold),
       requests: recorded.requests,
-      errors: recorded.errors,
       long: burn.long,
       // A sum of rates, one each evaluation, times the pause between evaluations: a number of requests.
       step: number(seconds(config.evaluationInterval)),
       minRequests: number(settings.minRequests),
-      minErrors: number(settings.minErrors),
     }),
 }

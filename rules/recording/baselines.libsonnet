@@ -10,11 +10,30 @@ local signalsOf = import '../signals.libsonnet';
   local config = $._config,
   local alerts = config.alerts,
   local labels = labelsOf(config),
-  local recorded = signalsOf(config).recorded,
+  local signals = signalsOf(config),
+  local recorded = signals.recorded,
 
   local past(series, settings, offset) = '%s[%s] offset %s' % [series, settings.baseline, offset],
-  // So many evaluations found something: the past is known.
-  local enough(settings) = number(duration.seconds(settings.minHistory) / duration.seconds(config.evaluationInterval)),
+  // What is usual (lines), once enough of the past is known: so many evaluations found something.
+  local known(series, usual, settings, offset) = '%sand count_over_time(%s) >= %s\n' % [
+    usual,
+    past(series, settings, offset),
+    number(duration.seconds(settings.minHistory) / duration.seconds(config.evaluationInterval)),
+  ],
+  // A new instance has no past: that of its job counts then, whose other instances are what it replaces.
+  local knownOfJob(series, usual, settings) = known(series, usual, settings, settings.offset) + fill(|||
+    or max_over_time(%(series)s[%(pace)s]) * 0 + on (%(job)s) group_left () (
+      max by (%(job)s) (
+      %(usual)s)
+      and group by (%(job)s) (%(series)s offset %(begin)ss)
+    )
+  |||, {
+    usual: usual,
+    series: series,
+    pace: config.baselineInterval,
+    begin: number(duration.seconds(settings.minHistory) + duration.seconds(settings.offset)),
+    job: labels.job,
+  }),
 
   // Three conditions, because each alone errs: the score takes a quiet service's twitch for a spike (so: minCores, minDeviation),
   // and a job that runs an hour a day for an outlier (so: the quantile of the past, which has seen that job).
@@ -25,7 +44,6 @@ local signalsOf = import '../signals.libsonnet';
         or %(minRatio)s * quantile_over_time(%(quantile)s, %(past)s),
       %(minCores)s
     )
-    and count_over_time(%(past)s) >= %(enough)s
   |||, {
     past: past(recorded.cpu, settings, settings.offset),
     minCores: number(settings.minCores),
@@ -33,53 +51,44 @@ local signalsOf = import '../signals.libsonnet';
     minZScore: number(settings.minZScore),
     minRatio: number(settings.minRatio),
     quantile: number(settings.baselineQuantile),
-    enough: enough(settings),
   }),
 
   // The quantile of the durations that is slow for a route: above its busiest of the past, by a factor.
-  local latencyThreshold(settings) = fill(|||
-    clamp_min(%(minRatio)s * quantile_over_time(%(quantile)s, %(past)s), %(minThreshold)s)
-    and count_over_time(%(past)s) >= %(enough)s
-  |||, {
-    past: past(recorded.routeLatency, settings, settings.offset),
-    minRatio: number(settings.minRatio),
-    minThreshold: number(duration.seconds(settings.minThreshold)),
-    quantile: number(settings.baselineQuantile),
-    enough: enough(settings),
-  }),
+  local latencyThreshold(settings) = 'clamp_min(%s * quantile_over_time(%s, %s), %s)\n' % [
+    number(settings.minRatio),
+    number(settings.baselineQuantile),
+    past(recorded.routeLatency, settings, settings.offset),
+    number(duration.seconds(settings.minThreshold)),
+  ],
 
   // The highest of the past. Without its name, which VictoriaMetrics keeps: beside one that has none it would be another series.
-  local high(series, settings, offset) = fill(|||
-    0 + max_over_time(%(past)s)
-    and count_over_time(%(past)s) > %(enough)s
-  |||, { past: past(series, settings, offset), enough: enough(settings) }),
-
-  // A new instance has no past: that of its job counts then, whose other instances are what it replaces.
-  local highOfMemory(settings) =
-    local own = high(recorded.memoryFloor, settings, settings.offset);
-    own + fill(|||
-      or max_over_time(%(floor)s[%(pace)s]) * 0 + on (%(job)s) group_left () (
-        max by (%(job)s) (max_over_time(%(past)s))
-        and group by (%(job)s) (%(floor)s offset %(minHistory)s)
-      )
-    |||, {
-      floor: recorded.memoryFloor,
-      pace: config.baselineInterval,
-      past: past(recorded.memoryFloor, settings, settings.offset),
-      minHistory: settings.minHistory,
-      job: labels.job,
-    }),
+  local high(series, settings, offset) = '0 + max_over_time(%s)\n' % past(series, settings, offset),
+  local highOfJob(series, settings) = knownOfJob(series, high(series, settings, settings.offset), settings),
 
   local leak = std.get(alerts, 'memoryLeak'),
+  local threads = std.get(alerts, 'threadLeak'),
   local rules = [
-    { record: recorded.cpuThreshold, [if on(alerts, 'cpuSpike') then 'expr']: cpuThreshold(alerts.cpuSpike) },
+    {
+      record: recorded.cpuThreshold,
+      [if on(alerts, 'cpuSpike') then 'expr']: knownOfJob(recorded.cpu, cpuThreshold(alerts.cpuSpike), alerts.cpuSpike),
+    },
     {
       record: recorded.routeLatencyThreshold,
-      [if on(alerts, 'httpLatencyHigh') && on(alerts.httpLatencyHigh, 'rise') then 'expr']: latencyThreshold(alerts.httpLatencyHigh.rise),
+      [if on(alerts, 'httpLatencyHigh') && on(alerts.httpLatencyHigh, 'rise') then 'expr']:
+        local rise = alerts.httpLatencyHigh.rise;
+        known(recorded.routeLatency, latencyThreshold(rise), rise, rise.offset),
     },
-    { record: recorded.memoryHigh, [if on(alerts, 'memoryLeak') && on(leak, 'fast') then 'expr']: highOfMemory(leak.fast) },
-    // Before the window of the slow line: a leak of hours must not raise what it is compared with.
-    { record: recorded.memoryDeltaHigh, [if on(alerts, 'memoryLeak') && on(leak, 'daily') then 'expr']: high(recorded.memoryDelta, leak.daily, leak.window) },
+    { record: recorded.memoryHigh, [if on(alerts, 'memoryLeak') && on(leak, 'fast') then 'expr']: highOfJob(recorded.memoryFloor, leak.fast) },
+    {
+      record: recorded.threadsHigh,
+      [if on(alerts, 'threadLeak') && on(threads, 'fast') && signals.has('threads') then 'expr']: highOfJob(recorded.threadsFloor, threads.fast),
+    },
+    {
+      record: recorded.memoryDeltaHigh,
+      [if on(alerts, 'memoryLeak') && on(leak, 'daily') then 'expr']:
+        // Before the window of the slow line: a leak of hours must not raise what it is compared with.
+        known(recorded.memoryDelta, high(recorded.memoryDelta, leak.daily, leak.window), leak.daily, leak.window),
+    },
   ],
   local wanted = std.filter(function(rule) std.objectHas(rule, 'expr'), rules),
 
