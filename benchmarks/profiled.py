@@ -129,8 +129,8 @@ def unit_of_work(depth: int = 12) -> int:
 class Profiler(Protocol):
     """What is switched on and off.
 
-    `learned()` makes later starts begin with the rate that it has come to; `taken()` returns the CPU seconds that it took
-    since the start or the last call by its own account, here and in a helper.
+    `learned()` makes later starts begin with the rate that it has come to; `taken()` returns the CPU seconds that it took since
+    the start or the last call by its own account, on the program's thread (a signal's handler) and in a helper.
     """
 
     def start(self) -> object: ...
@@ -166,8 +166,9 @@ class Ours:
                 pace.first = pace.rate
 
     def taken(self) -> tuple[float, float]:
-        window = self._sampler.take()
-        return window.own_cpu_ns / 1e9, window.helper_cpu_ns / 1e9
+        window = self._sampler.backend.take()
+        on_the_programs = window.own_cpu_ns if isinstance(self._sampler.backend, SignalSampler) else 0
+        return on_the_programs / 1e9, window.helper_cpu_ns / 1e9
 
 
 class DDTrace(Nothing):
@@ -224,8 +225,8 @@ def overhead(profiler: str, blocks: int, seconds: float, learn: float) -> dict[s
     """Run blocks without, with, with, without; return the CPU seconds of each, for the same work.
 
     What is always on has started once: it learns its rate for `learn` seconds first, and what each start costs is not part
-    of the blocks. These are short, so that the machine is the same in all four. What a profiler takes by its own account
-    is told as a part of a core.
+    of the blocks. These are short, so that the machine is the same in all four. What a profiler's threads take by the kernel's clocks,
+    and its handler and helper by its own account, are told as parts of a core.
     """
     idle = threading.Event()
     for number in range(4):
@@ -235,9 +236,10 @@ def overhead(profiler: str, blocks: int, seconds: float, learn: float) -> dict[s
     switched.start()
     _busy(learn * (1 - _TOLD))
     switched.taken()
-    began = time.monotonic()
+    began, threads_cpu = time.monotonic(), _other_threads_cpu()
     _busy(learn * _TOLD)
-    here, helper = switched.taken()
+    threads_cpu = _other_threads_cpu() - threads_cpu
+    handler, helper = switched.taken()
     took = time.monotonic() - began
     switched.learned()
     switched.stop()
@@ -252,7 +254,18 @@ def overhead(profiler: str, blocks: int, seconds: float, learn: float) -> dict[s
         switched.stop()
         _busy(_SETTLE_SECONDS)
         without.append(_block(units))
-    return {"without": without, "with": with_it, "here": here / took, "helper": helper / took}
+    return {
+        "without": without,
+        "with": with_it,
+        "handler": handler / took,
+        "threads": threads_cpu / took,
+        "helper": helper / took,
+    }
+
+
+def _other_threads_cpu() -> float:
+    """Return the CPU seconds of all threads but this one by the kernel's clocks; those of the program itself are idle."""
+    return time.process_time() - time.thread_time()
 
 
 def _busy(seconds: float) -> None:
