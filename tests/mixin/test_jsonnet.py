@@ -108,3 +108,32 @@ def test_without_jsonnet_the_pip_command_is_named(monkeypatch: pytest.MonkeyPatc
 def test_the_checkout_is_the_bundle_where_none_is_packaged() -> None:
     assert (bundle.root() / "pyproject.toml").is_file()
     assert (bundle.root() / "rules" / "config.libsonnet").is_file()
+
+
+def test_a_number_is_written_as_a_format_of_twelve_digits_writes_it(root: Path) -> None:
+    numbers = [
+        0,
+        7,
+        -3,
+        0.1,
+        0.05,
+        1 / 3,
+        14.4 * (1 - 0.999),
+        1 - 0.9995,
+        99.95,
+        0.0010000000000000009,
+        1e-5,
+        123456.789,
+        2.5e15,
+    ]
+    numbers += [
+        round(whole + step / 7, places) for whole in (0, 12, 4096) for step in range(1, 7) for places in range(1, 10)
+    ]
+    (root / "rules" / "lib").mkdir()
+    for name in ("number", "fill"):
+        text = (bundle.root() / f"rules/lib/{name}.libsonnet").read_text()
+        (root / "rules" / "lib" / f"{name}.libsonnet").write_text(text)
+    source = f"{{ ours: std.map(import 'lib/number.libsonnet', {numbers}), format: ['%.12g' % n for n in {numbers}] }}"
+    written = evaluate(root, source)
+    assert isinstance(written, dict)
+    assert written["ours"] == written["format"]
