@@ -31,7 +31,7 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
             panels.row("Go", *_go(scope)) if scope.source.word == "go" else panels.row("Threads", *_threads(scope)),
             panels.row("Event loop (asyncio)", *_event_loop(scope, alerts), collapsed=True),
             panels.row("Operating system", *_system(scope), collapsed=True),
-            panels.row("Host", *_host(scope), collapsed=True),
+            panels.row("Host", *_host(scope, alerts), collapsed=True),
         ],
     )
 
@@ -246,11 +246,14 @@ def _threads(scope: Scope) -> list[panels.Panel]:
     return [
         panels.timeseries(
             "Threads",
-            "Threads of the operating system in each instance. A staircase that never comes down is a thread leak.",
+            "Threads of the operating system in each instance, and how many it may have. A staircase that never comes down is a thread leak.",
             Query(scope.select("process_num_threads"), scope.per_instance),
+            Query(scope.select("process_max_threads"), f"{scope.per_instance} limit"),
             unit="short",
             axis="threads",
+            logarithmic=True,
             width=6,
+            overrides=[panels.line(" limit$", "red")],
         ),
         panels.timeseries(
             "Threads by group",
@@ -428,9 +431,12 @@ def _system(scope: Scope) -> list[panels.Panel]:
     ]
 
 
-def _host(scope: Scope) -> list[panels.Panel]:
+def _host(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
     idle = f"{EACH}, cpu", scope.rate("host_cpu_seconds_total", 'mode=~"idle|iowait"')
     available = f"{scope.select('host_memory_available_bytes')} / {scope.select('host_memory_total_bytes')}"
+    space = f"{scope.select('host_filesystem_available_bytes')} / {scope.select('host_filesystem_size_bytes')}"
+    inodes = f"{scope.select('host_filesystem_available_inodes')} / {scope.select('host_filesystem_size_inodes')}"
+    full = panels.steps("red", (alerts["diskFilling"]["ratio"], "green"))
     return [
         panels.timeseries(
             "Busy cores of the host",
@@ -452,5 +458,23 @@ def _host(scope: Scope) -> list[panels.Panel]:
             Query(available, scope.per_instance),
             unit="percentunit",
             maximum=1,
+        ),
+        panels.timeseries(
+            "Space left on disk",
+            "The share of the space that is left on the file systems the process writes to. The line is the ratio of RuntimeDiskFilling.",
+            Query(space, f"{scope.per_instance} {{{{path}}}}"),
+            unit="percentunit",
+            maximum=1,
+            width=12,
+            thresholds=full,
+        ),
+        panels.timeseries(
+            "Inodes left on disk",
+            "The share of the files that can still be created there: many small ones fill a disk that has space. Empty where there is no such limit.",
+            Query(inodes, f"{scope.per_instance} {{{{path}}}}"),
+            unit="percentunit",
+            maximum=1,
+            width=12,
+            thresholds=full,
         ),
     ]

@@ -17,12 +17,15 @@ local go(name) = { go: name };
   memoryLimit: { type: 'gauge', unit: 'bytes', help: 'What the cgroup or an rlimit allows.', sources: native('process_memory_limit_bytes') },
   // What leaks in Go is goroutines; its threads follow the blocking system calls.
   threads: { type: 'gauge', unit: 'none', help: 'Threads; in Go goroutines.', sources: native('process_num_threads') + { go: 'go_goroutines' } },
+  maxThreads: { type: 'gauge', unit: 'none', help: 'Threads that the process may have: its own and what its cgroup still allows, or an rlimit.', sources: native('process_max_threads') },
   openFds: { type: 'gauge', unit: 'none', help: 'Open file descriptors.', sources: everywhere('process_open_fds') },
   maxFds: { type: 'gauge', unit: 'none', help: 'The limit of open file descriptors.', sources: everywhere('process_max_fds') },
   // Go's summary has the pauses alone, in which everything stands still, and not what collects beside the program.
   gcSeconds: { type: 'counter', unit: 's', help: 'Time in which the garbage collector stopped the program.', sources: native('python_gc_duration_seconds_sum') + { go: 'go_gc_duration_seconds_sum' } },
   diskAvailable: { type: 'gauge', unit: 'bytes', help: 'Space left on the file system of a directory.', sources: native('host_filesystem_available_bytes') },
   diskSize: { type: 'gauge', unit: 'bytes', help: 'Size of that file system.', sources: native('host_filesystem_size_bytes') },
+  inodesAvailable: { type: 'gauge', unit: 'none', help: 'Files that can still be created there.', sources: native('host_filesystem_available_inodes') },
+  inodesSize: { type: 'gauge', unit: 'none', help: 'Files that there is room for.', sources: native('host_filesystem_size_inodes') },
   loopLagBuckets: { type: 'histogram', unit: 's', help: 'How late the heartbeats of an event loop come.', sources: native('python_asyncio_loop_lag_seconds_bucket') },
   requests: { type: 'counter', unit: 'none', help: 'Requests, by route, method and status.', http: 'requests', suffix: '' },
   requestSeconds: { type: 'counter', unit: 's', help: 'Time spent on requests.', http: 'durations', suffix: '_sum' },

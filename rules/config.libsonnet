@@ -231,8 +231,29 @@
           'for': '15m',
           keepFiringFor: '0s',
           ratio: 0.5,
+          // A straight line, which a step is not: it has .866.
           window: '1h',
           horizon: '4h',
+          minCorrelation: 0.9,
+        },
+      },
+      // Threads against what the cgroup (pids.max) and the rlimit of the user allow, where there is a limit.
+      threadExhaustion: {
+        enabled: true,
+        severity: 'critical',
+        'for': '5m',
+        keepFiringFor: '0s',
+        // Threads as a share of those that the process may have.
+        ratio: 0.9,
+        prediction: {
+          enabled: true,
+          severity: 'warning',
+          'for': '15m',
+          keepFiringFor: '0s',
+          ratio: 0.5,
+          window: '1h',
+          horizon: '4h',
+          minCorrelation: 0.9,
         },
       },
       gcPressure: {
@@ -491,7 +512,7 @@
         severity: 'critical',
         'for': '5m',
         keepFiringFor: '0s',
-        // Space left, as a share of all.
+        // Space left, or inodes, as a share of all.
         ratio: 0.05,
         // Less than `ratio` is left, and a straight line over `window` that still goes on leads to nothing within `horizon`.
         prediction: {
@@ -680,7 +701,7 @@
       // A regression mutes RuntimeProfileNewDominantFunction about the same function, and RuntimeMemoryLeakSuspected mutes
       // RuntimeProfileLeakSuspect about the same memory as a whole.
       // RuntimeTargetDown mutes what else is said of the same instance, or of the same job where all of it is down.
-      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'slo', 'anomaly', 'path'] },
+      inhibit: { alerts: 'Runtime.+', labels: ['job', 'instance', 'http_route', 'slo', 'anomaly', 'path', 'resource'] },
 
       // Relative to alertmanager.yml; `generate` puts the files there.
       templates: ['templates/*.tmpl'],

@@ -1,11 +1,10 @@
 // File descriptors that run out.
-local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
-local leak = import '../lib/leak.libsonnet';
 local number = import '../lib/number.libsonnet';
+local reaching = import '../lib/reaching.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
@@ -39,21 +38,7 @@ local signalsOf = import '../signals.libsonnet';
         + alert(prediction, spec {
           beside: settings,
           part: 'prediction',
-          expr: fill(|||
-            %(ratio)s > %(minRatio)s
-            # and at this rate none will be left
-            and predict_linear(%(open)s[%(window)s], %(horizon)s) > %(max)s
-            and %(uptime)s > %(minUptime)s
-          |||, {
-            ratio: ratio,
-            minRatio: number(prediction.ratio),
-            open: signals.openFds,
-            max: signals.maxFds,
-            window: prediction.window,
-            horizon: number(duration.seconds(prediction.horizon)),
-            uptime: leak.uptime(config, signals),
-            minUptime: number(1.5 * duration.seconds(prediction.window)),
-          }),
+          expr: reaching(config, signals, prediction, ratio, signals.recorded.fdsFloor, signals.maxFds, 1.5 * duration.seconds(prediction.window)),
           summary: 'A process will soon run out of file descriptors.',
           description: labels.where.instance + ' has {{ $value | humanizePercentage }} of its file descriptors open, and at its present rate'
                        + ' all of them within ' + prediction.horizon + '.',

@@ -1,5 +1,4 @@
 // Memory that only grows, and memory that is about to be the end of the process.
-local fill = import '../lib/fill.libsonnet';
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local group = import '../lib/group.libsonnet';
@@ -8,6 +7,7 @@ local leak = import '../lib/leak.libsonnet';
 local lives = import '../lib/lives.libsonnet';
 local number = import '../lib/number.libsonnet';
 local on = import '../lib/on.libsonnet';
+local reaching = import '../lib/reaching.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
@@ -72,24 +72,15 @@ local signalsOf = import '../signals.libsonnet';
         + alert(prediction, spec {
           beside: settings,
           part: 'prediction',
-          expr: fill(|||
-            %(ratio)s > %(minRatio)s
-            # and a straight line leads over the limit
-            and predict_linear(%(floor)s[%(window)s], %(horizon)s) > %(limit)s
-            and %(correlation)s > %(minCorrelation)s
-            and %(uptime)s > %(minUptime)s
-          |||, {
-            ratio: recorded.memoryRatio,
-            minRatio: number(prediction.ratio),
-            floor: recorded.memoryFloor,
-            limit: signals.memoryLimit,
-            window: prediction.window,
-            horizon: number(duration.seconds(prediction.horizon)),
-            correlation: leak.correlation(config, recorded.memoryFloor, prediction.window),
-            minCorrelation: number(prediction.minCorrelation),
-            uptime: leak.uptime(config, signals),
-            minUptime: number(duration.seconds(prediction.window) + duration.seconds(config.memory.floorWindow)),
-          }),
+          expr: reaching(
+            config,
+            signals,
+            prediction,
+            recorded.memoryRatio,
+            recorded.memoryFloor,
+            signals.memoryLimit,
+            duration.seconds(prediction.window) + duration.seconds(config.memory.floorWindow)
+          ),
           summary: 'A process will soon reach its memory limit.',
           description: labels.where.instance + ' uses {{ $value | humanizePercentage }} of its memory limit, and at its present growth'
                        + ' reaches it within ' + prediction.horizon + '.',

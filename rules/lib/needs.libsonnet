@@ -4,6 +4,7 @@
   memoryNearLimit: ['memoryLimit'],
   cpuThrottled: ['cpuPeriods', 'cpuThrottledPeriods'],
   threadLeak: ['threads'],
+  threadExhaustion: ['threads', 'maxThreads'],
   gcPressure: ['gcSeconds'],
   diskFilling: ['diskAvailable', 'diskSize'],
   eventLoopBlocked: ['loopLagBuckets'],

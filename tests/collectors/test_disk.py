@@ -30,6 +30,44 @@ def test_the_working_directory_and_what_was_chosen_have_series(tmp_path, monkeyp
     assert 0 < found["host_filesystem_available_bytes"]["/"] < found["host_filesystem_size_bytes"]["/"]
 
 
+def test_the_files_that_can_still_be_created_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    collector = DiskCollector()
+    before = os.statvfs(tmp_path)
+    collector.update()
+
+    found = by_path(collector)
+    if before.f_files == 0:
+        assert {} == found["host_filesystem_available_inodes"] == found["host_filesystem_size_inodes"]
+    else:
+        assert {str(tmp_path): before.f_files} == found["host_filesystem_size_inodes"]
+        assert 0 < found["host_filesystem_available_inodes"][str(tmp_path)] <= before.f_files
+
+
+def room(files, available):
+    space = {"f_frsize": 1, "f_blocks": 100, "f_bfree": 20, "f_bavail": 15}
+    return SimpleNamespace(f_files=files, f_ffree=available + 5, f_favail=available, **space)
+
+
+def test_what_is_left_for_files_is_what_an_ordinary_user_can_use(monkeypatch):
+    monkeypatch.setattr(os, "statvfs", lambda _: room(1000, 40))
+    collector = DiskCollector()
+    collector.update()
+
+    assert [40] == list(by_path(collector)["host_filesystem_available_inodes"].values())
+    assert [1000] == list(by_path(collector)["host_filesystem_size_inodes"].values())
+
+
+def test_a_file_system_that_makes_room_for_files_as_it_needs_it_has_its_space_alone(monkeypatch):
+    monkeypatch.setattr(os, "statvfs", lambda path: room(0, 0) if path == "/" else room(1000, 40))
+    collector = DiskCollector(["/"])
+    collector.update()
+
+    found = by_path(collector)
+    assert {str(Path.cwd()), "/"} == set(found["host_filesystem_size_bytes"])
+    assert {str(Path.cwd())} == set(found["host_filesystem_size_inodes"])
+
+
 def test_a_directory_that_is_named_twice_has_one_series(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     collector = DiskCollector([".", f"{tmp_path}/"])
@@ -59,6 +97,7 @@ def test_a_directory_that_is_gone_has_no_series_and_the_others_stay(tmp_path):
 
     assert {str(Path.cwd())} == set(by_path(collector)["host_filesystem_available_bytes"])
     assert {str(Path.cwd())} == set(by_path(collector)["host_filesystem_size_bytes"])
+    assert set(by_path(collector)["host_filesystem_available_inodes"]) <= {str(Path.cwd())}
 
 
 def test_without_any_file_system_there_is_no_data_and_it_says_why(monkeypatch):

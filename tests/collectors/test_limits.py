@@ -10,10 +10,10 @@ NO_RLIMIT = "Max address space         unlimited            unlimited           
 def make(proc, cgroups):
     made = []
 
-    def make(membership):
+    def make(membership, user=1000):
         if membership is not None:
             proc.write("self/cgroup", membership)
-        made.append(LimitsCollector(proc=str(proc), cgroup_root=str(cgroups)))
+        made.append(LimitsCollector(proc=str(proc), cgroup_root=str(cgroups), user=lambda: user))
         return made[-1]
 
     yield make
@@ -154,6 +154,73 @@ def test_a_process_moved_to_another_group_is_followed(make, proc, cgroups, value
     collector.update()
 
     assert 6000.0 == values(collector)["process_memory_limit_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("membership", "directory"), [("0::/app\n", "app"), ("8:pids:/app\n4:cpu,cpuacct:/app\n0::/\n", "pids/app")]
+)
+def test_threads_are_our_own_and_those_that_the_group_still_allows(make, proc, cgroups, values, membership, directory):
+    proc.write("self/task/4712/stat", "")  # two threads are ours
+    cgroups.write(f"{directory}/pids.max", "100\n")
+    cgroups.write(f"{directory}/pids.current", "30\n")
+    collector = make(membership)
+
+    collector.update()
+
+    assert {"process_max_threads": 72.0} == values(collector)
+
+
+def test_a_group_above_that_has_less_left_counts(make, cgroups, values):
+    for path, limit, current in (("a", 50, 45), ("a/b", 20, 2), ("a/b/c", "max", 2)):
+        cgroups.write(f"{path}/pids.max", f"{limit}\n")
+        cgroups.write(f"{path}/pids.current", f"{current}\n")
+    collector = make("0::/a/b/c\n")
+
+    collector.update()
+
+    assert {"process_max_threads": 6.0} == values(collector)
+
+
+def test_a_limit_below_what_there_is_leaves_what_we_have(make, cgroups, values):
+    cgroups.write("pids.max", "10\n")
+    cgroups.write("pids.current", "30\n")
+    collector = make("0::/\n")
+
+    collector.update()
+
+    assert {"process_max_threads": 1.0} == values(collector)
+
+
+NPROC = "Max processes             40                   80                   processes \n"
+
+
+def test_the_limit_of_the_user_counts_where_it_is_tighter_and_not_for_root(make, proc, cgroups, values):
+    cgroups.write("pids.max", "100\n")
+    cgroups.write("pids.current", "30\n")
+    proc.write("self/limits", NPROC)
+    ours, roots = make("0::/\n"), make("0::/\n", user=0)
+
+    ours.update()
+    roots.update()
+
+    assert {"process_max_threads": 40.0} == values(ours)
+    assert {"process_max_threads": 71.0} == values(roots)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"pids.max": "max\n", "pids.current": "30\n"}, {"pids.current": "30\n"}, {"pids.max": "100\n"}],
+    ids=["unlimited", "the root", "an old kernel"],
+)
+def test_without_a_limit_of_threads_there_is_no_such_series(make, cgroups, values, files):
+    cgroups.write("memory.max", "5000\n")
+    for path, text in files.items():
+        cgroups.write(path, text)
+    collector = make("0::/\n")
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 5000.0} == values(collector)
 
 
 def test_throttling_that_the_kernel_does_not_tell_is_hidden(make, cgroups, values):

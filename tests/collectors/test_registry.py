@@ -35,7 +35,8 @@ CONTRACT = {
         process_resident_memory_peak_bytes process_swap_bytes process_stack_bytes process_proportional_memory_bytes
         process_memory_limit_bytes process_cpu_limit_cores process_num_threads process_malloc_inuse_bytes
         process_malloc_free_bytes host_memory_available_bytes host_memory_total_bytes host_load1 python_info python_gc_objects
-        host_filesystem_available_bytes host_filesystem_size_bytes
+        host_filesystem_available_bytes host_filesystem_size_bytes host_filesystem_available_inodes
+        host_filesystem_size_inodes process_max_threads
         python_gc_threshold python_gc_enabled python_gc_frozen_objects python_allocated_blocks python_object_types
         python_threads python_thread_oldest_age_seconds python_asyncio_tasks runtime_exporter_collector_duration_seconds
         runtime_exporter_collector_success runtime_exporter_overhead_ratio runtime_exporter_overhead_budget_ratio

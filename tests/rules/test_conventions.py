@@ -34,6 +34,7 @@ KEYS = {
     "diskFilling": "RuntimeDiskFilling",
     "eventLoopBlocked": "RuntimeEventLoopBlocked",
     "fdExhaustion": "RuntimeFdExhaustion",
+    "threadExhaustion": "RuntimeThreadExhaustion",
     "gcPressure": "RuntimeGcPressure",
     "httpErrorBudgetBurn": "RuntimeHttpErrorBudgetBurn",
     "httpLatencyHigh": "RuntimeHttpLatencyHigh",
@@ -343,7 +344,12 @@ def test_who_wants_it_is_told_of_no_job_that_is_gone() -> None:
 
 @pytest.mark.parametrize(
     ("alert", "part"),
-    [("memoryNearLimit", "prediction"), ("fdExhaustion", "prediction"), ("targetDown", "instance")],
+    [
+        ("memoryNearLimit", "prediction"),
+        ("fdExhaustion", "prediction"),
+        ("threadExhaustion", "prediction"),
+        ("targetDown", "instance"),
+    ],
 )
 def test_null_removes_the_lesser_of_two_alerts_and_leaves_the_other(alert: str, part: str) -> None:
     found = rules("alert", {"alerts": {alert: {part: None}}})
@@ -351,12 +357,14 @@ def test_null_removes_the_lesser_of_two_alerts_and_leaves_the_other(alert: str, 
 
 
 def test_two_halves_of_an_alert_stay_two_where_they_have_one_severity() -> None:
-    alike = {"alerts": {alert: {"severity": "warning"} for alert in ("memoryNearLimit", "fdExhaustion", "targetDown")}}
+    halved = ("memoryNearLimit", "fdExhaustion", "threadExhaustion", "targetDown")
+    alike = {"alerts": {alert: {"severity": "warning"} for alert in halved}}
     found = rules("alert", alike)
     identities = [(rule["alert"], tuple(sorted(rule["labels"].items()))) for rule in found]
     assert sorted(set(identities)) == sorted(identities)
     parts = {rule["alert"]: rule["labels"]["part"] for rule in found if "part" in rule["labels"]}
-    expected = {"RuntimeMemoryNearLimit": "prediction", "RuntimeFdExhaustion": "prediction"}
+    halves = ("RuntimeMemoryNearLimit", "RuntimeFdExhaustion", "RuntimeThreadExhaustion")
+    expected = dict.fromkeys(halves, "prediction")
     assert parts == {**expected, "RuntimeTargetDown": "instance"}
     assert not any("part" in rule["labels"] for rule in ALERTS)
 

@@ -1,14 +1,18 @@
-"""What memory and CPU the process may use, and how often its CPU quota held it back."""
+"""What memory, CPU and threads the process may use, and how often its CPU quota held it back."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import os
+from typing import TYPE_CHECKING, Protocol
 
 from runtime_exporter.collectors.collector import Collector, put, put_total
 from runtime_exporter.collectors.sources.cgroup import Cgroup, CgroupReading
 from runtime_exporter.collectors.sources.rlimits import LimitsFile
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics import Counter, Gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NO_GROUP = CgroupReading(None, None, None)
 
@@ -18,12 +22,16 @@ class _Closeable(Protocol):
 
 
 class LimitsCollector(Collector):
-    """Limits of the control group (version 2 or 1) and of the address space (rlimit), whichever is tighter."""
+    """Limits of the control group (version 2 or 1) and of the kernel (rlimits of address space and threads), whichever is tighter."""
 
     name = "limits"
     interval = None
 
-    def __init__(self, *, proc: str = "/proc", cgroup_root: str = "/sys/fs/cgroup") -> None:
+    def __init__(
+        self, *, proc: str = "/proc", cgroup_root: str = "/sys/fs/cgroup", user: Callable[[], int] | None = None
+    ) -> None:
+        self._tasks = f"{proc}/self/task"
+        self._user = user or getattr(os, "getuid", lambda: 0)
         self._cgroup = Cgroup(proc=proc, root=cgroup_root)
         self._rlimits = LimitsFile(proc)
         self._memory = Gauge(
@@ -41,7 +49,12 @@ class LimitsCollector(Collector):
         self._periods = Counter(
             "process_cpu_periods_total", "Periods of the CPU quota in which the group ran.", registry=None
         )
-        self.families = (self._memory, self._cores, self._seconds, self._throttled, self._periods)
+        self._threads = Gauge(
+            "process_max_threads",
+            "Threads that the process may have: its own and those that its control group still allows, or an rlimit.",
+            registry=None,
+        )
+        self.families = (self._memory, self._cores, self._seconds, self._throttled, self._periods, self._threads)
 
     def update(self) -> None:
         """Read all limits. One that is not set hides its family."""
@@ -49,14 +62,26 @@ class LimitsCollector(Collector):
         limits = [
             limit for limit in (group.memory_limit_bytes, self._rlimits.soft("Max address space")) if limit is not None
         ]
-        if not limits and group.cpu_limit_cores is None:
-            raise NoData("no limit on memory or CPU")
+        threads = self._max_threads(group.threads_left)
+        if not limits and group.cpu_limit_cores is None and threads is None:
+            raise NoData("no limit on memory, CPU or threads")
         put(self._memory, min(limits, default=None))
         put(self._cores, group.cpu_limit_cores)
         throttling = group.throttling
+        put(self._threads, threads)
         put_total(self._seconds, throttling and throttling.throttled_seconds)
         put_total(self._throttled, throttling and throttling.throttled_periods)
         put_total(self._periods, throttling and throttling.periods)
+
+    def _max_threads(self, left: float | None) -> float | None:
+        """Return how many threads this process may have, or None for no limit.
+
+        Of a group's limit what its other processes have now is taken off. RLIMIT_NPROC is for all that the user runs, of which only this
+        process is seen; it does not hold for root (setrlimit(2)).
+        """
+        group = None if left is None else left + len(os.listdir(self._tasks))  # noqa: PTH208 - no objects are needed
+        user = self._rlimits.soft("Max processes") if self._user() else None
+        return min((limit for limit in (group, user) if limit is not None), default=None)
 
     def close(self) -> None:
         """Close the files that stay open between scrapes."""

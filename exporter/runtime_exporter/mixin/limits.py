@@ -51,6 +51,8 @@ RANGES = (
     Range("alerts.memoryNearLimit.prediction.ratio", 0, 1, "the kernel ends the process at the limit, which is 1"),
     Range("alerts.fdExhaustion.ratio", 0, 1, "no more descriptors than the limit, which is 1, can be open"),
     Range("alerts.fdExhaustion.prediction.ratio", 0, 1, "no more descriptors than the limit, which is 1, can be open"),
+    Range("alerts.threadExhaustion.ratio", 0, 1, "there are never more threads than the limit, which is 1"),
+    Range("alerts.threadExhaustion.prediction.ratio", 0, 1, "there are never more threads than the limit, which is 1"),
     Range("alerts.diskFilling.ratio", 0, 1, SHARE),
     Range("alerts.diskFilling.prediction.ratio", 0, 1, SHARE),
     Range("alerts.cpuThrottled.ratio", 0, 1, SHARE),

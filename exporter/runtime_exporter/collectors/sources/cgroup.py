@@ -1,4 +1,4 @@
-"""The control group of this process: what memory and CPU it may use, and how often it was held back. Versions 1 and 2."""
+"""The control group of this process: what memory, CPU and threads it may use, and how often it was held back. Versions 1 and 2."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class CgroupReading(NamedTuple):
     memory_limit_bytes: float | None
     cpu_limit_cores: float | None
     throttling: Throttling | None
+    threads_left: float | None = None
+    """Threads that may still be started; all processes of a group share its limit."""
 
 
 class Cgroup:
@@ -44,6 +46,7 @@ class Cgroup:
         self._known: bytes | None = None
         self._memory: list[ProcFile] = []
         self._cpu: list[_CpuFiles] = []
+        self._pids: list[_PidsFiles] = []
 
     def read(self) -> CgroupReading | None:
         """Return the limits that hold now, or None where there are no control groups."""
@@ -55,7 +58,9 @@ class Cgroup:
         limits = [limit for file in self._memory if (limit := _memory_limit(file)) is not None]
         quotas = [(quota, files) for files in self._cpu if (quota := files.quota()) is not None]
         cores, tightest = min(quotas, key=lambda pair: pair[0], default=(None, None))
-        return CgroupReading(min(limits, default=None), cores, tightest.throttling() if tightest is not None else None)
+        throttling = tightest.throttling() if tightest is not None else None
+        left = [left for pids in self._pids if (left := pids.left()) is not None]
+        return CgroupReading(min(limits, default=None), cores, throttling, min(left, default=None))
 
     def close(self) -> None:
         """Close the files that stay open between reads."""
@@ -71,6 +76,10 @@ class Cgroup:
                 for directory in _upwards(self._root, path):
                     self._memory += _existing(f"{directory}/memory.max")
                     self._cpu += _CpuFiles.existing(directory, version=2)
+                    self._pids += _PidsFiles.existing(directory)
+            if "pids" in controllers.split(","):
+                for directory in _upwards(f"{self._root}/pids", path):
+                    self._pids += _PidsFiles.existing(directory)
             if "memory" in controllers.split(","):
                 for directory in _upwards(f"{self._root}/memory", path):
                     self._memory += _existing(f"{directory}/memory.limit_in_bytes")
@@ -84,7 +93,9 @@ class Cgroup:
             file.close()
         for files in self._cpu:
             files.close()
-        self._memory, self._cpu, self._known = [], [], None
+        for pids in self._pids:
+            pids.close()
+        self._memory, self._cpu, self._pids, self._known = [], [], [], None
 
 
 class _CpuFiles(NamedTuple):
@@ -120,6 +131,28 @@ class _CpuFiles(NamedTuple):
 
     def close(self) -> None:
         for file in (*self.limit, self.stat):
+            file.close()
+
+
+class _PidsFiles(NamedTuple):
+    """The files of one group that say how many threads it may have, and has; the same in both versions."""
+
+    limit: ProcFile
+    current: ProcFile
+
+    @staticmethod
+    def existing(directory: str) -> list[_PidsFiles]:
+        found = [file for name in ("pids.max", "pids.current") for file in _existing(f"{directory}/{name}")]
+        return [_PidsFiles(*found)] if len(found) == 2 else []  # noqa: PLR2004 - both
+
+    def left(self) -> float | None:
+        """Return how many more there may be, or None for no limit. Never below 0, as a limit set after the fact would make it."""
+        limit = (optional(self.limit.read) or b"max").strip()
+        current = optional(self.current.read)
+        return None if limit == b"max" or current is None else max(0.0, float(limit) - float(current))
+
+    def close(self) -> None:
+        for file in self:
             file.close()
 
 
