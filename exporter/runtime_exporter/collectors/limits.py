@@ -31,7 +31,7 @@ class LimitsCollector(Collector):
         self, *, proc: str = "/proc", cgroup_root: str = "/sys/fs/cgroup", user: Callable[[], int] | None = None
     ) -> None:
         self._tasks = f"{proc}/self/task"
-        self._user = user or getattr(os, "getuid", lambda: 0)
+        self._user: Callable[[], int] = getattr(os, "getuid", lambda: 0) if user is None else user
         self._cgroup = Cgroup(proc=proc, root=cgroup_root)
         self._rlimits = LimitsFile(proc)
         self._memory = Gauge(
