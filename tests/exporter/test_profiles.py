@@ -150,7 +150,7 @@ def test_what_was_asked_for_is_kept_where_the_setting_says_and_listed(start, tmp
 
 
 CONTENDED = """
-import threading, time
+import socket, threading, time
 import runtime_exporter
 
 exporter = runtime_exporter.start(port=0)
@@ -161,6 +161,9 @@ def holds_the_lock():
     with lock:
         time.sleep(0.02)
 
+def reads_what_never_comes(receiver):
+    receiver.recv(1)
+
 def works():
     while True:
         holds_the_lock()
@@ -168,6 +171,8 @@ def works():
 
 for number in range(3):
     threading.Thread(target=works, name=f"worker-{number}", daemon=True).start()
+sender, receiver = socket.socketpair()
+threading.Thread(target=reads_what_never_comes, args=(receiver,), daemon=True).start()
 print(exporter.url, flush=True)
 threading.Event().wait()
 """
@@ -196,6 +201,8 @@ def contended(tmp_path_factory):
     [
         ("block", "delay", "__main__:holds_the_lock"),
         ("block?seconds=1", "delay", "__main__:holds_the_lock"),
+        ("block", "delay", "__main__:reads_what_never_comes"),
+        ("block?seconds=1", "delay", "__main__:reads_what_never_comes"),
         ("mutex", "delay", "__main__:holds_the_lock"),
         ("heap", "inuse_space", "__main__:works"),
         ("heap?seconds=1", "inuse_space", "__main__:works"),
@@ -204,7 +211,10 @@ def contended(tmp_path_factory):
     ],
 )
 def test_go_tool_pprof_reads_what_is_switched_on(contended, path, kind, function):
-    wait_for(lambda: "holds_the_lock" in get(contended, "/debug/pprof/mutex?debug=1").text, what="threads that wait")
+    for waits in ("holds_the_lock", "reads_what_never_comes"):  # the latter from the end of the first interval on
+        wait_for(
+            lambda waits=waits: waits in get(contended, "/debug/pprof/block?debug=1").text, what="threads that wait"
+        )
     top = require_go().run("tool", "pprof", "-top", "-cum", f"{contended.url}/debug/pprof/{path}")[0]
 
     assert f"Type: {kind}" in top
@@ -232,10 +242,18 @@ def test_what_needs_a_setting_is_refused_with_its_name(service):
     refused = {name: get(service, f"/debug/pprof/{name}") for name in ("block", "mutex", "heap", "allocs")}
 
     assert {501} == {answer.status_code for answer in refused.values()}
+    assert "the setting profiling " in refused["block"].text
     assert "profile_locks" in refused["block"].text
+    assert "block?seconds=10" in refused["block"].text
     assert "profile_locks" in refused["mutex"].text
     assert "profile_heap" in refused["heap"].text
     assert "profile_heap" in refused["allocs"].text
+
+
+def test_go_tool_pprof_reads_waits_of_a_service_in_which_nothing_is_switched_on(service):
+    top = require_go().run("tool", "pprof", "-top", f"{service.url}/debug/pprof/block?seconds=0.5")[0]
+
+    assert "Type: delay" in top
 
 
 def test_a_profile_whose_client_leaves_ends_and_makes_room_for_the_next(service):
@@ -266,7 +284,7 @@ def contend():
 
 exporter = runtime_exporter.start(**settings)
 contend()
-before = exporter.profiling.on_demand.now("block").total(0)
+before = exporter.profiling.on_demand.now("mutex").total(0)
 assert before > 0
 child = os.fork()
 if child == 0:
@@ -286,7 +304,7 @@ if child == 0:
     finally:
         os._exit(code)
 assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-assert before == exporter.profiling.on_demand.now("block").total(0)
+assert before == exporter.profiling.on_demand.now("mutex").total(0)
 exporter.close()
 print("done")
 """

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.arithmetic import is_reset, merge, scale, subtract
+from runtime_exporter.profiling.arithmetic import is_reset, largest, merge, scale, subtract
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import (
     Frame,
@@ -133,6 +133,32 @@ def test_a_sum_keeps_the_total(profiles):
 
     for index in (0, 1):
         assert sum(each.total(index) for each in profiles) == result.total(index)
+
+
+@given(st.lists(mutexes, min_size=1, max_size=6), st.integers(1, 4))
+def test_of_a_sum_the_largest_stacks_stay_as_long_as_they_are_and_nothing_is_lost(profiles, count):
+    result = profiles[0]
+    for one in profiles[1:]:
+        result = largest(merge([result, one]), count)
+    rest = [sample for sample in result.samples if frames(sample) == (Frame("other"),)]
+
+    for index in (0, 1):
+        assert sum(each.total(index) for each in profiles) == result.total(index)
+        assert all(sample.values[index] >= 0 for sample in result.samples)
+    result.check()
+    assert len(profiles) == 1 or len(result.samples) - len(rest) <= count
+    assert len(rest) <= 1
+
+
+def test_the_largest_are_those_by_the_last_value_and_what_is_other_stays_it():
+    one = profile("mutex", ((A,), (9, 10), ()), ((B,), (1, 30), ()), ((C,), (1, 20), ()), at=5 * SECOND)
+    first = largest(one, 2)
+    second = largest(merge([first, profile("mutex", ((A, B), (2, 25), ()))]), 2)
+
+    assert {((B,), ()): (1, 30), ((C,), ()): (1, 20), ((Frame("other"),), ()): (9, 10)} == by_stack(first)
+    assert {((B,), ()): (1, 30), ((A, B), ()): (2, 25), ((Frame("other"),), ()): (10, 30)} == by_stack(second)
+    assert (one.time_nanos, one.duration_nanos, one.period) == (first.time_nanos, first.duration_nanos, first.period)
+    assert one is largest(one, 3)
 
 
 @given(mutexes, mutexes)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.contention import Contention, counted
 from runtime_exporter.profiling.locks import LockProfiler
 from runtime_exporter.profiling.pipeline import Pipeline, Taken
@@ -113,6 +114,61 @@ def test_both_kinds_become_series(locks):
     assert [3, 3] == [block.counts.total, mutex.counts.total]
     assert block.self_.total == mutex.self_.total > 0
     assert any(name.endswith(":waits_for") for name in block.self_.members)
+
+
+def test_since_the_start_all_intervals_add_up_and_profiled_locks_are_as_of_now(locks):
+    lock, contention = threading.Lock(), Contention(locks)
+    for number in range(3):
+        contend(lock)
+        contention(window(number, SOCKET))
+    contend(lock)
+    total = contention.total()
+    total.check()
+
+    assert {"fetch": 12, "_bootstrap": 4} == {
+        frames(one)[-1].name.rpartition(".")[2].rpartition(":")[2]: one.values[0] for one in total.samples
+    }
+    assert START == total.time_nanos / 1e9
+    assert total.time_nanos + total.duration_nanos >= time.time_ns() - 10 * 10**9
+
+
+def test_since_the_start_without_profiled_locks_it_is_what_was_sampled():
+    contention = Contention()
+    for number in range(3):
+        contention(window(number, SOCKET))
+    total = contention.total()
+
+    assert (12, 600 * MS) == (total.total(0), total.total(1))
+    assert (START, 180 * 10**9) == (total.time_nanos / 1e9, total.duration_nanos)
+
+
+def test_before_the_first_interval_nothing_is_known_and_after_a_fork_again():
+    contention = Contention()
+    with pytest.raises(ProfileError, match="first interval"):
+        contention.total()
+    contention(window(0, SOCKET))
+    contention.forked()
+    with pytest.raises(ProfileError, match="first interval"):
+        contention.total()
+
+
+def test_a_program_that_waits_at_ever_new_places_takes_no_more_memory_and_loses_no_wait():
+    contention = Contention(limit=8)
+    for number in range(40):
+        fresh = {
+            (
+                "main",
+                (Frame("socket:socket.recv", "socket.py", 5), Frame(f"shop:new_{number}_{one}", "shop.py", one)),
+            ): Usage(1, 0, MS)
+            for one in range(5)
+        }
+        contention(window(number, {**SOCKET, **fresh}))
+    total = contention.total()
+
+    assert (40 * 9, 40 * 205 * MS) == (total.total(0), total.total(1))
+    assert 9 == len(total.samples)
+    assert {"fetch", "other"} <= sites(total)
+    assert len(total.functions) <= 11
 
 
 def test_what_is_counted_is_as_of_now(locks):

@@ -109,7 +109,7 @@ def test_waiting_is_a_block_profile_without_those_who_wait_for_work():
         ),
         ("MainThread", stack("app:main", "app:work")): Usage(9, 450 * MS, 450 * MS),
     }
-    (sample,) = blocked(FakeSampler(waiting).take())["block"].samples
+    (sample,) = blocked(FakeSampler(waiting).take()).samples
     assert (40, 2_000 * MS) == sample.values
     assert {"thread_name": "MainThread", "wait": "socket"} == {label.key: label.str for label in sample.labels}
 

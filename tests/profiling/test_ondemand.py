@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import tracemalloc
 
 import pytest
 
-from runtime_exporter.errors import ProfileError
+from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling.locks import LockProfiler
 from runtime_exporter.profiling.ondemand import OnDemand
 from runtime_exporter.profiling.profile import frames
 from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
 from runtime_exporter.profiling.store import Store
+from tools import wait_for
 
 
 @pytest.fixture
@@ -191,10 +193,82 @@ def test_waits_for_locks_are_told_since_the_start_and_for_the_next_seconds():
             worker.join(10)
         locks.uninstall()
 
-    assert 0 < first.total(0) <= since.total(0)
-    assert value_of(first, "works") == first.total(1) > 0
+    told = [one for one in first.samples if any(frame.name.endswith("works") for frame in frames(one))]
+
+    assert 0 < sum(one.values[0] for one in told) <= since.total(0)
+    assert value_of(first, "works") > 0
+    assert [] == [one for one in told if any(label.key == "wait" for label in one.labels)]  # none is sampled, too
     assert 0 < second.total(0) < profiles.now("mutex").total(0)
     assert 400_000_000 <= second.duration_nanos
+
+
+def reads_what_never_comes(receiver):
+    receiver.recv(1)
+
+
+def asks_for(lock):
+    with lock:
+        pass
+
+
+@pytest.mark.parametrize("profiled", [True, False], ids=["locks are profiled", "locks are not profiled"])
+def test_a_block_profile_of_some_seconds_has_all_waits_and_none_twice(profiled):
+    locks = LockProfiler([__name__]) if profiled else None
+    if locks is not None:
+        locks.install()
+    lock = threading.Lock()
+    sender, receiver = socket.socketpair()
+    waiters = [
+        threading.Thread(target=reads_what_never_comes, args=(receiver,)),
+        threading.Thread(target=asks_for, args=(lock,)),
+    ]
+    lock.acquire()
+    with sender, receiver:
+        try:
+            for waiter in (*waiters, threading.Timer(0.7, lock.release)):
+                waiter.start()
+            profile = OnDemand(locks=locks).take("block", 1.2)
+        finally:
+            sender.send(b".")
+            for waiter in waiters:
+                waiter.join(10)
+            if locks is not None:
+                locks.uninstall()
+    profile.check()
+    kinds = {next((label.str for label in one.labels if label.key == "wait"), "counted") for one in profile.samples}
+    waited = value_of(profile, "asks_for")
+
+    assert 0 < value_of(profile, "reads_what_never_comes") <= 1.5 * profile.duration_nanos
+    assert {"socket", "counted" if profiled else "lock"} <= kinds
+    assert 0 < waited <= 1.5 * profile.duration_nanos
+    if profiled:
+        assert [1] == [
+            one.values[0] for one in profile.samples if any("asks_for" in frame.name for frame in frames(one))
+        ]
+
+
+def test_waits_are_looked_at_while_the_cpu_is_and_only_once_at_a_time():
+    def refused(kind):
+        try:
+            OnDemand().take(kind, 0.05)
+        except BusyError:
+            return True
+        return False
+
+    profiles, taken = OnDemand(order=(ThreadSampler.name,)), []
+    takers = [
+        threading.Thread(target=lambda kind=kind: taken.append(profiles.take(kind, 60))) for kind in ("wall", "block")
+    ]
+    try:
+        for taker in takers:
+            taker.start()
+        wait_for(lambda: refused("wall") and refused("block"), what="both at once")
+    finally:
+        profiles.close()
+        for taker in takers:
+            taker.join(10)
+
+    assert {"wall", "delay"} == {one.sample_types[-1].type for one in taken}
 
 
 @pytest.mark.parametrize("ask", [lambda one: one.now("block"), lambda one: one.take("mutex", 0.1)])

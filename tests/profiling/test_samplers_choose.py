@@ -313,7 +313,7 @@ def test_seconds_that_are_none_are_refused(seconds):
 
 
 def test_a_kind_that_cannot_be_sampled_is_refused():
-    with pytest.raises(ProfileError, match="'heap': cpu or wall"):
+    with pytest.raises(ProfileError, match="'heap': cpu, wall or block"):
         capture("heap", 1)
 
 

@@ -254,7 +254,7 @@ class _Watched:
         measures = frozenset({"gil" if self._gil else "cpu", *(("wall",) if self._waiting is not None else ())})
         profiles: Mapping[str, Profile] = windows.profiles(window, measures, comments)
         if self._waiting is not None:
-            profiles = {**profiles, **windows.blocked(window)}
+            profiles = {**profiles, "block": windows.blocked(window)}
         return Taken(
             profiles,
             window.begin,

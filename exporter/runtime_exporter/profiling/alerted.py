@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
 
-_LOCKS = ("block", "mutex")
-
 
 def shelf_of(profiling: Profiling, settings: Settings) -> Shelf:
     """Return all profiles of this process that can be looked at."""
@@ -33,7 +31,7 @@ def captures_of(
     """Return what takes profiles for alerts; None where the setting is off. `taken` is told of each."""
     if not settings.alert_profiling:
         return None
-    kinds = ("cpu", "wall", *(_LOCKS if profiling.locks is not None else ()))
+    kinds = ("cpu", "wall", "block", *(("mutex",) if profiling.locks is not None else ()))
     takes: dict[str, Callable[[float], Profile]] = {kind: partial(_over, profiling, kind) for kind in kinds}
     traces = settings.profile_heap or tracemalloc.is_tracing() or can_stop()
     if traces:

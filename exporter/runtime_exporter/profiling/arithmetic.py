@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from heapq import nlargest
 from itertools import count
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.profile import Function, Label, Line, Location, Mapping, Profile, Sample
+from runtime_exporter.profiling.naming import OTHER
+from runtime_exporter.profiling.profile import (
+    Frame,
+    Function,
+    Label,
+    Line,
+    Location,
+    Mapping,
+    Profile,
+    Sample,
+    build,
+    stacks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +90,21 @@ def subtract(new: Profile, old: Profile) -> Profile:
         duration_nanos=max(0, new.time_nanos - old.time_nanos) if old.time_nanos else new.duration_nanos,
         comments=new.comments,
     )
+
+
+def largest(profile: Profile, count: int) -> Profile:
+    """Return the profile with `count` of its samples, the largest by their last value, and the sum of all others as `other`.
+
+    What has been `other` before stays it, however large.
+    """
+    if len(profile.samples) <= count:
+        return profile
+    rest = (Frame(OTHER),)
+    told = [sample for sample, stack in zip(profile.samples, stacks(profile), strict=True) if stack != rest]
+    shown = replace(profile, samples=tuple(nlargest(count, told, key=lambda sample: sample.values[-1])))
+    left = tuple(profile.total(place) - shown.total(place) for place in range(len(profile.sample_types)))
+    folded = build(profile.sample_types, [(rest, left, ())], time_nanos=0, period_type=profile.period_type, period=0)
+    return replace(merge((shown, folded)), duration_nanos=profile.duration_nanos, comments=profile.comments)
 
 
 def is_reset(new: Profile, old: Profile) -> bool:

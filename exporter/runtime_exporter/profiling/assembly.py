@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from runtime_exporter.profiling.heaptracing import HeapTracing
-    from runtime_exporter.profiling.locks import LockProfiler
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.store import Store
     from runtime_exporter.profiling.table import Table
@@ -49,13 +48,13 @@ def continuous(
     store: Store | None = None,
     read: Callable[[], Reading | None] | None = None,
     offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
-    locks: LockProfiler | None = None,
+    waits: Contention | None = None,
     heap: HeapTracing | None = None,
 ) -> Continuous:
     """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts.
 
     `store` keeps the profiles. `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts`
-    makes it). `offer` sends profiles elsewhere. `locks` and `heap` give profiles of their kinds.
+    makes it). `offer` sends profiles elsewhere. `waits` and `heap` give profiles of their kinds.
     """
     version = settings.service_version
     watch = Watch.of(settings)
@@ -78,7 +77,7 @@ def continuous(
         partial(choose, budget=half, helper_budget=_HELPER_BUDGETS * settings.overhead_budget),
         pipeline,
         interval=settings.profile_interval,
-        sources=(Contention(locks),),
+        sources=(waits or Contention(),),
         paced=(heap,) if heap is not None else (),
         recall=partial(recalled, store, watch) if store is not None else None,
         budget=settings.overhead_budget,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.arithmetic import subtract
-from runtime_exporter.profiling.contention import counted
+from runtime_exporter.profiling.contention import BLOCK, MUTEX, Contention, beside, counted
 from runtime_exporter.profiling.heaptracing import HeapTracing
 from runtime_exporter.profiling.heapwindow import HeapWindow
 from runtime_exporter.profiling.samplers import pyspy, remote
@@ -53,18 +52,20 @@ class OnDemand:
         choose_sampler: Callable[..., Sampler] = choose,
         running: Callable[[], Sampler | None] = lambda: None,
         locks: LockProfiler | None = None,
+        waits: Contention | None = None,
         tracing: HeapTracing | None = None,
         store: Store | None = None,
         heap_windows: bool = can_stop(),
     ) -> None:
         """`running` gives the sampler that is always on, whose backend is used; `store` is where what was taken is kept.
 
-        heap_windows: whether tracing may be switched on for a heap profile, and off again.
+        waits: knows what that sampler saw of waits since the start. heap_windows: whether tracing may be switched on for a heap profile, and off again.
         """
         self._order = order
         self._choose = choose_sampler
         self._running = running
         self._locks = locks
+        self._waits = waits if waits is not None or locks is None else Contention(locks)
         self._store = store
         self._tracing = tracing or HeapTracing()
         self._heap_windows = heap_windows
@@ -92,8 +93,8 @@ class OnDemand:
 
         cpu: CPU time by stack, from the best backend that works here; the comments name it and its bias. wall: elapsed time of
         all threads, waiting included. heap: what was allocated meanwhile and is alive, by tracemalloc, which slows the process
-        down many times as long; where tracemalloc runs anyway it is the growth, and what was freed is taken away. block and
-        mutex: waits for profiled locks, by who waited and by who let go.
+        down many times as long; where tracemalloc runs anyway it is the growth, and what was freed is taken away. block:
+        waits, those for profiled locks counted and all others sampled. mutex: the former by who let go.
         """
         profile = self._takers[kind](seconds, unwanted)
         if unwanted():
@@ -103,10 +104,19 @@ class OnDemand:
         return profile
 
     def now(self, kind: str) -> Profile:
-        """Return how things are: heap, memory that is alive, where tracemalloc runs; block and mutex, all waits since the start."""
+        """Return how things are: heap, memory that is alive, where tracemalloc runs; block and mutex, all waits since the start.
+
+        Waits for what is no profiled lock are known where they are sampled all the time, and until the last interval's end.
+        """
         if kind == "heap":
             return self._tracing.profile()
-        return self._profiled().profile(kind)
+        if kind == MUTEX:
+            return self._profiled().profile(kind)
+        if self._waits is None:
+            raise ProfileError(
+                "nothing looks at waits all the time: the settings profiling and profile_locks have it done"
+            )
+        return self._waits.total()
 
     def cpu(self, seconds: float) -> Profile:
         """Return `take("cpu", seconds)`."""
@@ -126,8 +136,8 @@ class OnDemand:
             "cpu": self._cpu,
             "wall": self._wall,
             "heap": self._growth,
-            "block": partial(self._contention, "block"),
-            "mutex": partial(self._contention, "mutex"),
+            BLOCK: self._blocked,
+            MUTEX: self._released,
         }
 
     def _cpu(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
@@ -145,11 +155,18 @@ class OnDemand:
             raise ProfileError(UNSTOPPABLE)
         return self._heap.capture(seconds, frames=_HEAP_FRAMES, unwanted=unwanted)
 
-    def _contention(self, kind: str, seconds: float, unwanted: Callable[[], bool]) -> Profile:
+    def _blocked(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
+        before = counted(self._locks, BLOCK) if self._locks is not None else None
+        sampled = capture(BLOCK, seconds, sleep=self._sleep(unwanted))
+        if self._locks is None or before is None:
+            return sampled
+        return beside(sampled, subtract(counted(self._locks, BLOCK), before))
+
+    def _released(self, seconds: float, unwanted: Callable[[], bool]) -> Profile:
         locks = self._profiled()
-        before = counted(locks, kind)
+        before = counted(locks, MUTEX)
         self._sleep(unwanted)(seconds)
-        return subtract(counted(locks, kind), before)
+        return subtract(counted(locks, MUTEX), before)
 
     def _profiled(self) -> LockProfiler:
         if self._locks is None:

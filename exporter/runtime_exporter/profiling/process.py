@@ -15,6 +15,7 @@ from runtime_exporter.profiling.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from runtime_exporter.profiling.contention import Contention
     from runtime_exporter.profiling.continuous import Continuous
     from runtime_exporter.profiling.heaptracing import HeapTracing
     from runtime_exporter.profiling.locks import LockProfiler
@@ -47,15 +48,18 @@ class Profiling:
         self.heap: HeapTracing | None = _heap(settings) if settings.profile_heap else None
         self.continuous: Continuous | None = None
         """What profiles all the time."""
+        self._waits: Contention | None = None
         if settings.profiling:
             from runtime_exporter.profiling.assembly import continuous
+            from runtime_exporter.profiling.contention import Contention
 
+            self._waits = Contention(self.locks)
             self.continuous = continuous(
                 settings,
                 store=self.store,
                 read=read() if read is not None else None,
                 offer=offer,
-                locks=self.locks,
+                waits=self._waits,
                 heap=self.heap,
             )
         self._making = threading.Lock()
@@ -68,8 +72,15 @@ class Profiling:
             if self._on_demand is None:
                 from runtime_exporter.profiling.ondemand import OnDemand
 
-                self._on_demand = OnDemand(running=self._sampler, locks=self.locks, tracing=self.heap, store=self.store)
+                self._on_demand = OnDemand(
+                    running=self._sampler, locks=self.locks, waits=self._waits, tracing=self.heap, store=self.store
+                )
             return self._on_demand
+
+    @property
+    def sees_waits(self) -> bool:
+        """Whether waits are sampled, or those for locks counted, all the time."""
+        return self.locks is not None or self._sampler() is not None
 
     @property
     def report(self) -> Report | None:
@@ -100,7 +111,7 @@ class Profiling:
     def forked(self) -> None:
         """In the child of a fork: other threads may have held the locks, and what was counted is the parent's."""
         self._making = threading.Lock()
-        for part in (self.store, self.locks, self._on_demand):
+        for part in (self.store, self.locks, self._waits, self._on_demand):
             if part is not None:
                 part.forked()
 

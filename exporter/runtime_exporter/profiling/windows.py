@@ -35,7 +35,7 @@ def profiles(
     }
 
 
-def blocked(window: Window) -> dict[str, Profile]:
+def blocked(window: Window, comments: Sequence[str] = ()) -> Profile:
     """Return where threads waited for something, as Go's block profile: how often they were seen waiting, and for how long.
 
     Threads that wait for work or sleep are left out, as Go leaves them out: nobody blocks an idle pool or a pause. The label
@@ -49,7 +49,7 @@ def blocked(window: Window) -> dict[str, Profile]:
         wait = offcpu.classify(stack) if waited > 0 and usage.samples else None
         if wait is not None and wait.kind not in _UNBLOCKED:
             rows.append((stack, (usage.samples, waited), (Label("thread_name", group), Label("wait", wait.kind))))
-    return {"block": build("block", rows, **_times(window))}
+    return build("block", rows, comments=comments, **_times(window))
 
 
 def is_idle(stack: Stack) -> bool:

@@ -34,7 +34,7 @@ DEFAULT_SECONDS = 30.0
 # What Go serves and this runtime has no source for, and why.
 NO_SOURCE: Mapping[str, str] = {
     "allocs": "Python keeps no record of allocation sites unless tracemalloc traces them",
-    "block": "the setting profile_locks counts waits for locks; /debug/pprof/wall shows all places where threads wait",
+    "block": "nothing looks at waits in this process; /debug/pprof/wall shows all places where threads are",
     "heap": "Python keeps no record of allocation sites unless tracemalloc traces them",
     "mutex": "the setting profile_locks counts who lets others wait for locks; /debug/pprof/wall shows who waits",
     "profile": "no profiler runs in this process",
@@ -46,8 +46,9 @@ NO_SOURCE: Mapping[str, str] = {
 _ABOUT: Mapping[str, str] = {
     "allocs": "The profile heap under the name that Alloy and Parca ask for. With seconds=N by what was allocated within these and not"
     " freed: nothing in Python records what was.",
-    "block": "Stacks that waited for profiled locks, all of them counted, since the start; with seconds=N within these. Kept"
-    " profiles of this kind have what a sampler saw of waits for sockets, files, subprocesses and other locks, too.",
+    "block": "Stacks that waited for a lock, a socket, a file or a subprocess, as far as a sampler saw it; of profiled locks"
+    " (setting profile_locks) every wait is counted. Since the start, where something looks all the time (setting profiling),"
+    " with seconds=N within these.",
     "cmdline": "The command line of this process, what looks secret masked.",
     "goroutine": "Where every Python thread is now. debug=1: as text, debug=2: each thread with its name.",
     "heap": "Memory that is alive, by place of allocation, where tracemalloc runs (setting profile_heap). With seconds=N, what"
@@ -64,7 +65,7 @@ _ABOUT: Mapping[str, str] = {
 class Sources:
     """Where profiles come from, by the last part of their path.
 
-    `windows` are taken over the seconds given, one at a time; `deltas` are, too, and hinder nobody. Both are told how to find
+    `windows` are taken over the seconds given, one at a time; `deltas` are, too, and hinder no window. Both are told how to find
     out that they are not wanted any more. `instants` say how things are, or came to since the start, and `texts` the same for
     people (debug=2). Where a name has both, `seconds` tells which is meant. All may raise ProfileError. `unavailable` says why
     there is no instant of that name now, or "".

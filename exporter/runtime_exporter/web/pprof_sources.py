@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.process import Profiling
     from runtime_exporter.profiling.profile import Profile
 
-LOCKS = ("block", "mutex")
 MEMORY = ("heap", "allocs")
 """One profile under two names, as in Go, where they are shown by different sample types. Alloy and Parca ask for the second."""
 
 
 def sources_of(profiling: Profiling) -> Sources:
     """Return where the profiles of this process come from. Nothing is taken, and nothing imported, before somebody asks."""
-    locks = LOCKS if profiling.locks is not None else ()
+    waits = ("block", "mutex") if profiling.locks is not None else ("block",)
     return Sources(
         windows={
             "profile": _over(profiling, "cpu"),
@@ -33,15 +32,15 @@ def sources_of(profiling: Profiling) -> Sources:
             "heap": _over(profiling, "heap"),
             "allocs": _allocated(profiling),
         },
-        deltas={kind: _over(profiling, kind) for kind in locks},
+        deltas={kind: _over(profiling, kind) for kind in waits},
         instants={
             "goroutine": lambda: thread_profile(inventory(), kind="goroutine"),
             "threadcreate": threadcreate_profile,
             **dict.fromkeys(MEMORY, _now(profiling, "heap")),
-            **{kind: _now(profiling, kind) for kind in locks},
+            **{kind: _now(profiling, kind) for kind in waits},
         },
         texts={"goroutine": lambda: thread_text(inventory())},
-        unavailable=dict.fromkeys(MEMORY, _no_heap),
+        unavailable={**dict.fromkeys(MEMORY, _no_heap), "block": lambda: _no_waits(profiling)},
     )
 
 
@@ -63,6 +62,15 @@ def _allocated(profiling: Profiling) -> Callable[[float, Callable[[], bool]], Pr
 
 def _now(profiling: Profiling, kind: str) -> Callable[[], Profile]:
     return lambda: profiling.on_demand.now(kind)
+
+
+def _no_waits(profiling: Profiling) -> str:
+    if profiling.sees_waits:
+        return ""
+    return (
+        "nothing looks at waits all the time: the setting profiling has it done, and profile_locks counts those for locks;"
+        " block?seconds=10 looks for as long"
+    )
 
 
 def _no_heap() -> str:

@@ -1,4 +1,4 @@
-"""A profile of the next seconds, on request: one at a time, at a higher rate than what is always on."""
+"""A profile of the next seconds, on request: one of CPU or wall time at a time, at a higher rate than what is always on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.samplers import pyspy, remote
 from runtime_exporter.profiling.samplers.chosen import ChosenSampler, combined
-from runtime_exporter.profiling.samplers.pace import Pace
+from runtime_exporter.profiling.samplers.pace import USUAL_HZ, Pace
 from runtime_exporter.profiling.samplers.signal import MAIN_GROUP, SignalSampler
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 RATE_HZ = 100.0
 """As Go's CPU profile."""
+BLOCK_HZ = USUAL_HZ
+"""Of waits, which last: many are seen several times."""
 LONGEST_SECONDS = 300.0
 _WITHOUT_LIMIT = float("inf")
 
@@ -43,8 +45,8 @@ class _Gate:
         return self._locks[pid]
 
 
-_GATE = _Gate()
-# Of this process: two bursts would measure each other.
+_GATE, _BLOCK_GATE = _Gate(), _Gate()
+# Of this process: two bursts would measure each other. Waits are looked at too seldom for that, and who scrapes asks for all at once.
 
 
 def capture(
@@ -55,23 +57,25 @@ def capture(
     rate: float = RATE_HZ,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Profile:
-    """Return a profile of the next `seconds` of this process, "cpu" or "wall"; blocks as long.
+    """Return a profile of the next `seconds` of this process, "cpu", "wall", or "block" (at BLOCK_HZ at most); blocks as long.
 
     `running` is the sampler that is always on: what it is told of the best backend is used, its own windows stay whole. Its
-    comments say the backend and, where it has one, the bias. Raises BusyError while another is being taken,
-    ProfileError for another kind and for seconds that are none.
+    comments say the backend and, where it has one, the bias. Raises BusyError while another is being taken (a block profile and
+    one of the others do not hinder each other), ProfileError for another kind and for seconds that are none.
     """
-    if kind not in {"cpu", "wall"}:
-        raise ProfileError(f"a process cannot be sampled for {kind!r}: cpu or wall")
+    if kind not in {"cpu", "wall", "block"}:
+        raise ProfileError(f"a process cannot be sampled for {kind!r}: cpu, wall or block")
     if not 0 < seconds <= LONGEST_SECONDS:
         raise ProfileError(f"a profile takes more than 0 and at most {LONGEST_SECONDS:g} seconds, not {seconds:g}")
-    lock = _GATE.lock()
+    lock = (_BLOCK_GATE if kind == "block" else _GATE).lock()
     if not lock.acquire(blocking=False):
         raise BusyError("another profile is being taken: try again when it is done")
     try:
-        name, window = _window(kind, seconds, running, rate, sleep)
+        name, window = _window(kind, seconds, running, min(rate, BLOCK_HZ) if kind == "block" else rate, sleep)
     finally:
         lock.release()
+    if kind == "block":
+        return windows.blocked(window, _comments(name, window))
     return windows.profiles(window, frozenset({kind}), _comments(name, window))[kind]
 
 
