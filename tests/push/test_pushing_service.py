@@ -42,10 +42,14 @@ def test_each_interval_of_a_service_arrives_and_names_the_function_that_is_busy(
                     if any(frame.name.endswith(":burns_cpu_here") for frame in frames(sample))
                 ]
 
-            first = wait_for(busy, what="a profile of the busy function")[0]
+            def sent():
+                told = requests.get(f"{service.url}/metrics", timeout=10).text
+                return float(re.search(r'^profile_pushes_total{result="sent"} (.*)$', told, re.MULTILINE)[1])
+
+            first = wait_for(busy, what="a profile of the busy function", seconds=60)[0]
             assert first.duration_nanos > 0
-            told = requests.get(f"{service.url}/metrics", timeout=10).text
-            assert 1 <= float(re.search(r'^profile_pushes_total{result="sent"} (.*)$', told, re.MULTILINE)[1])
+            # It is here before the answer is there, and counted after that.
+            assert 1 <= wait_for(sent, what="a profile that is counted as sent")
     finally:
         pyroscope.close()
     assert all(b"1.4" in got.body or "version=1.4" in got.query["name"][0] for got in pyroscope.got)
