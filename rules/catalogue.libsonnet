@@ -50,6 +50,9 @@ local go(name) = { go: name };
   messages: { type: 'counter', unit: 'none', help: 'Messages that Alertmanager tried to send, by integration.', sources: everywhere('alertmanager_notifications_total') },
   messagesFailed: { type: 'counter', unit: 'none', help: 'Those of them that failed.', sources: everywhere('alertmanager_notifications_failed_total') },
   alertmanagerConfigReloaded: { type: 'gauge', unit: 'none', help: "Whether Alertmanager's last reload of its configuration succeeded.", sources: everywhere('alertmanager_config_last_reload_successful') },
+  // Of `runtime-exporter act`, which runs beside whatever instruments the services.
+  actRuns: { type: 'counter', unit: 'none', help: 'Commands that were run for alerts, by action and result.', sources: everywhere('runtime_exporter_act_runs_total') },
+  actRefused: { type: 'counter', unit: 'none', help: 'Commands that were asked for and not run, by reason.', sources: everywhere('runtime_exporter_act_refused_total') },
   // Only dashboards read these.
   runtimeInfo: { type: 'gauge', unit: 'none', help: 'Which interpreter, or which Go, in labels.', sources: { native: 'python_info', python: 'python_info', go: 'go_info' } },
   virtualMemory: { type: 'gauge', unit: 'bytes', help: 'Address space.', sources: everywhere('process_virtual_memory_bytes') },

@@ -401,6 +401,20 @@
         keepFiringFor: '0s',
         window: '5m',
       },
+      // What `runtime-exporter act` could not do, where it is scraped: `act.selector`. A command that failed, of an action, within `window`.
+      actCommandFailing: { enabled: true, severity: 'warning', 'for': '0s', keepFiringFor: '0s', window: '1h' },
+      // What was asked and not run within `window`, for reasons that somebody should look into; what is repeated, unlisted or within
+      // its cool-down is refused every day.
+      actRefused: {
+        enabled: true,
+        severity: 'warning',
+        'for': '0s',
+        keepFiringFor: '0s',
+        window: '1h',
+        reasons: 'busy|notification|rate_limit|secret|value',
+      },
+      // Its audit log cannot be written: nothing is run any more.
+      actAuditFailing: { enabled: true, severity: 'critical', 'for': '0s', keepFiringFor: '0s', window: '15m' },
       // The profiler has confirmed it: beyond chance, large enough to matter, and there in 3 of 5 comparisons.
       profileRegression: {
         enabled: true,
@@ -537,6 +551,8 @@
 
     // Prometheus and Alertmanager themselves: which of those that are scraped. `selector` above is of your services.
     prometheus: { selector: 'job=~".+"' },
+    // `runtime-exporter act`: which of those that are scraped.
+    act: { selector: 'job=~".+"' },
 
     // What single services have of their own, by name: a job (or the job, or jobs, under `job`), and any of the keys source,
     // alerts, http, memory, threads, profiles, scrapeInterval and scrapeTimeout with what differs from the values above.

@@ -33,6 +33,7 @@ local outside = import 'lib/outside.libsonnet';
 + (import 'alerts/targets.libsonnet')
 + (import 'alerts/exporter.libsonnet')
 + (import 'alerts/prometheus.libsonnet')
++ (import 'alerts/act.libsonnet')
 + { prometheusAlerts+:: { groups: links($._config, cause($._config, super.groups)) + custom($._config) + outside($._config) } }
 // Last, so that what a user overrides reaches every rule.
 + (import 'config.libsonnet')

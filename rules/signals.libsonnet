@@ -25,6 +25,8 @@ function(config)
     else '%s{%s}' % [name, std.join(',', [part for part in [config.selector, extra] if part != ''])];
   // Of Prometheus itself, which is none of the services.
   local ofServer(signal) = '%s{%s}' % [nameOf(signal), config.prometheus.selector];
+  // Of the verb that runs commands for alerts, which is none of them either.
+  local ofAct(signal, matcher) = '%s{%s}' % [nameOf(signal), std.join(',', [part for part in [config.act.selector, matcher] if part != ''])];
   local both(first, second) = std.join(',', [part for part in [first, second] if part != '']);
   // A series that has the route under its own name has it under OpenTelemetry's, too.
   local routed(expr) =
@@ -80,6 +82,9 @@ function(config)
     leakSuspects(selector): metric('leakSuspects', selector),
     regression(selector): metric('regression', selector),
     regressionDelta(selector): metric('regressionDelta', selector),
+
+    actRuns(matcher): ofAct('actRuns', matcher),
+    actRefused(matcher): ofAct('actRefused', matcher),
 
     ruleFailures: ofServer('ruleFailures'),
     ruleIterationsMissed: ofServer('ruleIterationsMissed'),

@@ -27,6 +27,9 @@ FOR_DASHBOARDS = {
 }
 # The key in `_config.alerts` of each alert.
 KEYS = {
+    "actAuditFailing": "RuntimeActAuditFailing",
+    "actCommandFailing": "RuntimeActCommandFailing",
+    "actRefused": "RuntimeActRefused",
     "anomaly": "RuntimeAnomaly",
     "cpuSpike": "RuntimeCpuSpike",
     "cpuThrottled": "RuntimeCpuThrottled",
@@ -211,7 +214,7 @@ def test_an_alert_has_a_page_to_read_at_night(name: str) -> None:
 @each_name
 def test_the_settings_that_a_page_names_exist(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:alerts|anomaly|http|memory|profiles|slo|threads)\.[\w.]+)`", page)
+    named = re.findall(r"`((?:act|alerts|anomaly|http|memory|profiles|slo|threads)\.[\w.]+)`", page)
     assert any(path.startswith(f"alerts.{key}") for key, alert in KEYS.items() if alert == name for path in named), (
         "its own settings"
     )

@@ -100,10 +100,10 @@ def test_the_goroutines_of_a_go_service_are_its_threads(go_fleet):
 
 
 def test_every_metric_of_a_source_is_exposed_by_it(watched):
-    """But those about profiles, which an agent would have to take, and those of Prometheus itself."""
+    """But those about profiles, which an agent would have to take, and those of Prometheus itself and of `act`."""
     source, ask = watched
     names = {name for name in sources.known()[source].names.values() if not name.startswith("profile_")}
-    names -= contract.OF_SERVERS
+    names -= contract.OF_SERVERS | contract.OF_ACT
 
     def lacking():
         return names - {each["metric"]["__name__"] for each in ask(f'group by (__name__) ({{job="{source}"}})')}

@@ -32,8 +32,14 @@ OF_SERVERS = frozenset({
     "alertmanager_alerts",
 })  # fmt: skip
 
-# What Prometheus itself adds for every target and alert, and what it says of itself.
-OF_PROMETHEUS = OF_SERVERS | {
+# What `runtime-exporter act` exposes of itself, beside the processes that the exporter is in.
+OF_ACT = frozenset({
+    "runtime_exporter_act_runs_total", "runtime_exporter_act_run_seconds_sum", "runtime_exporter_act_run_seconds_count",
+    "runtime_exporter_act_last_run_timestamp_seconds", "runtime_exporter_act_refused_total", "runtime_exporter_act_dry_run",
+})  # fmt: skip
+
+# What Prometheus itself adds for every target and alert, and what the servers beside the services say of themselves.
+OF_PROMETHEUS = OF_SERVERS | OF_ACT | {
     "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
     "scrape_sample_limit", "ALERTS", "ALERTS_FOR_STATE",
 }  # fmt: skip
