@@ -1,0 +1,243 @@
+"""What the benchmarks of profiling print of their figures: made-up timings whose verdict is known."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = str(Path(__file__).parents[2])
+HOLDS, FAILS, OPEN = "HOLDS", "DOES NOT HOLD", "NOT RESOLVED"
+
+
+def module(name):
+    """A module of the benchmarks, which are in no package that is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        return importlib.import_module(f"benchmarks.{name}")
+
+
+profiling, codec, harness = module("profiling"), module("codec"), module("harness")
+
+
+def verdict_of(text):
+    """Return the one verdict that a text ends with."""
+    (found,) = (word for word in (HOLDS, FAILS, OPEN) if f": {word}" in text)
+    return found
+
+
+def cost(low, high, *, runs=0.0, helper=0.0):
+    return profiling._Cost((low + high) / 2, low, high, handler=0.0, threads=runs, helper=helper)
+
+
+ends = st.floats(-1, 1)
+intervals = st.tuples(ends, ends).map(sorted)
+
+
+@given(intervals)
+def test_what_may_be_at_most_nothing_holds_below_fails_above_and_is_open_in_between(interval):
+    low, high = interval
+    expected = HOLDS if high <= 0 else FAILS if low > 0 else OPEN
+
+    assert profiling._verdict(low, high).startswith(expected)
+
+
+@given(intervals, st.floats(0, 1), st.floats(0, 1))
+def test_more_noise_decides_nothing_that_less_noise_did_not(interval, below, above):
+    low, high = interval
+    wide, narrow = profiling._verdict(low - below, high + above), profiling._verdict(low, high)
+
+    assert wide == narrow or wide.startswith(OPEN)
+
+
+def test_what_is_open_says_how_wide_the_noise_is():
+    assert "NOT RESOLVED, the noise is 3.0% wide" == profiling._verdict(-0.01, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("mine", "by_the_clock", "by_what_it_runs"),
+    [
+        (cost(0.002, 0.008, runs=0.004), HOLDS, HOLDS),
+        (cost(0.012, 0.020, runs=0.015), FAILS, FAILS),
+        (cost(-0.02, 0.03, runs=0.004), OPEN, HOLDS),
+        (cost(-0.02, 0.03, runs=0.011), OPEN, FAILS),
+    ],
+)
+def test_the_limit_in_the_process_is_told_of_by_both_measures(mine, by_the_clock, by_what_it_runs):
+    (line,) = profiling._verdicts("signal", {"signal": mine}, [])
+    first, second = line.removeprefix("signal: at most 1% in the process").split("; by what it runs there, ")
+
+    assert (by_the_clock, by_what_it_runs) == (verdict_of(first), verdict_of(second))
+
+
+@pytest.mark.parametrize(("helper", "expected"), [(0.0125, HOLDS), (0.016, FAILS)])
+def test_a_helper_has_a_limit_of_its_own(helper, expected):
+    _, line = profiling._verdicts("py-spy", {"py-spy": cost(0, 0.001, helper=helper)}, [])
+
+    assert line.startswith("py-spy: at most 1.5% in the helper")
+    assert expected == verdict_of(line)
+
+
+def against(mine, theirs):
+    line = [*profiling._verdicts("ours", {"ours": mine, "peer": theirs}, ["peer"])][-1]
+    first, second = line.removeprefix("ours: no worse than peer").split("; by what each runs")
+    return verdict_of(first), verdict_of(second)
+
+
+def test_a_helper_counts_against_a_peer_that_has_none():
+    assert (HOLDS, HOLDS) == against(cost(0, 0.001, runs=0.001), cost(0.02, 0.03, runs=0.02))
+    assert (FAILS, FAILS) == against(cost(0, 0.001, runs=0.001, helper=0.05), cost(0.02, 0.03, runs=0.02))
+    assert (HOLDS, HOLDS) == against(cost(0, 0.001, runs=0.001, helper=0.05), cost(0, 0.001, runs=0.001, helper=0.06))
+
+
+shares = st.floats(0, 0.1)
+costs = st.builds(lambda pair, runs, helper: cost(*pair, runs=runs, helper=helper), intervals, shares, shares)
+
+
+@given(costs, costs)
+def test_of_two_profilers_not_both_are_worse_than_the_other(one, other):
+    for there, back in zip(against(one, other), against(other, one), strict=True):
+        assert (FAILS, FAILS) != (there, back)
+
+
+def accuracy(monkeypatch, sampler, **found):
+    monkeypatch.setattr(profiling, "_run", lambda *_: {"samples": 2000, "bias_ratio": 0.0, **found})
+    return profiling._accuracy(sampler, "io", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "samples", "expected"),
+    [
+        (0.53, 2000, HOLDS),
+        (0.40, 2000, FAILS),
+        (0.44, 2000, OPEN),  # 0.06 is more than 0.05, and less than 0.05 and two standard errors of 0.011
+        (0.40, 20, OPEN),
+    ],
+)
+def test_an_unbiased_sampler_is_wrong_only_beyond_chance(monkeypatch, seen, samples, expected):
+    assert expected == verdict_of(accuracy(monkeypatch, "signal", truth=0.5, seen=seen, samples=samples))
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 10**6), st.integers(1, 100))
+def test_more_samples_never_take_a_verdict_back(truth, seen, samples, times):
+    with pytest.MonkeyPatch.context() as patch:
+        few = verdict_of(accuracy(patch, "py-spy", truth=truth, seen=seen, samples=samples))
+        many = verdict_of(accuracy(patch, "py-spy", truth=truth, seen=seen, samples=samples * times))
+
+    assert few in (many, OPEN)
+    assert abs(seen - truth) > 0.05 or many == HOLDS
+
+
+@pytest.mark.parametrize(
+    ("seen", "bias_ratio", "flag", "wrong"),
+    [(0.9, 0.8, "up", False), (0.9, 0.1, "down", True), (0.55, 0.1, "down", False), (0.55, 0.2, "up", False)],
+)
+def test_the_biased_sampler_may_be_wrong_where_it_says_so(monkeypatch, seen, bias_ratio, flag, wrong):
+    line = accuracy(monkeypatch, "thread", truth=0.5, seen=seen, bias_ratio=bias_ratio)
+
+    assert f"flag {flag}" in line
+    assert wrong == line.endswith(FAILS)
+
+
+def overhead(monkeypatch, without, factor):
+    """The cost of what takes `factor` times as long, round by round as `without` says, two rounds a block."""
+    times = {"with": [one * factor for one in without], "without": without}
+    rest = {"handler": 0.001, "threads": 0.002, "helper": 0.003}
+    monkeypatch.setattr(profiling, "_run", lambda *_: {**times, **rest})
+    return profiling._overhead("signal", len(without) // 2, 0.1, 0.1)
+
+
+speeds = st.lists(st.floats(0.01, 100), min_size=2, max_size=30).map(lambda rounds: rounds + rounds[::-1])
+
+
+@settings(deadline=None, max_examples=25)
+@given(speeds, st.floats(0.5, 2))
+def test_a_machine_whose_speed_varies_from_block_to_block_changes_no_cost(without, factor):
+    with pytest.MonkeyPatch.context() as patch:
+        found = overhead(patch, without, factor)
+
+    assert [factor - 1] * 3 == pytest.approx([found.middle, found.low, found.high], abs=1e-9)
+
+
+def test_the_parts_of_a_core_are_those_that_were_measured(monkeypatch):
+    found = overhead(monkeypatch, [1.0] * 8, 1.01)
+
+    assert (0.003, 0.003) == (pytest.approx(found.runs), found.helper)
+    assert "in the process +1.00% (+1.00% to +1.00%), runs there 0.30% of a core, helper 0.30%" == str(found)
+
+
+def test_a_tenth_of_blocks_that_went_wild_is_left_out_on_either_side():
+    assert 1.0 == profiling.trimmed_mean([1.0] * 8 + [50.0, -50.0])
+    assert 6.0 == profiling.trimmed_mean([1.0] * 8 + [46.0])  # of nine none is a tenth
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=40))
+def test_an_interval_is_within_what_was_seen_and_the_same_again(values):
+    middle, low, high = profiling.interval(values)
+    nearly = 1e-12  # the mean of equal numbers may differ from them in the last digit
+
+    assert min(values) - nearly <= low <= high <= max(values) + nearly
+    assert min(values) - nearly <= middle <= max(values) + nearly
+    assert (middle, low, high) == profiling.interval(values)
+
+
+def test_an_interval_of_more_blocks_is_narrower_and_has_the_truth_in_it():
+    def found(count):
+        return profiling.interval([0.01 + 0.02 * math.sin(7 * number) for number in range(count)])
+
+    (_, low, high), (_, lower, higher) = found(400), found(20)
+
+    assert low < 0.01 < high
+    assert high - low < (higher - lower) / 2
+
+
+def test_the_report_has_the_noise_beside_each_cost_and_names_the_peers_that_are_not_here(monkeypatch):
+    def run(what, *_):
+        if what == "accuracy":
+            return {"truth": 0.5, "seen": 0.51, "samples": 2000, "bias_ratio": 0.0}
+        return {"with": [1.0] * 12, "without": [1.0] * 12, "handler": 0.001, "threads": 0.001, "helper": 0.0}
+
+    monkeypatch.setattr(profiling, "_run", run)
+    monkeypatch.setattr(profiling, "_pyspy", lambda: ("py-spy",))
+    monkeypatch.setattr(profiling, "_has", lambda module: module == "ddtrace")
+    lines = [*profiling.report(quick=True)]
+    costs = [line for line in lines if "runs there" in line and ":" not in line]
+
+    assert ["A/A", "signal", "py-spy", "thread", "ddtrace"] == [line.split()[0] for line in costs]
+    assert all("A/A +0.00% (+0.00% to +0.00%)" in line for line in costs[1:])
+    assert {"signal", "py-spy", "thread"} == {
+        line.split(":")[0].strip() for line in lines if "no worse than ddtrace: HOLDS; by what each runs: HOLDS" in line
+    }
+    assert lines[-1].strip().startswith("not here to compare with: pyroscope-io;")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "memory", "fails"),
+    [(0.010, 10e6, False), (0.010, 100, True), (0.020, 10e6, True), (0.015, 10e6, False)],
+)
+def test_reading_has_a_limit_of_time_and_one_of_memory(monkeypatch, seconds, memory, fails):
+    monkeypatch.setattr(
+        codec, "rounds", lambda candidates, count: {name: harness.Timing(name, (seconds,) * 4) for name in candidates}
+    )
+    line = codec._reading(codec.Size("a small one", 10, 4, 20, 10, 0.015, memory), 4)
+
+    assert f"{seconds * 1e3:.1f} ms, at most 15;" in line
+    assert "A/A 1 (1 to 1)" in line
+    assert fails == line.endswith(f": {FAILS}")
+
+
+@pytest.mark.parametrize(("milliseconds", "fails"), [(39, False), (41, True)])
+def test_writing_has_a_limit_for_25_stacks_of_which_40_times_as_many_are_written(monkeypatch, milliseconds, fails):
+    monkeypatch.setattr(
+        codec,
+        "rounds",
+        lambda candidates, count: {name: harness.Timing(name, (milliseconds / 1e3,) * 4) for name in candidates},
+    )
+
+    assert fails == codec._writing(4).endswith(f": {FAILS}")
