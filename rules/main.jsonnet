@@ -1,21 +1,7 @@
 // The entry of the bundle: one evaluation returns everything that is generated from one configuration.
 //
-// External variable `config`: the user's overrides, a JSON merge patch over `_config` (RFC 7396: null deletes).
-// `runtime-exporter generate` passes it; with go-jsonnet: jsonnet --ext-code config='{}' rules/main.jsonnet
-local overrides = std.extVar('config');
-local overridden = (import 'mixin.libsonnet') + { _config:: std.mergePatch(super._config, overrides) };
-// jsonnet computes a field anew at every use, and every rule uses the configuration: merged once, it is plain data.
-local config = std.parseJson(std.toString(overridden._config));
-local mixin = overridden { _config:: config };
-// For the same reason: a local is computed once.
-local recording = mixin.prometheusRules.groups;
-local alerting = mixin.prometheusAlerts.groups;
+// External variable `config`: the user's overrides. `runtime-exporter generate` passes it; with go-jsonnet:
+// jsonnet --ext-code config='{}' rules/main.jsonnet
+local evaluated = (import 'rules.libsonnet')(std.extVar('config'));
 
-{
-  config: config,
-  rules: {
-    [if std.length(recording) > 0 then 'recording.yaml']: { groups: recording },
-    [if std.length(alerting) > 0 then 'alerts.yaml']: { groups: alerting },
-  },
-  alertmanager: (import '../alertmanager/main.jsonnet')(config),
-}
+evaluated { alertmanager: (import '../alertmanager/main.jsonnet')(evaluated.config) }

@@ -102,9 +102,13 @@ def test_a_dashboard_refers_to_a_config_map_that_there_is():
     assert all(each["key"] in maps[each["name"]] for each in referred)
 
 
-def test_mimir_is_told_the_namespace_and_waits_for_its_replicas():
+def test_each_file_for_mimir_is_a_namespace_of_its_own_since_mimirtool_takes_none_twice():
+    documents = [yaml.safe_load(text) for name, text in BY_TARGET["mimir"].items() if name.startswith("rules/")]
+    assert [each["namespace"] for each in documents] == ["runtime-exporter-alerts", "runtime-exporter-recording"]
+
+
+def test_mimir_waits_for_its_replicas():
     document = yaml.safe_load(BY_TARGET["mimir"]["rules/alerts.yaml"])
-    assert document["namespace"] == "runtime-exporter"
     assert {group["query_offset"] for group in document["groups"]} == {"1m"}
     assert max(len(group["rules"]) for group in document["groups"]) <= 20
 

@@ -54,7 +54,7 @@ def shape(files: Mapping[str, str], target: str, rule_set: str = "all") -> dict[
             )
             others = {name: text for name, text in others.items() if name not in boards}
     else:
-        shaped = {name: _FORMS[target](each) for name, each in groups.items()}
+        shaped = {name: _FORMS[target](_stem(name), each) for name, each in groups.items()}
     header = f"{HEADER} for {target}. DO NOT EDIT: run `runtime-exporter generate` instead.\n"
     written = {name: header + yaml_text(document) for name, document in shaped.items()}
     same = {name: files[name] for name in written if target == "prometheus" and rule_set == "all"}
@@ -98,21 +98,24 @@ def _leaf_rules(rules: Iterable[Mapping[str, Any]]) -> set[int]:
         leaf |= more
 
 
-def _plain(groups: Groups) -> dict[str, Any]:
+def _plain(_: str, groups: Groups) -> dict[str, Any]:
     return {"groups": groups}
 
 
-def _mimir(groups: Groups) -> dict[str, Any]:
-    """Name the namespace that `mimirtool rules sync` owns."""
-    return {"namespace": "runtime-exporter", "groups": [{**group, "query_offset": _MIMIR_DELAY} for group in groups]}
+def _mimir(stem: str, groups: Groups) -> dict[str, Any]:
+    """Name a namespace that `mimirtool rules sync` owns: one a file, since it takes none twice, and no two groups of one name in any."""
+    return {
+        "namespace": f"runtime-exporter-{stem}",
+        "groups": [{**group, "query_offset": _MIMIR_DELAY} for group in groups],
+    }
 
 
-def _thanos(groups: Groups) -> dict[str, Any]:
+def _thanos(_: str, groups: Groups) -> dict[str, Any]:
     """Go on with what answers, where one of several stores does not: an alert on some data beats none."""
     return {"groups": [{**group, "partial_response_strategy": "warn"} for group in groups]}
 
 
-def _vmalert(groups: Groups) -> dict[str, Any]:
+def _vmalert(_: str, groups: Groups) -> dict[str, Any]:
     """Split groups so that no rule reads what its own group records, which vmalert may not have stored yet."""
     return {"groups": [part for group in groups for part in _unchained(group)]}
 
@@ -131,7 +134,7 @@ def _unchained(group: dict[str, Any]) -> Groups:
     ]
 
 
-_FORMS: dict[str, Callable[[Groups], dict[str, Any]]] = {
+_FORMS: dict[str, Callable[[str, Groups], dict[str, Any]]] = {
     "prometheus": _plain,
     "mimir": _mimir,
     "thanos": _thanos,

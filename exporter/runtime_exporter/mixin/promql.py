@@ -31,6 +31,9 @@ _NAME_MATCHER = re.compile(r"__name__\s*=\s*\"([a-zA-Z_:][a-zA-Z0-9_:]*)\"")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _MATCHER = rf"\s*{_LABEL.pattern}\s*(?:=~|!~|!=|=)\s*(?:\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`]*`)\s*"
 _MATCHERS = re.compile(rf"\s*|{_MATCHER}(?:,{_MATCHER})*,?\s*")
+_PARTS_OF_MATCHER = re.compile(
+    rf"(?P<label>{_LABEL.pattern})\s*(?P<operator>=~|!~|!=|=)\s*(?P<value>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`]*`)"
+)
 # The parts of an expression that a selector is not, or not all of: what is taken verbatim, and then a name and its matchers.
 _TEXT = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`"
 _BRACES = rf"\{{(?:{_TEXT}|[^{{}}\"'`])*\}}"
@@ -80,6 +83,11 @@ def unbalanced(expression: str) -> str | None:
 def is_matchers(text: str) -> bool:
     """Return whether `text` is what may stand between the braces of a selector: none, or matchers with commas between."""
     return _MATCHERS.fullmatch(text) is not None
+
+
+def matchers(text: str) -> list[tuple[str, str, str]]:
+    """Return label, operator and quoted value of each of the matchers that `text` holds, as between the braces of a selector."""
+    return [(part["label"], part["operator"], part["value"]) for part in _PARTS_OF_MATCHER.finditer(text)]
 
 
 def is_label(text: object) -> bool:

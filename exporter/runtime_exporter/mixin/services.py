@@ -6,6 +6,8 @@ services:
     alerts:
       memoryLeak: {enabled: false}
       httpLatencyHigh: {threshold: 300ms, severity: critical}
+    slos:
+      checkout: {objective: 0.9995}      # an objective of its own, told by its jobs
   workers:
     job: [mailer, importer]
 
@@ -32,11 +34,14 @@ SECTIONS = (
     "source",
     "alerts",
     "http",
+    "slo",
+    "slos",
     "memory",
     "threads",
     "profiles",
     "scrapeInterval",
     "scrapeTimeout",
+    "rateInterval",
 )
 """What a service may have of its own, of the configuration's keys: those that its rules are made of."""
 
@@ -100,7 +105,15 @@ def _service(name: str, spec: Any, known: Mapping[str, Any]) -> Service:
     except ConfigError as error:
         place = ".".join((*path, error.setting))
         raise ConfigError(f"{'.'.join(path)}.{error}", setting=place, value=error.value) from None
+    _check_objectives((*path, "slos"), checked.get("slos") or {})
     return Service(name, tuple(dict.fromkeys(jobs)), checked)
+
+
+def _check_objectives(path: tuple[str, ...], objectives: Mapping[str, Any]) -> None:
+    for name, spec in objectives.items():
+        selector = spec.get("selector") if isinstance(spec, dict) else None
+        if isinstance(selector, str) and any(label == "job" for label, _, _ in promql.matchers(selector)):
+            raise config.refuse((*path, name, "selector"), selector, "names the job, which the service says already")
 
 
 def _check_section(path: tuple[str, ...], key: str, value: Any, known: Mapping[str, Any]) -> None:
@@ -161,7 +174,7 @@ def _groups(service: Service, own: Iterable[tuple[Mapping[str, Any], Mapping[str
         for first in range(0, len(rules), RULES_IN_GROUP):
             before = sum(group["name"].endswith(kind) for group in groups)
             number = f"-{before + 1}" if before else ""
-            name = f"runtime-{_short(service.name)}{number}.{kind}"
+            name = f"service-{_short(service.name)}{number}.{kind}"  # ours are runtime-…
             groups.append({"name": name, **fields, "rules": rules[first : first + RULES_IN_GROUP]})
     return groups
 

@@ -39,8 +39,6 @@ BUILT_IN = ("availability", "latency")
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _COUNTER = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?P<matchers>.*)\})?", re.DOTALL)
-_MATCHED_LABEL = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)\s*(?:=~|!~|!=|=)")
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
 # What each kind needs beside the objective, and what belongs to the other kinds.
 _OWN = {"availability": (), "latency": ("threshold",), "custom": ("events", "badEvents")}
 
@@ -153,7 +151,7 @@ def _check_selector(path: tuple[str, ...], value: Any, effective: Mapping[str, A
     kept = [effective["namespaceLabel"], "job", "http_route"]
     if effective["showMultiCluster"]:
         kept.insert(0, effective["clusterLabel"])
-    for label in _MATCHED_LABEL.findall(_STRING.sub('""', value)):
+    for label, _, _ in promql.matchers(value):
         if label not in kept:
             problem = (
                 f"names the label {label}, which is not among those that requests are recorded with: {', '.join(kept)}"
