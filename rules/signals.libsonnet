@@ -3,13 +3,14 @@
 // What they are is written once, in catalogue.libsonnet; who calls them what, in sources.libsonnet. A signal that a source does
 // not have is an error to use: `has` tells, and lib/group.libsonnet leaves out the alerts that need it.
 local catalogue = import 'catalogue.libsonnet';
+local fill = import 'lib/fill.libsonnet';
 local milliseconds = import 'lib/milliseconds.libsonnet';
 local sources = import 'sources.libsonnet';
 
 function(config)
   local source =
     if std.objectHas(sources, config.source) then sources[config.source]
-    else error 'source: %s is none of %s' % [std.manifestJsonMinified(config.source), std.join(', ', std.objectFields(sources))];
+    else error fill('source: %s is none of %s', [std.manifestJsonMinified(config.source), std.join(', ', std.objectFields(sources))]);
   local http = source.http;
   // The configuration speaks of OpenTelemetry's labels, whatever the source calls them.
   local renamed = std.filter(function(label) http.labels[label] != label, std.objectFields(http.labels));
@@ -21,17 +22,17 @@ function(config)
     else null;
   local metric(signal, extra='') =
     local name = nameOf(signal);
-    if name == null then error 'source: %s has no %s' % [config.source, signal]
-    else '%s{%s}' % [name, std.join(',', [part for part in [config.selector, extra] if part != ''])];
+    if name == null then error fill('source: %s has no %s', [config.source, signal])
+    else fill('%s{%s}', [name, std.join(',', [part for part in [config.selector, extra] if part != ''])]);
   // Of Prometheus itself, which is none of the services.
-  local ofServer(signal) = '%s{%s}' % [nameOf(signal), config.prometheus.selector];
+  local ofServer(signal) = fill('%s{%s}', [nameOf(signal), config.prometheus.selector]);
   // Of the verb that runs commands for alerts, which is none of them either.
-  local ofAct(signal, matcher) = '%s{%s}' % [nameOf(signal), std.join(',', [part for part in [config.act.selector, matcher] if part != ''])];
+  local ofAct(signal, matcher) = fill('%s{%s}', [nameOf(signal), std.join(',', [part for part in [config.act.selector, matcher] if part != ''])]);
   local both(first, second) = std.join(',', [part for part in [first, second] if part != '']);
   // A series that has the route under its own name has it under OpenTelemetry's, too.
   local routed(expr) =
     if http.labels.http_route == 'http_route' then expr
-    else 'label_replace(%s, "http_route", "$1", "%s", "(.*)")' % [expr, http.labels.http_route];
+    else fill('label_replace(%s, "http_route", "$1", "%s", "(.*)")', [expr, http.labels.http_route]);
   local counted = translated(config.http.selector);
   local inMilliseconds = std.get(http, 'milliseconds', false);
   {
@@ -65,10 +66,10 @@ function(config)
     failedRequests: metric('requests', both(counted, translated(config.http.errorSelector))),
     requestBuckets: metric('requestBuckets', counted),
     // Rates by route, the bounds of buckets in seconds.
-    requestRate(window):: routed('rate(%s[%s])' % [self.requests, window]),
-    failedRate(window):: routed('rate(%s[%s])' % [self.failedRequests, window]),
+    requestRate(window):: routed(fill('rate(%s[%s])', [self.requests, window])),
+    failedRate(window):: routed(fill('rate(%s[%s])', [self.failedRequests, window])),
     bucketRate(window)::
-      local rate = routed('rate(%s[%s])' % [self.requestBuckets, window]);
+      local rate = routed(fill('rate(%s[%s])', [self.requestBuckets, window]));
       if inMilliseconds then milliseconds(rate) else rate,
     collectorSuccess: metric('collectorSuccess'),
     overhead: metric('overhead'),
@@ -110,12 +111,12 @@ function(config)
       lifeMemory: 'instance:process_resident_memory_bytes:life',
       lifeProduct: 'instance:process_resident_memory_age_product:life',
       memoryRatio: 'instance:process_resident_memory_per_limit:ratio',
-      threadsFloor: 'instance:%s:min%s' % [nameOf('threads'), config.threads.floorWindow],
-      threadsHigh: 'instance:%s:high' % nameOf('threads'),
+      threadsFloor: fill('instance:%s:min%s', [nameOf('threads'), config.threads.floorWindow]),
+      threadsHigh: fill('instance:%s:high', nameOf('threads')),
       fdsFloor: 'instance:process_open_fds:min' + config.rateInterval,
       diskAvailable: 'instance:host_filesystem_available_bytes:min' + config.rateInterval,
       inodesAvailable: 'instance:host_filesystem_available_inodes:min' + config.rateInterval,
-      gc: 'instance:%s:%s' % [std.strReplace(nameOf('gcSeconds'), '_sum', ''), rate],
+      gc: fill('instance:%s:%s', [std.strReplace(nameOf('gcSeconds'), '_sum', ''), rate]),
       instanceRequests: 'instance:http_server_requests:' + rate,
       routeRequests: 'job_route:http_server_requests:' + rate,
       // A quantile of a route's durations, where there are enough requests for one; and above which it is slow for that route.

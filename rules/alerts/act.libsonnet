@@ -35,7 +35,7 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.actRefused;
         alert(settings, spec {
           name: 'RuntimeActRefused',
-          expr: grown(signals.actRefused('reason=~"%s"' % settings.reasons), settings),
+          expr: grown(signals.actRefused(fill('reason=~"%s"', settings.reasons)), settings),
           summary: 'Commands for alerts are refused.',
           description: labels.where.instance + ' has refused {{ $value | printf "%.0f" }} times within the last ' + settings.window
                        + ' to run a command, by the reason "{{ $labels.reason }}".',

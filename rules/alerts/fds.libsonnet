@@ -1,6 +1,7 @@
 // File descriptors that run out.
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
@@ -11,7 +12,7 @@ local signalsOf = import '../signals.libsonnet';
   local config = $._config,
   local labels = labelsOf(config),
   local signals = signalsOf(config),
-  local ratio = '%s / (%s > 0)' % [signals.openFds, signals.maxFds],
+  local ratio = fill('%s / (%s > 0)', [signals.openFds, signals.maxFds]),
   local spec = {
     name: 'RuntimeFdExhaustion',
     level: 'instance',
@@ -30,7 +31,7 @@ local signalsOf = import '../signals.libsonnet';
         local settings = config.alerts.fdExhaustion;
         local prediction = std.get(settings, 'prediction');
         alert(settings, spec {
-          expr: '%s > %s' % [ratio, number(settings.ratio)],
+          expr: fill('%s > %s', [ratio, number(settings.ratio)]),
           summary: 'A process has hardly any file descriptors left.',
           description: labels.where.instance + ' has {{ $value | humanizePercentage }} of its file descriptors open. '
                        + 'Without one it accepts no connection and opens no file.',

@@ -16,13 +16,13 @@ local signalsOf = import '../signals.libsonnet';
   local where = '{{ $labels.path }} of ' + labels.where.instance,
   // What there may be none of any more. Of a file system that makes room for files as it needs it there are no inodes.
   local space = {
-    ratio: '%s / (%s > 0)' % [signals.diskAvailable, signals.diskSize],
+    ratio: fill('%s / (%s > 0)', [signals.diskAvailable, signals.diskSize]),
     available: signals.recorded.diskAvailable,
     noun: 'space',
     nothing: 'Without any, nothing can be written.',
   },
   local files = {
-    ratio: '%s / (%s > 0)' % [signals.inodesAvailable, signals.inodesSize],
+    ratio: fill('%s / (%s > 0)', [signals.inodesAvailable, signals.inodesSize]),
     available: signals.recorded.inodesAvailable,
     noun: 'inodes',
     nothing: 'Without any, no file can be created, however much space there is.',
@@ -43,7 +43,7 @@ local signalsOf = import '../signals.libsonnet';
     local prediction = std.get(settings, 'prediction');
     local disk = spec + more;
     alert(settings, disk {
-      expr: '%s < %s' % [what.ratio, number(settings.ratio)],
+      expr: fill('%s < %s', [what.ratio, number(settings.ratio)]),
       summary: 'A disk is almost full.',
       description: where + ' has {{ $value | humanizePercentage }} of its ' + what.noun + ' left. ' + what.nothing,
     })
@@ -86,7 +86,7 @@ local signalsOf = import '../signals.libsonnet';
       threadExhaustion:
         local settings = config.alerts.threadExhaustion;
         local prediction = std.get(settings, 'prediction');
-        local ratio = '%s / (%s > 0)' % [signals.threads, signals.maxThreads];
+        local ratio = fill('%s / (%s > 0)', [signals.threads, signals.maxThreads]);
         local threads = {
           name: 'RuntimeThreadExhaustion',
           level: 'instance',
@@ -99,7 +99,7 @@ local signalsOf = import '../signals.libsonnet';
           ],
         };
         alert(settings, threads {
-          expr: '%s > %s' % [ratio, number(settings.ratio)],
+          expr: fill('%s > %s', [ratio, number(settings.ratio)]),
           summary: 'A process can start hardly any more threads.',
           description: labels.where.instance + ' has {{ $value | humanizePercentage }} of the threads that it may have. Without one more no thread'
                        + ' and no process can be started.',

@@ -1,6 +1,7 @@
 // Memory that only grows, and memory that is about to be the end of the process.
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local leak = import '../lib/leak.libsonnet';
@@ -59,7 +60,7 @@ local signalsOf = import '../signals.libsonnet';
         local prediction = std.get(settings, 'prediction');
         local spec = { name: 'RuntimeMemoryNearLimit', level: 'instance', dashboard: 'runtime' };
         alert(settings, spec {
-          expr: '%s > %s' % [recorded.memoryRatio, number(settings.ratio)],
+          expr: fill('%s > %s', [recorded.memoryRatio, number(settings.ratio)]),
           summary: 'A process is close to its memory limit.',
           description: labels.where.instance + ' uses {{ $value | humanizePercentage }} of its memory limit. At the limit the kernel kills it.',
           actions: [

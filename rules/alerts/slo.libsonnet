@@ -1,6 +1,7 @@
 // Budgets of objectives: burning too fast, or with so few events that no burn rate speaks.
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local number = import '../lib/number.libsonnet';
 local objectives = import '../lib/objectives.libsonnet';
@@ -22,7 +23,7 @@ local groupSize = 20;
   // A share of events, in words: which of them are bad.
   local bad(objective) = {
     availability: 'of the requests have failed',
-    latency: 'of the requests have taken longer than %s' % std.get(objective, 'threshold', ''),
+    latency: fill('of the requests have taken longer than %s', std.get(objective, 'threshold', '')),
     custom: 'of the events were bad',
   }[objective.sli],
   local ofSlo(objective) = '{slo="' + objective.name + '"}',
@@ -50,12 +51,15 @@ local groupSize = 20;
     std.join('\n', [
       recorded.sloBadRatio(burn.long) + matcher + ' > ' + number(threshold),
       'and ' + recorded.sloBadRatio(burn.short) + matcher + ' > ' + number(threshold),
-      '# of enough to mean something',
-      // A sum of rates, one each evaluation, times the pause between evaluations: a number of events.
-      'and sum_over_time(' + recorded.sloEvents + matcher + '[' + burn.long + ']) * ' + step + ' >= ' + number(settings.minEvents),
-      '# and more than chance',
+      '# of events enough to mean something, and too few to have so many bad ones by chance',
       'and ' + slo.beyondChance(
-        config, recorded.sloBadEvents + matcher, recorded.sloEvents + matcher, burn.long, objective.objective, settings.minDeviations
+        config,
+        recorded.sloBadEvents + matcher,
+        recorded.sloEvents + matcher,
+        burn.long,
+        objective.objective,
+        settings.minEvents,
+        settings.minDeviations
       ),
     ]),
 
@@ -85,7 +89,8 @@ local groupSize = 20;
       expr: std.join('\n', [
         slo.eventRatio({ errors: bads, requests: events }, settings.window) + ' >= ' + number(settings.ratio),
         '# a few, but not by chance, and it goes on',
-        // Half an event of tolerance: a rate is an estimate.
+        // A sum of rates, one each evaluation, times the pause between evaluations: a number of events. Half an event of tolerance: a
+        // rate is an estimate.
         'and sum_over_time(' + bads + '[' + settings.window + ']) * ' + step + ' >= ' + number(settings.minBadEvents - 0.5),
         'and sum_over_time(' + bads + '[' + settings.recent + ']) > 0',
         '# so few that no burn rate speaks',
@@ -114,7 +119,7 @@ local groupSize = 20;
   prometheusAlerts+:: {
     groups+: [
       {
-        name: 'runtime-slo%s.alerts' % (if index == 0 then '' else '-%d' % (index + 1)),
+        name: fill('runtime-slo%s.alerts', (if index == 0 then '' else '-%d' % (index + 1))),
         interval: config.evaluationInterval,
         rules: rules[index * groupSize:(index + 1) * groupSize],
       }

@@ -1,6 +1,7 @@
 // Threads that are started and never end.
 local alert = import '../lib/alert.libsonnet';
 local duration = import '../lib/duration.libsonnet';
+local fill = import '../lib/fill.libsonnet';
 local group = import '../lib/group.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
 local leak = import '../lib/leak.libsonnet';
@@ -42,7 +43,7 @@ local signalsOf = import '../signals.libsonnet';
           level: 'instance',
           dashboard: 'runtime',
           expr: leakExpr(settings),
-          summary: 'The number of %s of a process grows in a straight line.' % signals.threadsNoun,
+          summary: fill('The number of %s of a process grows in a straight line.', signals.threadsNoun),
           description: labels.where.instance + ' gains {{ $value | printf "%.0f" }} ' + signals.threadsNoun + ' an hour, steadily and still.',
           actions: [
             'See which group grows: python_threads by group on the dashboard names the threads or their target.',

@@ -25,24 +25,25 @@ local burns(config) =
   // Failed requests / all requests over a window. The two sums are over the same evaluations, so each request weighs the same:
   // a mean of ratios would let a night's few requests weigh as much as a day's many, and one NaN would spoil the period.
   eventRatio(recorded, window)::
-    'sum_over_time(%s[%s]) / (sum_over_time(%s[%s]) > 0)' % [recorded.errors, window, recorded.requests, window],
+    fill('sum_over_time(%s[%s]) / (sum_over_time(%s[%s]) > 0)', [recorded.errors, window, recorded.requests, window]),
 
   // The same, where the window may be the one that the rates already have.
   errorRatio(config, recorded, window)::
     local shortest = seconds(config.rateInterval);
     assert seconds(window) >= shortest :
-           'alerts.httpErrorBudgetBurn: the window %s is shorter than rateInterval, %s' % [window, config.rateInterval];
+           fill('alerts.httpErrorBudgetBurn: the window %s is shorter than rateInterval, %s', [window, config.rateInterval]);
     if seconds(window) == shortest
-    then '%s / (%s > 0)' % [recorded.errors, recorded.requests]
+    then fill('%s / (%s > 0)', [recorded.errors, recorded.requests])
     else self.eventRatio(recorded, window),
 
-  // More bad events than chance deals a service that just keeps its objective. The square root of a count strays by a half, however
-  // large the count is (Poisson's distribution, its variance stabilised), so a few bad ones of few events must be far more than they may.
+  // Enough events to mean something, and so many bad ones of them as chance hardly deals a service that just keeps its objective. The
+  // square root of a count strays by a half, however large the count is (Poisson's distribution, its variance stabilised): so the bad
+  // ones are more than chance where sqrt(bad) > sqrt(allowed * events) + deviations / 2. Solved for the events, which are summed once.
   // A sum of rates, one each evaluation, times the pause between evaluations is a number of events.
-  beyondChance(config, bad, events, window, objective, deviations)::
-    local step = seconds(config.evaluationInterval);
-    'sqrt(sum_over_time(' + bad + '[' + window + ']) * ' + number(step) + ') > '
-    + 'sqrt(sum_over_time(' + events + '[' + window + ']) * ' + number(step * (1 - objective)) + ') + ' + number(deviations / 2),
+  beyondChance(config, bad, events, window, objective, least, deviations)::
+    local count(series) = 'sum_over_time(' + series + '[' + window + ']) * ' + number(seconds(config.evaluationInterval));
+    '(' + count(events) + ' >= ' + number(least) + ') < clamp_min(sqrt(' + count(bad) + ') - ' + number(deviations / 2) + ', 0) ^ 2 / '
+    + number(1 - objective),
 
   // One burn rate: the value is the share of failed requests over the long window.
   burnExpr(config, recorded, burn)::
@@ -54,19 +55,13 @@ local burns(config) =
     fill(|||
       %(longRatio)s > %(threshold)s
       and %(shortRatio)s > %(threshold)s
-      # of enough to mean something
-      and sum_over_time(%(requests)s[%(long)s]) * %(step)s >= %(minRequests)s
-      # and more than chance
+      # of requests enough to mean something, and too few to have so many errors by chance
       and %(beyondChance)s
     |||, {
-      beyondChance: $.beyondChance(config, recorded.errors, recorded.requests, burn.long, config.http.objective, settings.minDeviations),
+      beyondChance:
+        $.beyondChance(config, recorded.errors, recorded.requests, burn.long, config.http.objective, settings.minRequests, settings.minDeviations),
       longRatio: recorded.errorRatio(burn.long),
       shortRatio: recorded.errorRatio(burn.short),
       threshold: number(threshold),
-      requests: recorded.requests,
-      long: burn.long,
-      // A sum of rates, one each evaluation, times the pause between evaluations: a number of requests.
-      step: number(seconds(config.evaluationInterval)),
-      minRequests: number(settings.minRequests),
     }),
 }

@@ -13,13 +13,13 @@ local signalsOf = import '../signals.libsonnet';
   local signals = signalsOf(config),
   local recorded = signals.recorded,
 
-  local past(series, settings, offset) = '%s[%s] offset %s' % [series, settings.baseline, offset],
+  local past(series, settings, offset) = fill('%s[%s] offset %s', [series, settings.baseline, offset]),
   // What is usual (lines), once enough of the past is known: so many evaluations found something.
-  local known(series, usual, settings, offset) = '%sand count_over_time(%s) >= %s\n' % [
+  local known(series, usual, settings, offset) = fill('%sand count_over_time(%s) >= %s\n', [
     usual,
     past(series, settings, offset),
     number(duration.seconds(settings.minHistory) / duration.seconds(config.evaluationInterval)),
-  ],
+  ]),
   // A new instance has no past: that of its job counts then, whose other instances are what it replaces.
   local knownOfJob(series, usual, settings) = known(series, usual, settings, settings.offset) + fill(|||
     or max_over_time(%(series)s[%(pace)s]) * 0 + on (%(job)s) group_left () (
@@ -54,15 +54,15 @@ local signalsOf = import '../signals.libsonnet';
   }),
 
   // The quantile of the durations that is slow for a route: above its busiest of the past, by a factor.
-  local latencyThreshold(settings) = 'clamp_min(%s * quantile_over_time(%s, %s), %s)\n' % [
+  local latencyThreshold(settings) = fill('clamp_min(%s * quantile_over_time(%s, %s), %s)\n', [
     number(settings.minRatio),
     number(settings.baselineQuantile),
     past(recorded.routeLatency, settings, settings.offset),
     number(duration.seconds(settings.minThreshold)),
-  ],
+  ]),
 
   // The highest of the past. Without its name, which VictoriaMetrics keeps: beside one that has none it would be another series.
-  local high(series, settings, offset) = '0 + max_over_time(%s)\n' % past(series, settings, offset),
+  local high(series, settings, offset) = fill('0 + max_over_time(%s)\n', past(series, settings, offset)),
   local highOfJob(series, settings) = knownOfJob(series, high(series, settings, settings.offset), settings),
 
   local leak = std.get(alerts, 'memoryLeak'),

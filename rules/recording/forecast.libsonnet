@@ -1,10 +1,11 @@
 // What runs out, at the pace of the evaluations: a line is looked for in samples that are evenly spaced, and without what comes and goes.
+local fill = import '../lib/fill.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 {
   local config = $._config,
   local signals = signalsOf(config),
-  local lowest(record, gauge) = { record: record, expr: 'min_over_time(%s[%s])' % [gauge, config.rateInterval] },
+  local lowest(record, gauge) = { record: record, expr: fill('min_over_time(%s[%s])', [gauge, config.rateInterval]) },
 
   prometheusRules+:: {
     groups+: [{
