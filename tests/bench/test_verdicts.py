@@ -225,7 +225,8 @@ def test_reading_has_a_limit_of_time_and_one_of_memory(monkeypatch, seconds, mem
     monkeypatch.setattr(
         codec, "rounds", lambda candidates, count: {name: harness.Timing(name, (seconds,) * 4) for name in candidates}
     )
-    line = codec._reading(codec.Size("a small one", 10, 4, 20, 10, 0.015, memory), 4)
+    small = codec.pprof.encode(codec.made_up(codec.Size(10, 4, 20, 10)))
+    line = codec._reading("a small one", small, codec.Limit(0.015, memory), 4)
 
     assert f"{seconds * 1e3:.1f} ms, at most 15;" in line
     assert "A/A 1 (1 to 1)" in line

@@ -50,7 +50,13 @@ _ID, _MAPPING_ID, _ADDRESS, _LINE, _IS_FOLDED = 0x08, 0x10, 0x18, 0x22, 0x28
 _LOCATION_HEAD = re.compile(rb"(?=\x08)" + in_order(3)).match
 _LOCATION_LINE = re.compile(rb"\x22([\x00-\x7f])" + in_order(3)).match
 # Go's runtime puts the mapping behind the lines, everybody else before the address.
-_LOCATION_MAPPING = re.compile(rb"\x10(" + VARINT_PATTERN + rb")").fullmatch
+_LAST_MAPPING = rb"\x10(" + VARINT_PATTERN + rb")"
+_LOCATION_MAPPING = re.compile(_LAST_MAPPING).fullmatch
+# Most have one line, and are read in one go.
+_LOCATION_OF_ONE_LINE = re.compile(
+    rb"(?=\x08)%b\x22([\x00-\x7f])%b(?:%b)?" % (in_order(3), in_order(3), _LAST_MAPPING)
+).fullmatch
+_LENGTH, _LAST = 4, 8  # its groups
 
 
 def entries_for(limit: int) -> int:
@@ -159,6 +165,21 @@ class _Reader:
         return Function(id_, self._string(name), self._string(system_name), self._string(filename), signed(start_line))
 
     def _location(self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]) -> Location:
+        match = _LOCATION_OF_ONE_LINE(message)
+        if match is None:
+            return self._location_of_lines(message, mappings, functions)
+        behind = match.start(_LAST)
+        end = len(message) if behind < 0 else behind - 1
+        id_, mapping, address, length, function, line, column, last = match.groups(b"\0")
+        if end - match.end(_LENGTH) != length[0]:
+            return self._location_of_lines(message, mappings, functions)
+        number = self._varints.__getitem__
+        lines = (self._line(functions, number(function), number(line), number(column)),)
+        return Location(number(id_), mappings.get(number(mapping if behind < 0 else last)), number(address), lines)
+
+    def _location_of_lines(
+        self, message: bytes, mappings: dict[int, Mapping], functions: dict[int, Function]
+    ) -> Location:
         number = self._varints.__getitem__
         head = _LOCATION_HEAD(message)
         if head is None:

@@ -99,6 +99,8 @@ class Numbers:
 
 def number_of(token: bytes) -> int:
     """Return the unsigned number of a whole varint. Raises ProfileError for a broken one."""
+    if len(token) == 2 and token[1] <= ONE_BYTE:  # most ids of a profile  # noqa: PLR2004
+        return token[0] & ONE_BYTE | token[1] << 7
     number = shift = 0
     for byte in token:
         number |= (byte & ONE_BYTE) << shift
