@@ -44,6 +44,18 @@ def test_the_rules_do_what_their_unit_tests_say(unit_tests: UnitTests, tmp_path:
     assert code == 0, said
 
 
+def test_no_series_of_a_unit_test_is_a_number_to_yaml() -> None:
+    """0x60 is sixty zeros to promtool, and 96 to YAML unless it stands in quotes: a series of one sample, which nothing reads."""
+    numbers = [
+        (tests.name, series["series"])
+        for tests in UNIT_TESTS
+        for group in tests.document["tests"]
+        for series in group.get("input_series", [])
+        if not isinstance(series["values"], str)
+    ]
+    assert numbers == []
+
+
 @dataclass(frozen=True)
 class DemoTests(UnitTests):
     """The faults of short_windows.test.yaml under the configuration of the demo, whose windows differ: when is each told?"""
