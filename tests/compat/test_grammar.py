@@ -34,6 +34,11 @@ EVERYTHING = {
             "badEvents": 'shop_payments_total{status="failed"}',
         },
     },
+    "anomalies": {
+        "orders": "sum by (cluster, job) (rate(shop_orders_total[5m]))",
+        "cpu": {"signal": "cpu", "strategy": "adaptive", "season": "day", "severity": "warning"},
+        "slow": {"signal": "latency", "severity": "critical"},
+    },
     "businessMetrics": yaml.safe_load((ROOT / "examples" / "shop" / "business.yaml").read_text())["businessMetrics"],
     "customAlerts": yaml.safe_load((ROOT / "examples" / "alerts.yaml").read_text())["customAlerts"],
 }
@@ -60,6 +65,7 @@ def test_all_that_is_configured_is_there(files):
     rules = [rule for group in groups for rule in group["rules"]]
     labels = {value for rule in rules for value in rule.get("labels", {}).values()}
     assert labels >= {"orders", "search", "payments"}
+    assert {rule.get("labels", {}).get("anomaly") for rule in rules} >= {"requests", *EVERYTHING["anomalies"]}
     assert {rule.get("alert") for rule in rules} >= set(EVERYTHING["customAlerts"])
     assert len(groups) == len({group["name"] for group in groups})
     assert "dashboards/business.json" in files

@@ -147,6 +147,14 @@ def nightly_batch(draw: Draw) -> Case:
     return draw.case(_batch(draw, starts, length, draw.within(1.15, 1.5)))
 
 
+def nightly_batch_of_a_new_instance(draw: Draw) -> Case:
+    """The same, with a release between two nights: the instance that does the job has never done it."""
+    [old] = nightly_batch(draw).processes
+    deploy = draw.minute(26, 34)
+    new = replace(old, labels=draw.labels(1), births=[deploy], gone=set(range(deploy)))
+    return draw.case(replace(old, gone=set(range(deploy, draw.minutes))), starting(new))
+
+
 def hourly_batch(draw: Draw) -> Case:
     starts = list(range(draw.minute(0, 1), draw.minutes, HOUR))
     return draw.case(_batch(draw, starts, int(draw.within(3, 20)), draw.within(1.1, 1.5)))
@@ -273,6 +281,7 @@ QUIET: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
     "gaps, hours of silence": (collector_was_silent, 3, {}),
     "low traffic": (hardly_used, 3, {}),
     "batch nightly": (nightly_batch, 5, {}),
+    "batch nightly, new instance": (nightly_batch_of_a_new_instance, 2, {}),
     "batch hourly": (hourly_batch, 3, {}),
     "batch comes and goes": (comes_and_goes, 2, {}),
     "missing series, no requests": (without_requests, 2, {}),

@@ -14,7 +14,15 @@ from gauntlet.faults.memory import (
     leak_under_restarts,
     near_the_limit,
 )
-from gauntlet.faults.process import cpu_spike, files_left_open, garbage, goroutine_leak, thread_leak, throttled
+from gauntlet.faults.process import (
+    cpu_spike,
+    cpu_spike_after_a_deploy,
+    files_left_open,
+    garbage,
+    goroutine_leak,
+    thread_leak,
+    throttled,
+)
 from gauntlet.faults.profiles import (
     confirmed_regression,
     lock_hot_spot,
@@ -62,6 +70,7 @@ FAULTS: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
     "cpu spike": (cpu_spike(), 3, {}),
     "cpu spike, day and night": (cpu_spike(amplitude=0.5), 2, {}),
     "cpu spike, nightly batch": (cpu_spike(batch=True), 2, {}),
+    "cpu spike, new instance": (cpu_spike_after_a_deploy, 2, {}),
     "cpu spike in one of two clusters": (cpu_spike(clusters=True), 1, {"world": "two clusters"}),
     "garbage collection": (garbage, 2, {}),
     "thread leak": (thread_leak, 3, {}),

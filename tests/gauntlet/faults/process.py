@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gauntlet import curves, promises
 from gauntlet.cases import HOUR, Case, Draw, told
+from gauntlet.quiet import starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,17 @@ def cpu_spike(*, amplitude: float = 0, batch: bool = False, clusters: bool = Fal
         return draw.case(*processes, faults=[told(CPU, at, 15, until=at + length, **where)])
 
     return recipe
+
+
+def cpu_spike_after_a_deploy(draw: Draw) -> Case:
+    """In an instance of some hours, which nobody knows: but its job is known."""
+    deploy = draw.minute(26, 36)
+    at, length = deploy + draw.minute(1, 8), draw.minute(0.5, 3)
+    old, new = draw.process(0), draw.process(1, births=[deploy])
+    old.gone, new.gone = set(range(deploy, draw.minutes)), set(range(deploy))
+    more = max(0.5, draw.within(2.5, 6) * max(*old.cores, *new.cores))
+    new.cores = [core + more * (at <= minute < at + length) for minute, core in enumerate(new.cores)]
+    return draw.case(old, starting(new), faults=[told(CPU, at, 15, until=at + length)])
 
 
 def garbage(draw: Draw) -> Case:

@@ -65,14 +65,17 @@ def breaks_objective(low: float, high: float) -> Callable[[Draw], Case]:
 
 
 def breaks_latency_objective(low: float, high: float) -> Callable[[Draw], Case]:
-    """An objective of the user's own: 99 % of searches within 250 ms. The median goes up to what lies between."""
+    """An objective of the user's own: 99 % of searches within 250 ms. The median goes up to what lies between.
+
+    With half a second every eighth takes longer than one, which burns the objective of all services, too.
+    """
 
     def recipe(draw: Draw) -> Case:
         at, slow = draw.minutes - 3 * DAY + draw.minute(26, 34), draw.within(low, high)
         process = draw.process(route="/search")
         process.latency = [slow if minute >= at else usual for minute, usual in enumerate(process.latency)]
         fault = told(OBJECTIVE, at, promises.burn(share_above(0.25, slow), 0.01), slo="search")
-        return draw.case(process.requests_alone, faults=[fault], tolerated=[LATENCY])
+        return draw.case(process.requests_alone, faults=[fault], tolerated=[LATENCY, OBJECTIVE])
 
     return recipe
 
