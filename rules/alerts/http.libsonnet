@@ -61,7 +61,14 @@ local signalsOf = import '../signals.libsonnet';
           instance: {
             local names = labels.names.job + ['http_route'],
             expr: fill('topk(1, sum by (instance, agent) (rate(%s[%s])))', [
-              ask.selected(config, 'http_server_request_duration_seconds_sum', names, config.http.selector),
+              ask.selected(
+                config,
+                signals.nameOf('requestSeconds'),
+                names,
+                // Its labels are OpenTelemetry's; the route alone will do.
+                more=if signals.native then config.http.selector else '',
+                called={ http_route: signals.routeLabel }
+              ),
               config.rateInterval,
             ]),
             labels: names,

@@ -3,10 +3,12 @@
 // Where nothing is found nothing is said, so that an alert reads well without profiles. vmalert's templates cannot query: there
 // every function returns ''.
 local fill = import 'fill.libsonnet';
+local has = import 'has.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
 local quoted = import 'quoted.libsonnet';
 local signalsOf = import '../signals.libsonnet';
+
 
 local asking(config) =
   local targets = { prometheus: true, vmalert: false };
@@ -17,8 +19,10 @@ local asking(config) =
 local verbatim(text) = std.strReplace(text, '%', '%%');
 // Put together with +, since std.format looks at every character of a text.
 local call(expr, names) = 'query (printf ' + quoted(expr) + ' ' + std.join(' ', ['$labels.' + name for name in names]) + ')';
-local selected(config, metric, names, more='') =
-  metric + '{' + std.join(',', [verbatim(part) for part in [config.selector, more] if part != ''] + [name + '=%q' for name in names]) + '}';
+// called: what the metric calls a label that the alert has under another name.
+local selected(config, metric, names, more='', called={}) =
+  local ours = [verbatim(part) for part in [config.selector, more] if part != ''];
+  metric + '{' + std.join(',', ours + [std.get(called, name, name) + '=%q' for name in names]) + '}';
 
 {
   asking:: asking,
@@ -48,6 +52,15 @@ local selected(config, metric, names, more='') =
   withInstance(config, expr, names, text)::
     '{{ with ' + call(expr, names) + ' }}{{ $instance := . | first | label "instance" }}{{ $agent := . | first | label "agent" }}'
     + std.strReplace(std.strReplace(text, '$labels.instance', '$instance'), '$labels.agent', '$agent') + '{{ end }}',
+
+  // A link to a profile's page: that of an agent which profiles the alert's instance, and of others only where the instance has
+  // one, which a service in Go has not. inProcess: whether runtime_exporter is in the services that the rules are about.
+  profilePage(config, url, inProcess)::
+    local names = labelsOf(config).names.instance;
+    local byAgent = 'max by (instance, agent) (' + selected(config, 'profile_total_seconds_total', names, 'agent!=""') + ')';
+    local ofAgent = if has(url, '$labels.agent') then self.withInstance(config, byAgent, names, url) else '';
+    if !inProcess then ofAgent
+    else '{{ if ' + call(selected(config, 'go_goroutines', names), names) + ' }}' + ofAgent + '{{ else }}' + url + '{{ end }}',
 
   // A selector with the alert's labels, for expr above.
   selected:: selected,

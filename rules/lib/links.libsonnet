@@ -1,5 +1,6 @@
 // Adds runbook_url, dashboard_url and profile_url to every alert that has none: written once here, not in each rule.
 local ask = import 'ask.libsonnet';
+local has = import 'has.libsonnet';
 local fill = import 'fill.libsonnet';
 local labels = import 'labels.libsonnet';
 local profiled = import 'profiled.libsonnet';
@@ -7,8 +8,6 @@ local signalsOf = import '../signals.libsonnet';
 
 function(config, groups)
   local hidden(rule, key, default) = std.get(rule, key, default, inc_hidden=true);
-  // std.findSubstr looks at every character, 120 ms for a thousand of them.
-  local has(text, part) = std.strReplace(text, part, '') != text;
   // A URL may hold other percent signs; without a pattern there are no pages.
   local runbook(rule) = {
     [if config.runbookURLPattern != '' then 'runbook_url']: std.strReplace(config.runbookURLPattern, '%s', rule.alert),
@@ -33,10 +32,16 @@ function(config, groups)
     local url = page(rule);
     local instance = hidden(rule, 'instance', null);
     local lacking = instance != null && ofInstance(url);
-    // Where others instrument the process, an agent may profile it, and nobody inside of it shows what was taken.
-    local shown = signalsOf(config).native || hidden(rule, 'dashboard', '') == 'profiling' || !ofInstance(url);
-    if config.profileUrlPattern == '' || !std.member(profiled, rule.alert) || !shown || lacking && !ask.asking(config) then {}
-    else { profile_url: if lacking then ask.withInstance(config, instance.expr, instance.labels, url) else url };
+    // Alerts on profiles are about who shows them. Of other processes, an agent may profile those that we are not in.
+    local known = hidden(rule, 'dashboard', '') == 'profiling' || !ofInstance(url);
+    local native = signalsOf(config).native;
+    local where =
+      if known then url
+      else if ask.asking(config) then ask.profilePage(config, url, native)
+      else if native then url
+      else '';
+    if config.profileUrlPattern == '' || !std.member(profiled, rule.alert) || where == '' || lacking && !ask.asking(config) then {}
+    else { profile_url: if lacking then ask.withInstance(config, instance.expr, instance.labels, where) else where };
 
   local linked(rule) =
     if std.objectHas(rule, 'alert')

@@ -15,6 +15,7 @@ local decimal(value, decimals) =
 
 function(value)
   if !std.isNumber(value) then error '%s is not a number' % std.manifestJsonMinified(value)
-  else if value == std.floor(value) && std.abs(value) < 1e12 then std.toString(value)
+  // What is whole but for the last digit, such as 100 * (1 - 0.95), is whole.
+  else if std.abs(std.round(value) - value) <= 1e-15 * std.abs(value) && std.abs(value) < 1e12 then std.toString(std.round(value))
   else if value > 0.001 && value < 1e5 then decimal(value, 1)
   else '%.12g' % value

@@ -73,7 +73,7 @@ each_name = pytest.mark.parametrize("name", NAMES)
 
 def labels_used(rule: dict[str, Any]) -> set[str]:
     """Return the labels that the texts show; one that is asked for, or that a query asks with, may be missing."""
-    shown = re.sub(r"\{\{ with query .*?\) \}\}", "", " ".join(rule["annotations"].values()))
+    shown = re.sub(r"\{\{ (?:with|if) query .*?\) \}\}", "", " ".join(rule["annotations"].values()))
     shown = re.sub(r"\{\{ if \$labels\.(\w+) \}\}\{\{ \$labels\.\1 \}\}\{\{ else \}\}", "", shown)
     return set(re.findall(r"\$labels\.(\w+)", shown))
 
@@ -439,6 +439,20 @@ def test_an_address_without_an_instance_needs_none_to_be_asked_for() -> None:
     found = rules("alert", {"profileUrlPattern": AGENT, "target": "vmalert"})
     [slow] = [rule for rule in found if rule["alert"] == "RuntimeHttpLatencyHigh"]
     assert slow["annotations"]["profile_url"] == AGENT.replace("%s", "RuntimeHttpLatencyHigh")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ({"profileUrlPattern": "http://{{ $labels.instance }}/profiles/alert/%s"}, None),
+        ({"target": "vmalert"}, None),
+        ({"profileUrlPattern": AGENT, "target": "vmalert"}, AGENT.replace("%s", "RuntimeCpuSpike")),
+    ],
+    ids=["the pattern knows no agent", "nobody can be asked", "one page for all"],
+)
+def test_services_in_go_have_no_link_to_a_page_that_nobody_serves(overrides: dict, expected: str | None) -> None:
+    found = {rule["alert"]: rule["annotations"] for rule in rules("alert", {"source": "go", **overrides})}
+    assert found["RuntimeCpuSpike"].get("profile_url") == expected
 
 
 def test_every_alert_that_the_profiler_takes_a_profile_for_links_to_it_and_no_other() -> None:
