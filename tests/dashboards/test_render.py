@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import jsonschema
 import pytest
 
 from runtime_exporter.errors import BundleError, ConfigError, MissingExtraError
-from runtime_exporter.mixin import bundle, dashboards
+from runtime_exporter.mixin import bundle, contract, dashboards
 from runtime_exporter.mixin.dashboards import panels_of
 
 SCHEMA = bundle.root().parent / "shared" / "reference" / "dashboard.jsonschema.json"
@@ -166,13 +167,22 @@ def test_one_cluster_hides_the_variables_that_would_be_empty(boards):
         assert (".*", ".*") == (variables(board)["cluster"]["allValue"], variables(board)["namespace"]["allValue"])
 
 
-def test_the_mixins_selector_narrows_every_query_and_variable(config, boards):
-    narrowed = dashboards.render({**config, "selector": 'team="shop"', "prometheus": {"selector": 'team="shop"'}})
+def test_the_mixins_selector_narrows_every_query_and_variable_by_the_labels_that_are_there(config, boards):
+    """Recorded series and alerts have a job; the label team is that of raw series alone."""
+    selector = 'job=~"shop.*", team="shop"'
+    narrowed = dashboards.render({**config, "selector": selector, "prometheus": {"selector": selector}})
+    wrong = []
     for text in narrowed.values():
         board = json.loads(text)
         expressions = [expr for _, expr in dashboards.queries(board) + dashboards.annotation_queries(board)]
-        expressions += [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
-        assert [] == [expression for expression in expressions if '{team="shop"' not in expression]
+        variables = [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
+        expressions += [re.sub(r"label_values\((.*), \w+\)", r"\1", query) for query in variables]
+        for expression in expressions:
+            raw = {name for name in contract.names_of(expression) if ":" not in name and not name.startswith("ALERTS")}
+            recorded = contract.names_of(expression) - raw
+            is_right = '{job=~"shop.*"' in expression and ('team="shop"' in expression) == bool(raw or not recorded)
+            wrong += [] if is_right else [expression]
+    assert wrong == []
     assert all('team="shop"' not in json.dumps(board) for board in boards.values())
 
 

@@ -14,6 +14,7 @@ from runtime_exporter.errors import BundleError, ConfigError
 from runtime_exporter.mixin import (
     anomalies,
     bundle,
+    bundles,
     business,
     business_page,
     config,
@@ -74,6 +75,7 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
     measured = result["config"].get(business.SECTION) or []
     business.refuse_taken(measured, rules)
     rule_files = services.split(result["rules"], services.read(patch, defaults), _rules_of_each(patch, defaults))
+    rule_files = bundles.narrowed(rule_files, result["config"])
     _check_expressions(_rules(rule_files))
     header = _header(result["config"])
     files = {f"rules/{name}": header + yaml_text(rules) for name, rules in rule_files.items()}

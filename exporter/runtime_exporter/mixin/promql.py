@@ -7,8 +7,12 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Strings first: a comment sign or a bracket in a string is text.
 _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|#[^\n]*')
@@ -119,12 +123,14 @@ def operations(expression: str) -> frozenset[str]:
     return frozenset(called | ({"/"} if "/" in bare else set()))
 
 
-def narrowed(expression: str, matcher: str) -> str:
-    """Return `expression` with one more matcher in every selector, such as 'job="shop"'."""
+def narrowed(expression: str, matcher: str, only: Callable[[str], bool] = lambda _: True) -> str:
+    """Return `expression` with one more matcher, such as 'job="shop"', in the selectors whose metric is one of `only`: in all."""
 
     def changed(part: re.Match[str]) -> str:
         name, braces = part["name"] or "", part["matchers"] or part["nameless"] or ""
         if part["verbatim"] or part["call"] or (not braces and name.lower() in _KEYWORDS | _AGGREGATIONS):
+            return part[0]
+        if not only(name):
             return part[0]
         inside = braces[1:-1].strip().rstrip(",")
         return f"{name}{{{inside}{',' if inside else ''}{matcher}}}"

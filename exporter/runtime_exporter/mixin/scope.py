@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.mixin import sources
+from runtime_exporter.mixin import bundles, sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# The mixin's default selector. `job=~"$job"` implies it, so it would only make each query longer.
-EVERY_JOB = 'job=~".+"'
 
 CHOICES = ("cluster", "namespace", "job")
 
@@ -30,6 +27,8 @@ class Scope:
     namespaces: bool
     source: sources.Source = field(default_factory=lambda: sources.of({}))
     """Whose metrics: they are given by runtime_exporter's names, and read by the source's."""
+    recorded: str = ""
+    """The matchers of the selector that recorded series, and alerts, can be chosen by."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Scope:
@@ -41,6 +40,7 @@ class Scope:
             multi_cluster=config["showMultiCluster"],
             namespaces=config["showNamespace"],
             source=sources.of(config),
+            recorded=bundles.recorded_matchers(config),
         )
 
     @property
@@ -58,11 +58,15 @@ class Scope:
         shown = [(self.cluster_label, self.multi_cluster), (self.namespace_label, self.namespaces)]
         return "".join(f"{{{{{label}}}}} " for label, is_shown in shown if is_shown)
 
+    def _own(self, metric: str) -> list[str]:
+        """Return the selector as far as the series of a metric have its labels; `job=~"$job"` implies the default."""
+        own = self.recorded if bundles.is_recorded(metric) else self.selector
+        return [] if own in {"", bundles.EVERY_JOB} else [own]
+
     @property
-    def _own_matchers(self) -> list[str]:
+    def _chosen(self) -> list[str]:
         labels = (self.cluster_label, self.namespace_label, "job")
-        chosen = [f'{label}=~"${choice}"' for label, choice in zip(labels, CHOICES, strict=True)]
-        return chosen if self.selector in {"", EVERY_JOB} else [self.selector, *chosen]
+        return [f'{label}=~"${choice}"' for label, choice in zip(labels, CHOICES, strict=True)]
 
     def select(self, metric: str, *matchers: str) -> str:
         """Return the selector of a metric's chosen series; `matchers` are further ones, as 'mode="user"'."""
@@ -70,8 +74,7 @@ class Scope:
 
     def narrowed(self, metric: str, depth: int) -> str:
         """Return the selector of a metric by the first `depth` choices (cluster, namespace, job): what the next one can be."""
-        fixed = len(self._own_matchers) - len(CHOICES)
-        return f"{self.source.name(metric)}{{{', '.join(self._own_matchers[: fixed + depth])}}}"
+        return f"{self.source.name(metric)}{{{', '.join([*self._own(metric), *self._chosen[:depth]])}}}"
 
     def alerts(self, *matchers: str, metric: str = "ALERTS") -> str:
         """Return the selector of ALERTS for the chosen instances, and for their jobs as a whole: those alerts have no instance."""
@@ -82,7 +85,7 @@ class Scope:
         return self._series(metric, *matchers)
 
     def _series(self, metric: str, *matchers: str) -> str:
-        return f"{self.source.name(metric)}{{{', '.join([*self._own_matchers, *matchers])}}}"
+        return f"{self.source.name(metric)}{{{', '.join([*self._own(metric), *self._chosen, *matchers])}}}"
 
     def rate(self, counter: str, *matchers: str) -> str:
         """Return the per-second rate of a counter's chosen series."""
