@@ -5,6 +5,7 @@ local ask = import 'ask.libsonnet';
 local fill = import 'fill.libsonnet';
 local labelsOf = import 'labels.libsonnet';
 local number = import 'number.libsonnet';
+local on = import 'on.libsonnet';
 local quoted = import 'quoted.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
@@ -71,7 +72,7 @@ local hints(config) =
 local end = '\u0001';
 
 function(config, groups)
-  local said = if config.causes != null && config.causes.enabled && ask.asking(config) then hints(config) else '';
+  local said = if on(config, 'causes') && ask.asking(config) then hints(config) else '';
   local explained(rule) =
     if said == '' || !std.member(symptoms, std.get(rule, 'alert', '')) then rule
     else rule { annotations+: { description: std.strReplace(rule.annotations.description + end, '.' + end, said + '.') } };
