@@ -34,7 +34,7 @@ def registry():
 @pytest.fixture
 def exporter(registry):
     """A started exporter with a registry and HTTP metrics of its own."""
-    with Exporter(Settings(port=0), registry=registry, http=HTTPMetrics()).start() as started:
+    with Exporter(Settings(port=0, profiling=False), registry=registry, http=HTTPMetrics()).start() as started:
         yield started
 
 
@@ -246,7 +246,7 @@ def test_constructing_an_exporter_touches_nothing():
 
 def test_the_application_of_the_exporter_can_be_mounted_in_another_server():
     body = b"".join(
-        Exporter(Settings(), registry=metrics.CollectorRegistry(), http=HTTPMetrics()).wsgi_app(
+        Exporter(Settings(profiling=False), registry=metrics.CollectorRegistry(), http=HTTPMetrics()).wsgi_app(
             {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics", "SCRIPT_NAME": "", "QUERY_STRING": ""},
             lambda *_: lambda _: None,
         )
@@ -314,7 +314,7 @@ def test_a_signal_handler_that_closes_what_is_being_started_leaves_it_closed():
         import os, signal, threading
         from runtime_exporter import Exporter
         from runtime_exporter.settings import Settings
-        exporter = Exporter(Settings(port=0, log_level="error"))
+        exporter = Exporter(Settings(port=0, profiling=False, log_level="error"))
         signal.signal(signal.SIGTERM, lambda *_: exporter.close())
         install = exporter._supervisor.start
         def interrupted():
@@ -329,7 +329,7 @@ def test_a_signal_handler_that_closes_what_is_being_started_leaves_it_closed():
 
 
 def test_a_start_that_is_interrupted_takes_everything_back(registry):
-    interrupted = Exporter(Settings(port=0), registry=registry, http=HTTPMetrics())
+    interrupted = Exporter(Settings(port=0, profiling=False), registry=registry, http=HTTPMetrics())
     threads, callbacks = set(threading.enumerate()), [*gc.callbacks]
 
     def interrupt():
@@ -341,7 +341,7 @@ def test_a_start_that_is_interrupted_takes_everything_back(registry):
 
     assert ("", callbacks) == (interrupted.url, gc.callbacks)
     wait_for(lambda: set(threading.enumerate()) <= threads, what="the end of our threads")
-    with Exporter(Settings(port=0), registry=registry, http=HTTPMetrics()).start() as another:
+    with Exporter(Settings(port=0, profiling=False), registry=registry, http=HTTPMetrics()).start() as another:
         assert 200 == get(another).status_code
 
 
@@ -364,7 +364,7 @@ def test_a_start_for_which_the_system_has_no_thread_leaves_nothing_behind(regist
 
 def test_exporters_that_were_closed_are_not_kept_by_the_metrics_that_outlive_them(registry):
     http = HTTPMetrics()
-    closed = Exporter(Settings(port=0), registry=registry, http=http).start()
+    closed = Exporter(Settings(port=0, profiling=False), registry=registry, http=http).start()
     closed.close()
     gone = weakref.ref(closed._supervisor.collectors["asyncio"])
     del closed

@@ -40,7 +40,7 @@ def imported(**settings):
 
 
 def test_what_is_switched_off_is_not_imported():
-    modules = imported()
+    modules = imported(profiling=False)
     heavy = {f"runtime_exporter.profiling.{name}" for name in HEAVY}
 
     assert set() == heavy & modules
@@ -49,7 +49,7 @@ def test_what_is_switched_off_is_not_imported():
 
 
 def test_settings_that_are_off_make_nothing():
-    profiling = Profiling(Settings())
+    profiling = Profiling(Settings(profiling=False))
 
     assert (None,) * 4 == (profiling.store, profiling.continuous, profiling.locks, profiling.heap)
     assert profiling.report is None
@@ -73,7 +73,7 @@ def test_the_numbers_are_read_and_profiles_offered_only_where_there_is_a_profile
         asked.append(1)
         return lambda: None
 
-    Profiling(Settings(), read=read)
+    Profiling(Settings(profiling=False), read=read)
     assert [] == asked
     profiling = Profiling(Settings(profiling=True), read=read, offer=lambda *what: offered.append(what))
     assert [1] == asked

@@ -111,8 +111,8 @@ class Settings:
     http_body_sizes: bool = _row(types.boolean, False, "Measure the sizes of request and response bodies, too.")
     profiling: bool = _row(
         types.boolean,
-        False,
-        "Profile this process all the time, within the overhead budget; see the profile_ metrics. Off until its cost is proven.",
+        True,
+        "Profile this process all the time, within the overhead budget; see the profile_ metrics. Switched off nothing of it is imported.",
     )
     profile_interval: float = _row(types.duration, 60.0, "Seconds that one profile covers.")
     profile_top: int = _row(
