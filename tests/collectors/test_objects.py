@@ -17,12 +17,14 @@ class World:
         self.cpu = 0.0
         self.census_seconds = 0.001
         self.censuses = 0
-        self.module = SimpleNamespace(get_objects=self.get_objects, get_freeze_count=lambda: 42)
+        self.module = SimpleNamespace(get_objects=self.get_objects, get_freeze_count=self.get_freeze_count)
+
+    def get_freeze_count(self):
+        self.censuses += 1
+        self.cpu += self.census_seconds
+        return 42
 
     def get_objects(self, generation):
-        if generation == 0:
-            self.censuses += 1
-            self.cpu += self.census_seconds
         return list(self.generations[generation])
 
     def collector(self, limit=20):
