@@ -102,10 +102,16 @@ function(config)
       // Above it the CPU is far above its past.
       cpuThreshold: 'instance:process_cpu_seconds:threshold',
       memoryFloor: 'instance:process_resident_memory_bytes:min' + config.memory.floorWindow,
-      // Above this time yesterday; and the highest of both in their past.
-      memoryDelta: self.memoryFloor + '_delta1d',
       memoryHigh: 'instance:process_resident_memory_bytes:high',
-      memoryDeltaHigh: 'instance:process_resident_memory_bytes:high_delta1d',
+      // The floor over hours, below the teeth of a slow sawtooth.
+      memoryLongFloor: 'instance:process_resident_memory_bytes:min_long',
+      memoryLongHigh: 'instance:process_resident_memory_bytes:high_long',
+      // Above this time yesterday, less what the requests explain; and what that is made from.
+      memoryExcess: 'instance:process_resident_memory_bytes:excess',
+      memoryExcessHigh: 'instance:process_resident_memory_bytes:high_excess',
+      requestsFloor: 'instance:http_server_requests:min' + config.memory.floorWindow,
+      memoryProduct: 'instance:process_resident_memory_requests_product:min' + config.memory.floorWindow,
+      memorySlope: 'instance:process_resident_memory_bytes_per_request:slope',
       // Of processes that were started a while ago: their age, their memory, and the product of both.
       lifeAge: 'instance:process_age_seconds:life',
       lifeMemory: 'instance:process_resident_memory_bytes:life',

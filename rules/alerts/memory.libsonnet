@@ -17,21 +17,40 @@ local signalsOf = import '../signals.libsonnet';
   local signals = signalsOf(config),
   local recorded = signals.recorded,
 
-  // A line of hours, a steep line of an hour, both again where day and night would hide them, and growth over many lives.
+  // A line of hours, a steep line of an hour, both again in what neither yesterday nor the requests explain, a line below the teeth
+  // of a slow sawtooth, and growth over many lives.
   local leakExpr(settings) =
     local floor = recorded.memoryFloor;
-    local age = duration.seconds(settings.window) + duration.seconds(config.memory.floorWindow);
-    local line(series, scale, age, high, ratio) =
-      leak.line(config, signals, floor, series, scale, age, leak.aboveHigh(config, floor, series, high, ratio));
-    local ofDay(scale, age) =
-      local daily = settings.daily;
-      line(recorded.memoryDelta, scale { minCorrelation: daily.minCorrelation }, age, recorded.memoryDeltaHigh, daily.minRecordRatio);
-    local youngest = duration.seconds(settings.fast.minUptime);
+    local window = duration.seconds(settings.window);
+    local now(high) = leak.known(config, high);
+    local before(high, past) = leak.knownBefore(config, high, settings.window, past.offset);
+    local line(series, scale, age, high, ratio, also='') =
+      leak.line(config, signals, floor, series, scale, age, leak.aboveHigh(config, floor, series, high, ratio) + also);
+    // The same ratio, where yesterday is known, of what it does not explain.
+    local notAsYesterday(daily) = fill('\nunless %s < %s * %s', [recorded.memoryExcess, number(daily.minRecordRatio), floor]);
+    local fast(scale) = line(
+      floor,
+      scale,
+      duration.seconds(scale.minUptime),
+      now(recorded.memoryHigh),
+      scale.minRecordRatio,
+      if on(settings, 'daily') then notAsYesterday(settings.daily) else ''
+    );
+    local daily(scale, high) = line(recorded.memoryExcess, scale, leak.ageOfYesterday(settings), high, settings.daily.minRecordRatio);
+    local long(scale) = line(
+      recorded.memoryLongFloor,
+      settings { minCorrelation: scale.minCorrelation },
+      window + duration.seconds(scale.floorWindow),
+      before(recorded.memoryLongHigh, scale),
+      scale.minRecordRatio
+    );
+    local past = if on(settings, 'fast') then fill('%s * %s', [number(1 + settings.fast.minRecordRatio), before(recorded.memoryHigh, settings.fast)]);
     local ways = [
-      leak.slow(config, signals, floor, config.memory.floorWindow, settings),
-      if on(settings, 'fast') then line(floor, settings.fast, youngest, recorded.memoryHigh, settings.fast.minRecordRatio),
-      if on(settings, 'daily') then ofDay(settings, age),
-      if on(settings, 'daily') && on(settings, 'fast') then ofDay(settings.fast, youngest),
+      leak.slow(config, signals, floor, config.memory.floorWindow, settings, past),
+      if on(settings, 'fast') then fast(settings.fast),
+      if on(settings, 'daily') then daily(settings { minCorrelation: settings.daily.minCorrelation }, before(recorded.memoryExcessHigh, settings.daily)),
+      if on(settings, 'daily') then daily(settings.daily, now(recorded.memoryExcessHigh)),
+      if on(settings, 'long') then long(settings.long),
     ];
     leak.expr(config, signals, settings, std.filter(function(way) way != null, ways))
     + if on(settings, 'restarts') then 'or\n' + lives.expr(config, signals, settings.restarts) else '',

@@ -24,7 +24,7 @@ local signalsOf = import '../signals.libsonnet';
       floor,
       scale,
       duration.seconds(scale.minUptime),
-      leak.aboveHigh(config, floor, floor, recorded.threadsHigh, scale.minRecordRatio)
+      leak.aboveHigh(config, floor, floor, leak.known(config, recorded.threadsHigh), scale.minRecordRatio)
     );
     leak.expr(
       config,

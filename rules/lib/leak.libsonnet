@@ -61,33 +61,41 @@ local seconds = duration.seconds;
       unusual: unusual,
     }),
 
-  // A line of hours, and more than at the same time yesterday.
-  slow(config, signals, floor, floorWindow, leak)::
+  // A line of hours, and more than at the same time yesterday. A process that has none, but was restarted, or has others beside
+  // it, is above what was before (`past`, an expression without a value where that is not known): it may be warming up to it.
+  slow(config, signals, floor, floorWindow, leak, past=null)::
     local age = seconds(leak.window) + seconds(floorWindow);
     $.line(config, signals, floor, floor, leak, age, fill(|||
       # and more than the same time yesterday, once there was one
       and (
         %(floor)s > %(ratio)s * max_over_time(%(floor)s[%(window)s] offset %(offset)s)
-        or %(uptime)s < %(age)s
+        or %(uptime)s < %(age)s%(before)s
       )
     |||, {
+      uptime: $.uptime(config, signals),
+      age: number($.ageOfYesterday(leak)),
+      before: if past == null then '' else fill('\n  unless %s < %s', [floor, past]),
       floor: floor,
       ratio: number(leak.seasonRatio),
       window: leak.seasonWindow,
       offset: leak.seasonOffset,
-      uptime: $.uptime(config, signals),
-      age: $.ageOfYesterday(leak),
     })),
 
   // `series` is above the highest of its past, which is recorded, by a share of the floor.
   aboveHigh(config, floor, series, high, ratio)::
-    fill('# and higher than ever\nand %s - %s > %s * %s', [series, $.known(config, high), number(ratio), floor]),
+    fill('# and higher than ever\nand %s - %s > %s * %s', [series, high, number(ratio), floor]),
 
   // The last value of what is recorded each baselineInterval: one or two may be missing.
-  known(config, recorded):: fill('last_over_time(%s[%ss])', [recorded, number(3 * seconds(config.baselineInterval))]),
+  known(config, recorded, offset=''):: fill('last_over_time(%s[%ss]%s)', [recorded, number(3 * seconds(config.baselineInterval)), offset]),
+
+  // The same of so long ago that its past, which ends `offset` before, was over when `window` began: a leak of hours must not raise
+  // what it is compared with.
+  knownBefore(config, recorded, window, offset)::
+    local before = seconds(window) - seconds(offset);
+    $.known(config, recorded, if before > 0 then fill(' offset %ss', number(before)) else ''),
 
   // Seconds after which yesterday's values are those of this process, and not of another one, or of this one warming up.
-  ageOfYesterday(leak):: number(seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow)),
+  ageOfYesterday(leak):: seconds(leak.seasonOffset) + 1.5 * seconds(leak.seasonWindow),
 
   // Requests that are more than around this time yesterday, or, where that says nothing of this process, grow over the window: they
   // explain the growth. The memory of a process that was started last night follows its first morning.
@@ -112,7 +120,7 @@ local seconds = duration.seconds;
       seasonOffset: leak.seasonOffset,
       by: labelsOf(config).instance,
       uptime: $.uptime(config, signals),
-      age: $.ageOfYesterday(leak),
+      age: number($.ageOfYesterday(leak)),
     }),
 
   // One of the `ways` tells of a leak, and there is not simply more to do. The value is in the gauge's unit, an hour.

@@ -1,4 +1,5 @@
 // What is usual, from a day of the past: recorded seldom, because each value looks at thousands of others.
+local excess = import '../lib/excess.libsonnet';
 local fill = import '../lib/fill.libsonnet';
 local duration = import '../lib/duration.libsonnet';
 local labelsOf = import '../lib/labels.libsonnet';
@@ -84,10 +85,19 @@ local signalsOf = import '../signals.libsonnet';
       [if on(alerts, 'threadLeak') && on(threads, 'fast') && signals.has('threads') then 'expr']: highOfJob(recorded.threadsFloor, threads.fast),
     },
     {
-      record: recorded.memoryDeltaHigh,
+      record: recorded.memoryLongHigh,
+      [if on(alerts, 'memoryLeak') && on(leak, 'long') then 'expr']:
+        known(recorded.memoryLongFloor, high(recorded.memoryLongFloor, leak.long, leak.long.offset), leak.long, leak.long.offset),
+    },
+    {
+      record: recorded.memorySlope,
       [if on(alerts, 'memoryLeak') && on(leak, 'daily') then 'expr']:
-        // Before the window of the slow line: a leak of hours must not raise what it is compared with.
-        known(recorded.memoryDelta, high(recorded.memoryDelta, leak.daily, leak.window), leak.daily, leak.window),
+        known(recorded.requestsFloor, excess.slope(signals, leak.daily), leak.daily, leak.daily.offset),
+    },
+    {
+      record: recorded.memoryExcessHigh,
+      [if on(alerts, 'memoryLeak') && on(leak, 'daily') then 'expr']:
+        known(recorded.memoryExcess, high(recorded.memoryExcess, leak.daily, leak.daily.offset), leak.daily, leak.daily.offset),
     },
   ],
   local wanted = std.filter(function(rule) std.objectHas(rule, 'expr'), rules),

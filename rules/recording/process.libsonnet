@@ -1,4 +1,5 @@
 // What a process uses: CPU, the floors of memory and threads, memory as a share of its limit.
+local excess = import '../lib/excess.libsonnet';
 local fill = import '../lib/fill.libsonnet';
 local lives = import '../lib/lives.libsonnet';
 local on = import '../lib/on.libsonnet';
@@ -21,8 +22,10 @@ local signalsOf = import '../signals.libsonnet';
         // The lower envelope of the resident memory: what stays after a collection. A leak lifts it, garbage does not.
         { record: recorded.memoryFloor, expr: fill('min_over_time(%s[%s])', [signals.memory, config.memory.floorWindow]) },
       ] + (
-        // What it is above this time yesterday: of day and night nothing is left.
-        if looksFor('daily') then [{ record: recorded.memoryDelta, expr: fill('%s - %s offset 1d', [recorded.memoryFloor, recorded.memoryFloor]) }] else []
+        if looksFor('daily') then excess.recorded(config, signals, leak) else []
+      ) + (
+        // What stays after hours: a leak lifts it under the slowest teeth.
+        if looksFor('long') then [{ record: recorded.memoryLongFloor, expr: fill('min_over_time(%s[%s])', [signals.memory, leak.long.floorWindow]) }] else []
       ) + (
         if looksFor('restarts') then lives.recorded(signals, leak.restarts) else []
       ) + (
