@@ -114,6 +114,7 @@ class Draw:
             latency=[0.04 * (0.8 + 0.2 * busy) * max(0.5, rng.gauss(1, 0.06)) for busy in day],
             errors=curves.flat(minutes, 0.0001),
             files=[20 + 10 * busy for busy in day],
+            maximum_threads=float(round(5 * threads)),
         )
         if self.world == "Go":
             process = self._in_go(process, day)

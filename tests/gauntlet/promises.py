@@ -13,6 +13,7 @@ How soon, as far as it is not one number for all:
 - New instances of a release may be warming up for 2 h: so much more. On the first day of a job there is no past: 8 h at any pace.
 - Where restarts cut the line short, four lives, and at least 8 h.
 - A leak of files is told while there are hours left: 4 h before the last is opened, and the half hour in which a line is seen.
+- Threads that reach their limit are told 4 h before, or when half of them are there if that is later: three quarters of an hour after that.
 - An error burst is told within 15 min; where requests are rare, once five can have failed: so much later.
 - A slow burn is told once the first of the burn rates' windows holds enough failures (window x factor x budget / share of failures) and its `for` is over,
   a tenth and 10 min later for chance. The windows and factors are those of `alerts.httpErrorBudgetBurn` and `alerts.sloBudgetBurn` by default.
@@ -29,6 +30,12 @@ def leak(an_hour: float) -> float:
 
 def restarted(hours: float) -> float:
     return max(8.0, 4 * hours) * HOUR
+
+
+def exhausted(hours: float) -> float:
+    """4 h before the limit is reached, `hours` from now, or when half of it is; the floor's window, the `for`, and a quarter of an hour more."""
+    half = hours * 1.5 / 4  # from a fifth to a half, of the way from a fifth to all
+    return max(hours - 4, half) * HOUR + 45
 
 
 def burst(share: float, rate: float) -> float:

@@ -88,6 +88,7 @@ class Process:
     limit: float | None = None  # bytes
     source: str = "native"
     maximum_files: float = 1024
+    maximum_threads: float | None = None
 
     @property
     def requests_alone(self) -> Process:
@@ -121,6 +122,9 @@ def _gauges(process: Process) -> Iterator[Series]:
         "go_goroutines": process.goroutines,
         "process_open_fds": process.files,
         "process_max_fds": process.files and [process.maximum_files] * process.minutes,
+        "process_max_threads": process.threads
+        and process.maximum_threads
+        and [process.maximum_threads] * process.minutes,
         "process_memory_limit_bytes": process.limit and [process.limit] * process.minutes,
     }
     whole = ("process_resident_memory_bytes", "process_num_threads", "go_goroutines", "process_open_fds")

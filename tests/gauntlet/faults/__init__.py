@@ -21,6 +21,7 @@ from gauntlet.faults.process import (
     garbage,
     goroutine_leak,
     thread_leak,
+    threads_to_their_limit,
     throttled,
 )
 from gauntlet.faults.profiles import (
@@ -74,6 +75,7 @@ FAULTS: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
     "cpu spike in one of two clusters": (cpu_spike(clusters=True), 1, {"world": "two clusters"}),
     "garbage collection": (garbage, 2, {}),
     "thread leak": (thread_leak, 3, {}),
+    "threads to their limit": (threads_to_their_limit, 2, {}),
     "CPU throttled": (throttled, 1, {}),
     "files left open": (files_left_open, 2, {}),
     "latency step above 1 s": (slower(0.6, 3), 2, {}),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CPU, THROTTLED, GC = "RuntimeCpuSpike", "RuntimeCpuThrottled", "RuntimeGcPressure"
-THREADS, FILES = "RuntimeThreadLeakSuspected", "RuntimeFdExhaustion"
+THREADS, FILES, NO_THREADS = "RuntimeThreadLeakSuspected", "RuntimeFdExhaustion", "RuntimeThreadExhaustion"
 
 
 def cpu_spike(*, amplitude: float = 0, batch: bool = False, clusters: bool = False) -> Callable[[Draw], Case]:
@@ -65,7 +65,18 @@ def thread_leak(draw: Draw) -> Case:
     process, at = draw.process(), draw.minute(26, 36)
     an_hour = draw.within(12, 60)
     process.threads = [count + max(0, minute - at) / 60 * an_hour for minute, count in enumerate(process.threads)]
-    return draw.case(process, faults=[told(THREADS, at, promises.leak(0.1))])
+    return draw.case(process, faults=[told(THREADS, at, promises.leak(0.1))], tolerated=[NO_THREADS])
+
+
+def threads_to_their_limit(draw: Draw) -> Case:
+    """Five times as many as there were are allowed, and each hour so many more are started, as a share of those."""
+    process, at, share = draw.process(), draw.minute(26, 36), draw.within(0.4, 0.8)
+    most = process.maximum_threads or 0.0
+    process.threads = [
+        min(most, count + max(0, minute - at) / 60 * share * most / 5)
+        for minute, count in enumerate(process.threads or [])
+    ]
+    return draw.case(process, faults=[told(NO_THREADS, at, promises.exhausted(4 / share))], tolerated=[THREADS])
 
 
 def goroutine_leak(draw: Draw) -> Case:
