@@ -100,6 +100,16 @@ CASES = {
         row("RuntimeProfileLeakSuspect", "info", kind="objects"),
         False,
     ),
+    "a disk that is full mutes the forecast of it": (
+        row("RuntimeDiskFilling", "critical", path="/data"),
+        row("RuntimeDiskFilling", "warning", path="/data"),
+        True,
+    ),
+    "a disk that is full leaves its inodes alone": (
+        row("RuntimeDiskFilling", "critical", path="/data"),
+        row("RuntimeDiskFilling", "warning", path="/data", resource="inodes"),
+        False,
+    ),
     # The trap: labels that are missing on both sides count as equal.
     "a stranger's alerts are left alone": (
         row("DiskFull", "critical", device="sda"),
