@@ -77,7 +77,7 @@ def test_profiles_are_behind_the_door_of_the_metrics(start, tmp_path):
 @pytest.fixture(scope="module")
 def service():
     """A service that burns CPU in burns_cpu_here()."""
-    with busy_service(profile_seconds_limit=20) as running:
+    with busy_service(profile_seconds_limit=20, profiling="false") as running:
         yield running
 
 

@@ -47,8 +47,8 @@ _ABOUT: Mapping[str, str] = {
     "allocs": "The profile heap under the name that Alloy and Parca ask for. With seconds=N by what was allocated within these and not"
     " freed: nothing in Python records what was.",
     "block": "Stacks that waited for a lock, a socket, a file or a subprocess, as far as a sampler saw it; of profiled locks"
-    " (setting profile_locks) every wait is counted. Since the start, where something looks all the time (setting profiling),"
-    " with seconds=N within these.",
+    " (setting profile_locks) every wait is counted. Since the start, up to the last interval, unless nothing looks all the time"
+    " (setting profiling); with seconds=N within these.",
     "cmdline": "The command line of this process, what looks secret masked.",
     "goroutine": "Where every Python thread is now. debug=1: as text, debug=2: each thread with its name.",
     "heap": "Memory that is alive, by place of allocation, where tracemalloc runs (setting profile_heap). With seconds=N, what"
