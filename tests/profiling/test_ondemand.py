@@ -179,6 +179,7 @@ def test_waits_for_locks_are_told_since_the_start_and_for_the_next_seconds():
         while not stop.is_set():
             with lock:
                 time.sleep(0.01)
+            time.sleep(0.002)  # or who lets it go may have it again, and the wait of the other one does not end
 
     workers = [threading.Thread(target=works) for _ in range(2)]
     for worker in workers:
