@@ -151,8 +151,8 @@ def test_null_for_what_the_rules_need_is_the_users_mistake() -> None:
 
 def test_an_assertion_about_the_configuration_is_the_users_mistake(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
-    path.write_text("http:\n  objective: 1\n")
-    with pytest.raises(ConfigError, match=rf"^{path}:2: http\.objective is 1: it must lie between 0 and 1"):
+    path.write_text("alerts:\n  httpErrorBudgetBurn: {windows: {pageFast: {factor: 2000}}}\n")
+    with pytest.raises(ConfigError, match=rf"^{path}:2: alerts\.httpErrorBudgetBurn: a factor of 2000 at an objective"):
         generate(config.load([path]))
 
 

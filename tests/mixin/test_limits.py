@@ -6,13 +6,17 @@ import fnmatch
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from runtime_exporter.errors import ConfigError
-from runtime_exporter.mixin import config, limits
+from runtime_exporter.mixin import config, custom, limits
 from runtime_exporter.mixin.generate import generate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from click.testing import Result
 
 DEFAULTS = config.defaults()
 
@@ -49,6 +53,16 @@ def test_the_defaults_can_fire() -> None:
         ("alerts.targetDown.window=5s", "scrapeInterval is 15s"),
         ("memory.floorWindow=10s", "scrapeInterval is 15s"),
         ("rateInterval=20s", "a rate needs two samples"),
+        ("alerts.prometheusNotificationsLost.receiver.ratio=2", "a share lies between 0 and 1"),
+        ("alerts.sloLowTraffic.ratio=1.5", "a share lies between 0 and 1"),
+        ("alerts.sloLowTraffic.minBadEvents=50", "of fewer than alerts.sloLowTraffic.maxEvents, 50"),
+        (
+            "alerts.httpErrorBudgetBurn.windows.pageFast.short=2h",
+            "alerts.httpErrorBudgetBurn.windows.pageFast.long is 1h",
+        ),
+        ("alerts.sloBudgetBurn.windows.ticketSlow.short=4d", "alerts.sloBudgetBurn.windows.ticketSlow.long is 3d"),
+        ("alerts.restarting.window=1m", "no more than 3 restarts are seen within so few scrapes"),
+        ("anomaly.minCoverage=2", "there are never more samples than evaluations"),
         ("http.objective=1", "an objective lies between 0 and 1"),
         ("http.objective=99.9", "an objective lies between 0 and 1"),
     ],
@@ -95,10 +109,83 @@ def test_a_pause_of_nothing_is_refused_before_alertmanager_does(key: str) -> Non
         "alerts.gcPressure=null",
         "alerts.memoryNearLimit.prediction=null",
         "alerts.memoryLeak.minCorrelation=-0.5",
+        "alerts.sloLowTraffic.ratio=1",
+        "alerts.cpuSpike.minCores=0",
     ],
 )
 def test_what_can_fire_or_is_switched_off_is_nobodys_mistake(assignment: str) -> None:
     checked(assignment)
+
+
+@pytest.mark.parametrize("key", ["cpuSpike.minCores", "restarting.restarts", "httpThroughputDrop.maxRatio"])
+def test_what_nothing_can_be_compared_with_is_refused(key: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"alerts\.{key}: -2 is negative, and nothing that it is compared with ever is"
+    ):
+        checked(f"alerts.{key}=-2")
+
+
+@pytest.mark.parametrize(
+    ("assignments", "said"),
+    [
+        (["namespaceLabel=job"], "namespaceLabel: 'job' is the label of the service"),
+        (["showMultiCluster=true", "clusterLabel=namespace"], "clusterLabel: 'namespace' is namespaceLabel, too"),
+    ],
+)
+def test_each_level_has_a_label_of_its_own(assignments: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        limits.check(config.compose(DEFAULTS, config.load(assignments=assignments).values))
+
+
+WRONG = {
+    "alerts: {memoryLeak: {window: 0s}}": "alerts.memoryLeak.window: '0s' is no time at all",
+    "slo: {buckets: []}": "slo.buckets: [] is not a list of seconds, each more than the one before",
+    "slo: {buckets: [1, 0.5]}": "slo.buckets: [1, 0.5] is not a list of seconds, each more than the one before",
+    'selector: job=~"a(b"': "selector: 'job=~\"a(b\"' is not PromQL: ",
+    "slos: {a: {objective: 0.9, selector: 'http_route=~\"[\"'}}": "slos.a.selector: 'http_route=~\"[\"' is not PromQL: ",
+    "slos: {a: {sli: custom, objective: 0.9, events: process_cpu_second_total, badEvents: x_total}}": (
+        "slos.a.events: 'process_cpu_second_total' reads process_cpu_second_total, which nothing exposes; "
+        "did you mean 'process_cpu_seconds_total'?"
+    ),
+    "services: {a: {slos: {b: {objective: 99}}}}": "services.a.slos.b.objective: 99 must lie between 0 and 1",
+    "businessMetrics: [{metric: orders_total, alert: {below: 0}}]": (
+        "businessMetrics.0.alert.below: 0 is below what a counter's rate can be"
+    ),
+    "customAlerts: {Mine: {expression: sum by (job) (x) > 1, summary: 'on {{ $labels.pod }}'}}": (
+        "customAlerts.Mine.summary: 'on {{ $labels.pod }}' names the label pod, which the aggregation removes: "
+        "it keeps job; add pod to its by"
+    ),
+    "customAlerts: {Mine: {metric: x, aggregation: max, operator: '>', threshold: 1, description: '{{ $labels.job }}'}}": (
+        "customAlerts.Mine.description: '{{ $labels.job }}' names the label job, which the aggregation removes: it keeps none"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG.items(), ids=[said.partition(":")[0] for said in WRONG.values()])
+def test_one_line_with_the_place_says_what_is_wrong_and_nothing_is_written(
+    text: str, said: str, tmp_path: Path, runtime_exporter: Callable[..., Result]
+) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(text, encoding="utf-8")
+    done = runtime_exporter("generate", tmp_path / "out", "--config", path)
+    assert done.exit_code == 2
+    assert done.output.startswith(f"error: {path}:1: {said}")
+    assert done.output.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "expression: 'sum by (job, pod) (x) > 1', summary: 'on {{ $labels.pod }}'",
+        "expression: sum without (pod) (x) > 1, summary: 'on {{ $labels.other }}'",
+        "expression: 'topk(3, x) > 1', summary: 'on {{ $labels.pod }}'",
+        "expression: sum by (job) (x) * on (job) group_left (pod) y > 1, summary: 'on {{ $labels.pod }}'",
+        "expression: sum(x) > 1, labels: {team: a}, summary: '{{ $labels.team }} {{ `$labels.pod` }}'",
+    ],
+)
+def test_a_label_that_may_be_there_may_be_named(text: str) -> None:
+    custom.complete({"Mine": yaml.safe_load(f"{{{text}}}")})
 
 
 def test_a_service_with_slower_buckets_may_have_a_slower_threshold() -> None:

@@ -93,6 +93,7 @@ def command(
         values = overrides.values
         exposed.check(values.get("customAlerts") or {}, _exposed(), values.get("businessMetrics") or ())
         exposed.check_bands(values.get("anomalies") or {}, _exposed())
+        exposed.check_objectives(values.get("slos") or {}, _exposed())
     if explained:
         generate(overrides)  # what is wrong with it is said first
         click.echo("\n".join(explain.explain(overrides)))

@@ -122,7 +122,7 @@ def _complete_one(path: Path, spec: Any, effective: Mapping[str, Any]) -> dict[s
         "by": by,
         "selector": matchers(spec.get("selector")),
         "recorded": f"{'_'.join(['job', *by])}:{_base(spec['metric'], kind)}",
-        "alert": _alert((*path, "alert"), spec.get("alert")),
+        "alert": _alert((*path, "alert"), spec.get("alert"), kind),
         "alertName": _camel_case(spec["metric"]),
         **{key: spec.get(key, default) for key, default in _OF_KIND[kind].items()},
     }
@@ -174,7 +174,7 @@ def _check_labels(path: Path, labels: Sequence[str], effective: Mapping[str, Any
             raise config.refuse(path, label, "is there twice")
 
 
-def _alert(path: Path, spec: Any) -> dict[str, Any] | None:
+def _alert(path: Path, spec: Any, kind: str) -> dict[str, Any] | None:
     if spec is None:
         return None
     _check_fields(path, spec, ALERT_FIELDS)
@@ -182,6 +182,8 @@ def _alert(path: Path, spec: Any) -> dict[str, Any] | None:
     if not bounds:
         raise config.wrong(path, "above and below missing: give the value from which to tell, or leave alert out")
     above, below = bounds.get("above"), bounds.get("below")
+    if kind == "counter" and below is not None and below <= 0:
+        raise config.refuse((*path, "below"), below, "is below what a counter's rate can be: 0 at least")
     if above is not None and below is not None and below >= above:
         raise config.refuse(
             (*path, "below"), below, f"is not less than above, {above}: one of the two would always fire"

@@ -258,8 +258,12 @@ def _scalar(value: Any, default: Any, path: tuple[str, ...]) -> Any:
 def _check_text(value: Any, path: tuple[str, ...]) -> None:
     if not isinstance(value, str):
         raise refuse(path, value, "is not a text")
-    if path[-1].lower().endswith("selector") and not promql.is_matchers(value):
-        raise refuse(path, value, 'is not a list of label matchers such as job="shop", env=~"prod|canary"')
+    if path[-1].lower().endswith("selector"):
+        if not promql.is_matchers(value):
+            raise refuse(path, value, 'is not a list of label matchers such as job="shop", env=~"prod|canary"')
+        wrong = promql.syntax_error(f"up{{{value}}}")
+        if wrong:
+            raise refuse(path, value, f"is not PromQL: {wrong}")
     if path[-1].endswith("Label") and not promql.is_label(value):
         raise refuse(path, value, "is not the name of a label")
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.mixin import config, promql
 from runtime_exporter.mixin.custom_fields import FIELDS, PASSED_ON, bare_matchers
-from runtime_exporter.mixin.template import template_error
+from runtime_exporter.mixin.template import labels_named, template_error
 from runtime_exporter.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _alert(name: str, spec: Any) -> dict[str, Any]:
     _check_templates(path, spec)
     expression = _expression(path, spec)
     _check_expression(path, expression, unconditional=bool(spec.get("unconditional")))
+    _check_labels(path, spec, expression)
     rest = {field: spec[field] for field in PASSED_ON if spec.get(field) is not None}
     actions = spec.get("suggested_actions") or []
     lines = actions.splitlines() if isinstance(actions, str) else actions
@@ -150,12 +151,32 @@ def _check_expression(path: tuple[str, ...], expression: str, *, unconditional: 
         raise config.refuse(place, expression, problem)
 
 
+def _check_labels(path: tuple[str, ...], spec: Mapping[str, Any], expression: str) -> None:
+    """Raise ConfigError where a text names a label that the expression's aggregation has removed: it would be empty."""
+    left = promql.labels_left(expression)
+    if left is None:
+        return
+    there = left | {"alertname", "severity", *(spec.get("labels") or {})}
+    for field in _TEMPLATES:
+        for text in _texts(spec.get(field)):
+            for label in labels_named(text):
+                if label not in there:
+                    kept = f"keeps {', '.join(sorted(left))}" if left else "keeps none"
+                    problem = (
+                        f"names the label {label}, which the aggregation removes: it {kept}; add {label} to its by"
+                    )
+                    raise config.refuse((*path, field), text, problem)
+
+
+def _texts(value: Any) -> list[str]:
+    nested = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    return [text for text in nested if isinstance(text, str)]
+
+
 def _check_templates(path: tuple[str, ...], spec: Mapping[str, Any]) -> None:
     for field in _TEMPLATES:
-        value = spec.get(field)
-        nested = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        for text in nested:
-            wrong = template_error(text) if isinstance(text, str) else None
+        for text in _texts(spec.get(field)):
+            wrong = template_error(text)
             if wrong:
                 raise config.refuse((*path, field), text, f"is not a template that Prometheus can read: {wrong}")
 

@@ -33,9 +33,11 @@ def check(alerts: Mapping[str, Any], exposed: Collection[str], business: Sequenc
     _check_expressions("customAlerts", alerts, known)
 
 
-def _check_expressions(section: str, specs: Mapping[str, Any], known: Collection[str]) -> None:
+def _check_expressions(
+    section: str, specs: Mapping[str, Any], known: Collection[str], keys: Sequence[str] = ("metric", "expression")
+) -> None:
     for name, spec in specs.items():
-        for key in ("metric", "expression"):
+        for key in keys:
             text = spec.get(key) if isinstance(spec, dict) else None
             for metric in sorted(contract.names_used(text)) if isinstance(text, str) else ():
                 if ":" not in metric and metric not in known and _is_meant(metric, known):
@@ -50,6 +52,12 @@ def check_bands(bands: Mapping[str, Any], exposed: Collection[str]) -> None:
         for name, spec in bands.items()
     }
     _check_expressions("anomalies", expressions, contract.OF_PROMETHEUS.union(exposed))
+
+
+def check_objectives(objectives: Mapping[str, Any], exposed: Collection[str]) -> None:
+    """Raise ConfigError for the first counter of `slos` that looks like one of `exposed` and is none."""
+    known = contract.OF_PROMETHEUS.union(exposed)
+    _check_expressions("slos", objectives, known, ("events", "badEvents"))
 
 
 def _is_meant(metric: str, known: Collection[str]) -> bool:

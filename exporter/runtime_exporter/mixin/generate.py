@@ -68,8 +68,8 @@ def _generate(overrides: Mapping[str, Any]) -> dict[str, str]:
         patch[anomalies.SECTION] = anomalies.complete(patch[anomalies.SECTION])
     if patch.get(business.SECTION):
         patch[business.SECTION] = business.complete(patch[business.SECTION], effective)
+    limits.check(effective)
     result = _evaluate(patch)
-    limits.check(result["config"])
     rules = _rules(result["rules"])
     custom.refuse_taken(alerts, rules)
     measured = result["config"].get(business.SECTION) or []
@@ -129,9 +129,10 @@ def _rules_of_each(
 
 def _rules_of(service: services.Service, patch: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        slos.check(patch.get("slos") or {}, config.compose(defaults, patch))
+        effective = config.compose(defaults, patch)
+        slos.check(patch.get("slos") or {}, effective)
+        limits.check(effective)
         result = _evaluate(patch, "service")
-        limits.check(result["config"])
     except ConfigError as error:
         place = f"services.{service.name}"
         text = f"{place}.{error}" if error.setting else f"{place}: {error}"

@@ -7,6 +7,7 @@ Which values a key takes by its type is said by `config`; here is what a value m
 from __future__ import annotations
 
 import fnmatch
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,9 @@ RANGES = (
     Range("alerts.lockHotSpot.minShare", 0, 1, SHARE),
     Range("alerts.profileNewDominantFunction.minShare", 0, 1, SHARE),
     Range("alerts.profileNewDominantFunction.maxPastShare", 0, 1, SHARE),
+    Range("alerts.prometheusNotificationsLost.receiver.ratio", 0, 1, SHARE),
+    Range("alerts.sloLowTraffic.ratio", 0, math.nextafter(1, 2), SHARE),
+    Range("anomaly.minCoverage", 0, 1, COVERAGE),
     Range("http.objective", 0, 1, "an objective lies between 0 and 1, as 0.999"),
 )
 
@@ -69,6 +73,8 @@ _ORDERS = (
     ("alerts.*.prediction.recentWindow", "window", "what is recent is a part of the window"),
     ("alerts.*.recentWindow", "window", "what is recent is a part of the window"),
     ("alerts.*.minHistory", "baseline", "more of the past than the baseline is never known"),
+    ("alerts.*.windows.*.short", "long", "the short window says that it still goes on"),
+    ("alerts.sloLowTraffic.recent", "window", "what is recent is a part of the window"),
 )
 
 # Durations of which a range of samples is asked for: at least so many scrapes or evaluations.
@@ -116,7 +122,10 @@ def check(effective: Mapping[str, Any]) -> None:
         values = {path: value for path, value in values.items() if not path.startswith("alerts.")}
     _check_pauses(values)
     _check_ranges(values)
+    _check_signs(values)
     _check_orders(values)
+    _check_counts(values)
+    _check_labels(effective)
     _check_buckets(values)
     _check_scrapes(values)
 
@@ -128,6 +137,35 @@ def _check_pauses(values: Mapping[str, Any]) -> None:
                 raise config.refuse(
                     path.split("."), values[path], "is no time at all; give a duration such as 30s or 4h"
                 )
+
+
+def _check_signs(values: Mapping[str, Any]) -> None:
+    for path, value in values.items():
+        may_be_negative = path.endswith(".minCorrelation")
+        if path.startswith("alerts.") and isinstance(value, (int, float)) and value < 0 and not may_be_negative:
+            raise config.refuse(path.split("."), value, "is negative, and nothing that it is compared with ever is")
+
+
+def _check_counts(values: Mapping[str, Any]) -> None:
+    least, most = (values.get(f"alerts.sloLowTraffic.{key}") for key in ("minBadEvents", "maxEvents"))
+    if least is not None and most is not None and least >= most:
+        why = f"of fewer than alerts.sloLowTraffic.maxEvents, {most}, there are never so many bad ones"
+        raise _never("alerts.sloLowTraffic.minBadEvents", least, why)
+    restarts, window = (values.get(f"alerts.restarting.{key}") for key in ("restarts", "window"))
+    scrape = values.get("scrapeInterval")
+    if restarts is not None and window is not None and scrape and seconds(window) <= (restarts + 1) * seconds(scrape):
+        why = f"no more than {restarts} restarts are seen within so few scrapes, and scrapeInterval is {scrape}"
+        raise _never("alerts.restarting.window", window, why)
+
+
+def _check_labels(effective: Mapping[str, Any]) -> None:
+    taken = {"job": "the service", "instance": "the process", "http_route": "the route"}
+    namespace, cluster = effective.get("namespaceLabel"), effective.get("clusterLabel")
+    for key, label in (("namespaceLabel", namespace), ("clusterLabel", cluster)):
+        if label in taken:
+            raise config.refuse((key,), label, f"is the label of {taken[label]}; each needs one of its own")
+    if effective.get("showMultiCluster") and cluster == namespace:
+        raise config.refuse(("clusterLabel",), cluster, "is namespaceLabel, too: each needs one of its own")
 
 
 def _check_ranges(values: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ _KEYWORDS = frozenset({
 _AGGREGATIONS = frozenset({
     "sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile",
 })  # fmt: skip
+_KEEPING = frozenset({"topk", "bottomk", "count_values", "limitk", "limit_ratio"})
 _CALL = re.compile(r"([a-zA-Z_]\w*)\s*(?:(?:by|without)\s*\([^()]*\)\s*)?\(", re.IGNORECASE)
 _NAME_MATCHER = re.compile(r"__name__\s*=\s*\"([a-zA-Z_:][a-zA-Z0-9_:]*)\"")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -114,6 +115,31 @@ def metric_names(expression: str) -> frozenset[str]:
     bare = _LABEL_LIST.sub(" ", _without_selectors(expression))
     words = (word for word in _NAME.findall(bare) if word.lower() not in _KEYWORDS | _AGGREGATIONS)
     return named | frozenset(words)
+
+
+def labels_left(expression: str) -> frozenset[str] | None:
+    """Return the labels that the outermost aggregation of `expression` leaves, None where there is none or nobody can tell.
+
+    Told where promql-parser is installed, of an aggregation that is compared with a number.
+    """
+    try:
+        import promql_parser
+    except ImportError:
+        return None
+    node = promql_parser.parse(expression)
+    while True:
+        if isinstance(node, promql_parser.ParenExpr):
+            node = node.expr
+        elif isinstance(node, promql_parser.BinaryExpr) and isinstance(node.rhs, promql_parser.NumberLiteral):
+            node = node.lhs
+        else:
+            break
+    if not isinstance(node, promql_parser.AggregateExpr) or str(node.op) in _KEEPING:
+        return None
+    if node.modifier is None:
+        return frozenset()
+    by = node.modifier.type == promql_parser.AggModifierType.By
+    return frozenset(node.modifier.labels) if by else None
 
 
 def operations(expression: str) -> frozenset[str]:

@@ -48,6 +48,7 @@ def check(slos: Mapping[str, Any], effective: Mapping[str, Any]) -> None:
 
     `effective` is the whole configuration with the user's overrides in it.
     """
+    _check_buckets((effective["slo"] or {}).get("buckets"))
     for name, spec in slos.items():
         if spec is not None:
             _check_one(name, spec, effective)
@@ -56,6 +57,13 @@ def check(slos: Mapping[str, Any], effective: Mapping[str, Any]) -> None:
         _check_objective(("slo", "latency"), latency["objective"])
         _check_threshold(("slo", "latency"), latency["threshold"], effective["slo"]["buckets"])
         _check_reachable(("slo", "latency"), latency, effective)
+
+
+def _check_buckets(bounds: Any) -> None:
+    if not bounds or sorted(set(bounds)) != list(bounds) or bounds[0] <= 0:
+        raise config.refuse(
+            ("slo", "buckets"), bounds, "is not a list of seconds, each more than the one before, such as [0.1, 0.5, 1]"
+        )
 
 
 def _check_one(name: str, spec: Any, effective: Mapping[str, Any]) -> None:
@@ -148,6 +156,9 @@ def _check_selector(path: tuple[str, ...], value: Any, effective: Mapping[str, A
     place = (*path, "selector")
     if not isinstance(value, str) or not promql.is_matchers(value):
         raise config.refuse(place, value, 'is not a list of label matchers such as job="shop", http_route="/orders"')
+    wrong = promql.syntax_error(f"up{{{value}}}")
+    if wrong:
+        raise config.refuse(place, value, f"is not PromQL: {wrong}")
     kept = [effective["namespaceLabel"], "job", "http_route"]
     if effective["showMultiCluster"]:
         kept.insert(0, effective["clusterLabel"])

@@ -23,8 +23,14 @@ _ACTION = re.compile(r'\{\{((?:"(?:\\.|[^"\\\n])*"|`[^`]*`|/\*.*?\*/|(?!\}\})[^"
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|`[^`]*`')
 _COMMENT = re.compile(r"/\*.*\*/", re.DOTALL)
 _DECLARED = re.compile(r"\$(\w+)(?=\s*(?:,\s*\$\w+\s*)?:?=)")
+_OF_ALERT = re.compile(r"\$labels\.(\w+)")
 _VARIABLE = re.compile(r"\$(\w+)")
 _FUNCTION = re.compile(r"(?<![\w.$])([A-Za-z_]\w*)")
+
+
+def labels_named(text: str) -> list[str]:
+    """Return the labels of the alert that the actions of a template name, as in {{ $labels.job }}."""
+    return [label for action in _ACTION.findall(text) for label in _OF_ALERT.findall(_STRING.sub('""', action))]
 
 
 def template_error(text: str) -> str | None:
