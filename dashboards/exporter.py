@@ -67,14 +67,23 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "CPU that the exporter itself uses, as a share of its budget, in the instance where it is worst. Red from the ratio of RuntimeExporterOverBudget.",
             Query(f"max({over})"),
             unit="percentunit",
-            thresholds=panels.steps("green", (1, "yellow"), (config["alerts"]["overBudget"]["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (1, "yellow"),
+                (config["alerts"]["overBudget"]["ratio"], "red"),
+                unless=panels.differing(config, "alerts.overBudget.ratio"),
+            ),
         ),
         panels.stat(
             "Slowest scrape",
             "The longest scrape of a chosen target, as Prometheus measures it. Red from the share of the scrape timeout of RuntimeExporterScrapeSlow.",
             Query(f"max({scope.select('scrape_duration_seconds')})"),
             unit="s",
-            thresholds=panels.steps("green", (limit * config["alerts"]["scrapeSlow"]["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (limit * config["alerts"]["scrapeSlow"]["ratio"], "red"),
+                unless=panels.differing(config, "alerts.scrapeSlow.ratio", "scrapeTimeout"),
+            ),
         ),
         panels.stat(
             "Folded",
@@ -82,7 +91,11 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(f"sum(increase({scope.select('runtime_exporter_folded_total')}[$__range]))"),
             unit="short",
             decimals=0,
-            thresholds=panels.steps("green", (config["alerts"]["labelsFolded"]["folded"], "yellow")),
+            thresholds=panels.steps(
+                "green",
+                (config["alerts"]["labelsFolded"]["folded"], "yellow"),
+                unless=panels.differing(config, "alerts.labelsFolded.folded"),
+            ),
             sparkline=False,
         ),
     ]
@@ -105,7 +118,9 @@ def _scrapes(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(scope.select("scrape_duration_seconds"), scope.per_instance),
             unit="s",
             width=12,
-            thresholds=panels.steps("green", (limit, "red")),
+            thresholds=panels.steps(
+                "green", (limit, "red"), unless=panels.differing(config, "alerts.scrapeSlow.ratio", "scrapeTimeout")
+            ),
         ),
         panels.timeseries(
             "Time to render a scrape",

@@ -84,7 +84,12 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "CPU that profiling itself uses, as a share of the exporter's budget, in the instance where it is worst.",
             Query(f"max({over})"),
             unit="percentunit",
-            thresholds=panels.steps("green", (1, "yellow"), (config["alerts"]["overBudget"]["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (1, "yellow"),
+                (config["alerts"]["overBudget"]["ratio"], "red"),
+                unless=panels.differing(config, "alerts.overBudget.ratio"),
+            ),
         ),
         panels.stat(
             "Bias",

@@ -15,7 +15,7 @@ EACH = "job, instance"
 
 def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
     """Return the dashboard about the runtime of the instances chosen."""
-    scope, alerts = Scope.of(config), config["alerts"]
+    scope = Scope.of(config)
     return panels.dashboard(
         config,
         "runtime",
@@ -24,19 +24,20 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
         "Lines are instances; areas are the sum of all instances chosen.",
         subject="python_info",
         rows=[
-            panels.row("", *_now(scope, alerts)),
-            panels.row("CPU", *_cpu(scope, alerts)),
+            panels.row("", *_now(scope, config)),
+            panels.row("CPU", *_cpu(scope, config)),
             panels.row("Memory", *_memory(scope)),
-            panels.row("Garbage collection", *_garbage(scope, alerts)),
+            panels.row("Garbage collection", *_garbage(scope, config)),
             panels.row("Go", *_go(scope)) if scope.source.word == "go" else panels.row("Threads", *_threads(scope)),
-            panels.row("Event loop (asyncio)", *_event_loop(scope, alerts), collapsed=True),
+            panels.row("Event loop (asyncio)", *_event_loop(scope, config), collapsed=True),
             panels.row("Operating system", *_system(scope), collapsed=True),
-            panels.row("Host", *_host(scope, alerts), collapsed=True),
+            panels.row("Host", *_host(scope, config), collapsed=True),
         ],
     )
 
 
-def _now(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
+    alerts = config["alerts"]
     memory, fds = alerts["memoryNearLimit"], alerts["fdExhaustion"]
     cpu = f"{scope.rate('process_cpu_seconds_total')} / {scope.select('process_cpu_limit_cores')}"
     rss = f"{scope.select('process_resident_memory_bytes')} / {scope.select('process_memory_limit_bytes')}"
@@ -64,7 +65,12 @@ def _now(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             Query(f"sum(changes({scope.select('process_start_time_seconds')}[$__range]))"),
             unit="none",
             decimals=0,
-            thresholds=panels.steps("green", (1, "yellow"), (alerts["restarting"]["restarts"] + 1, "red")),
+            thresholds=panels.steps(
+                "green",
+                (1, "yellow"),
+                (alerts["restarting"]["restarts"] + 1, "red"),
+                unless=panels.differing(config, "alerts.restarting.restarts"),
+            ),
             sparkline=False,
         ),
         panels.stat(
@@ -80,7 +86,14 @@ def _now(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             "The instance that is nearest to its memory limit (cgroup or rlimit), where the kernel kills it. Red from the ratio of RuntimeMemoryNearLimit.",
             Query(f"max({rss})"),
             unit="percentunit",
-            thresholds=panels.steps("green", (memory["prediction"]["ratio"], "yellow"), (memory["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (memory["prediction"]["ratio"], "yellow"),
+                (memory["ratio"], "red"),
+                unless=panels.differing(
+                    config, "alerts.memoryNearLimit.ratio", "alerts.memoryNearLimit.prediction.ratio"
+                ),
+            ),
             nothing="no limit",
         ),
         panels.stat(
@@ -88,12 +101,18 @@ def _now(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             "The instance that is nearest to its limit of open files and sockets. Red from the ratio of RuntimeFdExhaustion.",
             Query(f"max({scope.select('process_open_fds')} / {scope.select('process_max_fds')})"),
             unit="percentunit",
-            thresholds=panels.steps("green", (fds["prediction"]["ratio"], "yellow"), (fds["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (fds["prediction"]["ratio"], "yellow"),
+                (fds["ratio"], "red"),
+                unless=panels.differing(config, "alerts.fdExhaustion.ratio", "alerts.fdExhaustion.prediction.ratio"),
+            ),
         ),
     ]
 
 
-def _cpu(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+def _cpu(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
+    alerts = config["alerts"]
     throttled = panels.ratio(scope.rate("process_cpu_throttled_periods_total"), scope.rate("process_cpu_periods_total"))
     return [
         panels.timeseries(
@@ -131,7 +150,11 @@ def _cpu(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             Query(scope.sum_by(EACH, scope.rate("process_cpu_throttled_seconds_total")), f"{scope.per_instance} time"),
             unit="percentunit",
             width=6,
-            thresholds=panels.steps("green", (alerts["cpuThrottled"]["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (alerts["cpuThrottled"]["ratio"], "red"),
+                unless=panels.differing(config, "alerts.cpuThrottled.ratio"),
+            ),
         ),
     ]
 
@@ -195,7 +218,8 @@ def _memory(scope: Scope) -> list[panels.Panel]:
     ]
 
 
-def _garbage(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+def _garbage(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
+    alerts = config["alerts"]
     buckets = f"sum by (generation, le) ({scope.rate('python_gc_duration_seconds_bucket')})"
     return [
         panels.timeseries(
@@ -203,7 +227,11 @@ def _garbage(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             "The share of wall time in which each instance stands still for the collector. The line is the ratio of RuntimeGcPressure.",
             Query(scope.sum_by(EACH, scope.rate("python_gc_duration_seconds_sum")), scope.per_instance),
             unit="percentunit",
-            thresholds=panels.steps("green", (alerts["gcPressure"]["ratio"], "red")),
+            thresholds=panels.steps(
+                "green",
+                (alerts["gcPressure"]["ratio"], "red"),
+                unless=panels.differing(config, "alerts.gcPressure.ratio"),
+            ),
         ),
         panels.timeseries(
             "Collector pauses",
@@ -360,7 +388,8 @@ def _go(scope: Scope) -> list[panels.Panel]:
     ]
 
 
-def _event_loop(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+def _event_loop(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
+    alerts = config["alerts"]
     lag = scope.sum_by(f"{EACH}, le", scope.rate("python_asyncio_loop_lag_seconds_bucket"))
     blocked = alerts["eventLoopBlocked"]
     return [
@@ -376,7 +405,11 @@ def _event_loop(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
             "How late the loop is in its worst moments, as RuntimeEventLoopBlocked looks at it: the line is its threshold.",
             Query(panels.quantile(blocked["quantile"], lag), scope.per_instance),
             unit="s",
-            thresholds=panels.steps("green", (panels.seconds(blocked["threshold"]), "red")),
+            thresholds=panels.steps(
+                "green",
+                (panels.seconds(blocked["threshold"]), "red"),
+                unless=panels.differing(config, "alerts.eventLoopBlocked.threshold"),
+            ),
         ),
         panels.timeseries(
             "Tasks by coroutine",
@@ -431,12 +464,13 @@ def _system(scope: Scope) -> list[panels.Panel]:
     ]
 
 
-def _host(scope: Scope, alerts: Mapping[str, Any]) -> list[panels.Panel]:
+def _host(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     idle = f"{EACH}, cpu", scope.rate("host_cpu_seconds_total", 'mode=~"idle|iowait"')
     available = f"{scope.select('host_memory_available_bytes')} / {scope.select('host_memory_total_bytes')}"
     space = f"{scope.select('host_filesystem_available_bytes')} / {scope.select('host_filesystem_size_bytes')}"
     inodes = f"{scope.select('host_filesystem_available_inodes')} / {scope.select('host_filesystem_size_inodes')}"
-    full = panels.steps("red", (alerts["diskFilling"]["ratio"], "green"))
+    unless = panels.differing(config, "alerts.diskFilling.ratio")
+    full = panels.steps("red", (config["alerts"]["diskFilling"]["ratio"], "green"), unless=unless)
     return [
         panels.timeseries(
             "Busy cores of the host",

@@ -154,7 +154,9 @@ def _budget(config: Mapping[str, Any], scope: Scope) -> list[panels.Panel]:
             Query(_burn(config, scope, each["long"]), _legend(scope)),
             unit="none",
             width=6,
-            thresholds=panels.steps("green", (_factor(each), "red")),
+            thresholds=panels.steps(
+                "green", (_factor(each), "red"), unless=panels.differing(config, "alerts.sloBudgetBurn.windows")
+            ),
         )
         for each in windows
     ]

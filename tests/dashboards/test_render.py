@@ -202,6 +202,42 @@ def test_thresholds_follow_the_alerts_they_stand_for(config):
     assert [0, 0.01, 0.144] == steps("overview", "Error ratio")
 
 
+def test_where_services_differ_no_threshold_is_drawn_and_the_description_says_whose(config):
+    services = {
+        "shop": {"alerts": {"gcPressure": {"ratio": 0.3}, "httpLatencyHigh": {"enabled": False}}},
+        "mail": {"alerts": {"gcPressure": {"ratio": 0.1}, "cpuThrottled": None}, "http": {"objective": 0.99}},
+    }
+    rendered = {
+        Path(path).stem: json.loads(text) for path, text in dashboards.render({**config, "services": services}).items()
+    }
+
+    def panel(board, title):
+        return next(panel for panel in panels_of(rendered[board]) if panel["title"] == title)
+
+    def drawn(found):
+        return [step["value"] for step in found["fieldConfig"]["defaults"]["thresholds"]["steps"]][1:]
+
+    collecting = panel("runtime", "Time in garbage collection")
+    assert drawn(collecting) == []
+    assert collecting["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"] == {"mode": "off"}
+    said = "No threshold is drawn, since services differ in alerts.gcPressure.ratio: shop has 0.3, all others 0.1."
+    assert collecting["description"].endswith(said)
+    objective = "since services differ in http.objective: mail has 0.99, all others 0.999."
+    for board, title in (("overview", "Error ratio"), ("http", "Routes by traffic"), ("overview", "Services")):
+        assert objective in panel(board, title)["description"]
+    routes = panel("http", "Routes by traffic")
+    colours = {
+        each["matcher"]["options"]: [
+            part["value"]["steps"] for part in each["properties"] if part["id"] == "thresholds"
+        ]
+        for each in routes["fieldConfig"]["overrides"]
+    }
+    assert [len(steps) for [steps] in (colours["Errors"], colours["p95"])] == [1, 3]
+    # Switched off and deleted are no other thresholds.
+    assert drawn(panel("http", "p95")) == [0.5, 1]
+    assert drawn(panel("runtime", "Throttling")) == [0.25]
+
+
 def test_a_missing_grafanalib_names_the_pip_command(config, monkeypatch):
     monkeypatch.setitem(sys.modules, "grafanalib", None)
     monkeypatch.delitem(sys.modules, "runtime_exporter.mixin.panels", raising=False)

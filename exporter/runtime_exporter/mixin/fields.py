@@ -22,10 +22,29 @@ class Step:
         return {"color": self.color, "value": self.value}
 
 
-def steps(base: str, *changes: tuple[float, str]) -> tuple[Step, ...]:
-    """Return thresholds: `base` is the colour below the first change, each change (value, colour) holds from its value upwards."""
+class Steps(tuple[Step, ...]):  # noqa: SLOT001 - a tuple with an attribute cannot have them
+    """Thresholds; `note` says in the panel's description why there are none."""
+
+    note: str = ""
+
+
+def steps(base: str, *changes: tuple[float, str], unless: str = "") -> Steps:
+    """Return thresholds: `base` is the colour below the first change, each change (value, colour) holds from its value upwards.
+
+    With a sentence `unless`, which is why none can be drawn, what has no threshold: neither good nor bad.
+    """
+    if unless:
+        neutral = Steps(NEUTRAL)
+        neutral.note = unless
+        return neutral
     # Grafana reads the first step as minus infinity, whatever its value; a number there avoids JSON's null.
-    return (Step(0, base), *(Step(value, color) for value, color in changes))
+    return Steps((Step(0, base), *(Step(value, color) for value, color in changes)))
+
+
+def noted(description: str, thresholds: Sequence[Step]) -> str:
+    """Return a description with the note of the thresholds."""
+    note = thresholds.note if isinstance(thresholds, Steps) else ""
+    return f"{description} {note}" if note else description
 
 
 # A value that is neither good nor bad. Without thresholds of its own, Grafana would paint everything from 80 upwards red.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.errors import ConfigError, MissingExtraError
 from runtime_exporter.mixin import grid, offered
 from runtime_exporter.mixin.annotations import events
+from runtime_exporter.mixin.differing import differing
 from runtime_exporter.mixin.duration import seconds
 from runtime_exporter.mixin.fields import (
     NEUTRAL,
@@ -24,6 +25,7 @@ from runtime_exporter.mixin.fields import (
     heatmap_options,
     joined,
     line,
+    noted,
     steps,
     value_mappings,
 )
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
-    "NEUTRAL", "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard",
+    "NEUTRAL", "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard", "differing",
     "error_budget_steps", "filled_to", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
     "state_timeline", "steps", "table", "timeseries",
 ]  # fmt: skip
@@ -99,7 +101,7 @@ def timeseries(
 ) -> Panel:
     """Return lines over time, or areas on each other; thresholds beyond the base colour are drawn as dashed lines."""
     return core.TimeSeries(
-        **_common(title, description, queries, width, height),
+        **_common(title, noted(description, thresholds), queries, width, height),
         axisLabel=axis,
         fillOpacity=30 if stacked else 8,
         legendDisplayMode="table",
@@ -136,7 +138,7 @@ def stat(
 ) -> Panel:
     """Return one figure, the latest; `text` is "name" where the series' name says it all, `nothing` what stands there without data."""
     return core.Stat(
-        **_common(title, description, [query], width, height, instant=not sparkline),
+        **_common(title, noted(description, thresholds), [query], width, height, instant=not sparkline),
         color={"mode": "thresholds"},
         colorMode="value",
         decimals=decimals,
@@ -161,6 +163,8 @@ def table(
 ) -> Panel:
     """Return a table of instant queries, one line for each set of labels, ordered by the column titled `sort`."""
     values = [column for column in columns if column.expr]
+    notes = dict.fromkeys(noted("", column.thresholds) for column in values)
+    description += "".join(notes)
     return core.Table(
         **_common(
             title, description, [Query(column.expr) for column in values], width, height, instant=True, form="table"

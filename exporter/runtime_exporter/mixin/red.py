@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runtime_exporter.mixin.differing import differing
 from runtime_exporter.mixin.duration import seconds
 from runtime_exporter.mixin.fields import Step, steps
 from runtime_exporter.mixin.scope import Scope, quantile, ratio
@@ -99,15 +100,17 @@ def error_budget_steps(config: Mapping[str, Any]) -> tuple[Step, ...]:
     windows = config["alerts"]["httpErrorBudgetBurn"]["windows"].values()
     factors = [window["factor"] for window in windows if window]
     changes = [(budget, "yellow"), *([(budget * max(factors), "red")] if factors else [])]
+    unless = differing(config, "http.objective", "alerts.httpErrorBudgetBurn.windows")
     return steps(
-        "green", *((float(f"{share:.6g}"), color) for share, color in changes)
+        "green", *((float(f"{share:.6g}"), color) for share, color in changes), unless=unless
     )  # 1 - 0.999 is 0.0010000000000000009
 
 
 def latency_steps(config: Mapping[str, Any]) -> tuple[Step, ...]:
     """Colour a latency by the threshold of RuntimeHttpLatencyHigh: red from it, yellow from half of it."""
     threshold = seconds(config["alerts"]["httpLatencyHigh"]["threshold"])
-    return steps("green", (threshold / 2, "yellow"), (threshold, "red"))
+    unless = differing(config, "alerts.httpLatencyHigh.threshold")
+    return steps("green", (threshold / 2, "yellow"), (threshold, "red"), unless=unless)
 
 
 def budget_left(config: Mapping[str, Any]) -> str:
