@@ -239,6 +239,8 @@ def test_a_block_profile_of_some_seconds_has_all_waits_and_none_twice(profiled):
     kinds = {next((label.str for label in one.labels if label.key == "wait"), "counted") for one in profile.samples}
     waited = value_of(profile, "asks_for")
 
+    assert "backend thread" == profile.comments[0]  # no word of a bias, which is one of CPU time
+
     assert 0 < value_of(profile, "reads_what_never_comes") <= 1.5 * profile.duration_nanos
     assert {"socket", "counted" if profiled else "lock"} <= kinds
     assert 0 < waited <= 1.5 * profile.duration_nanos

@@ -75,7 +75,7 @@ def capture(
     finally:
         lock.release()
     if kind == "block":
-        return windows.blocked(window, _comments(name, window))
+        return windows.blocked(window, (f"backend {name}", _looks(window)))  # of who waits, none is biased
     return windows.profiles(window, frozenset({kind}), _comments(name, window))[kind]
 
 
@@ -121,7 +121,8 @@ def _burst_sampler(name: str, rate: float) -> Sampler:
 def _comments(name: str, window: Window) -> tuple[str, ...]:
     biased = name == ThreadSampler.name or window.bias_ratio > 0
     bias = f", bias ratio {window.bias_ratio:.3f}" if biased else ", unbiased"
-    return (
-        f"backend {name}{bias}",
-        f"looks {window.samples}, truncated {window.truncated}, dropped {window.dropped}",
-    )
+    return f"backend {name}{bias}", _looks(window)
+
+
+def _looks(window: Window) -> str:
+    return f"looks {window.samples}, truncated {window.truncated}, dropped {window.dropped}"
