@@ -29,14 +29,20 @@ CASES = batch.Batch(
     seed=1,
     world="one cluster",
     minutes=2 * DAY,
+    # Those of the quick gauntlet that are two days long, but for a burn at its threshold, where every evaluation is a toss.
     names=(
         "fault/leak 10 %/h/0",
+        "fault/leak 2 %/h/0",
         "fault/cpu spike/0",
         "fault/error burst/0",
+        "fault/latency step below 1 s/0",
         "fault/one of three answers no more/0",
-        "quiet/steady/0",
-        "quiet/sawtooth 30m/0",
-        "quiet/restarts hourly/0",
+        "quiet/day and night/0",
+        "quiet/sawtooth 90m/0",
+        "quiet/step/0",
+        "quiet/warm-up/0",
+        "quiet/batch nightly/0",
+        "quiet/low traffic/0",
     ),
 )
 BEGIN = 60 * (END - CASES.minutes)

@@ -61,12 +61,14 @@ def spoken_of(decided):
     return {(each["alertname"], each.get("job")) for each in labels}
 
 
-def test_a_leak_a_spike_failing_requests_and_a_dead_target_are_told_and_nothing_of_what_is_well(system):
+def test_leaks_a_spike_failing_and_slow_requests_and_a_dead_target_are_told_and_nothing_of_what_is_well(system):
     told = spoken_of(system)
     assert told >= {
         ("RuntimeMemoryLeakSuspected", "fault/leak 10 %/h/0"),
+        ("RuntimeMemoryLeakSuspected", "fault/leak 2 %/h/0"),
         ("RuntimeCpuSpike", "fault/cpu spike/0"),
         ("RuntimeHttpErrorBudgetBurn", "fault/error burst/0"),
+        ("RuntimeHttpLatencyHigh", "fault/latency step below 1 s/0"),
         ("RuntimeTargetDown", "fault/one of three answers no more/0"),
     }
     assert {job for _, job in told if not job.startswith("fault/")} == set()

@@ -214,7 +214,7 @@ def test_the_command_in_the_page_is_the_one_that_was_run():
 MAIN = ("MemoryLeak", "CpuSpike", "ThreadLeak", "HttpErrorBudget", "HttpLatencyHigh", "HttpThroughput", "TargetDown")
 # One case of each kind of fault that has a detector of its own, and of what is most easily taken for one.
 QUICK = (
-    "fault/leak 10 %/h/0", "fault/leak 2 %/h/0", "fault/cpu spike/0", "fault/error burst/0", "fault/budget burn, 2 to 4 %/0",
+    "fault/leak 10 %/h/0", "fault/leak 2 %/h/0", "fault/thread leak/0", "fault/cpu spike/0", "fault/error burst/0", "fault/budget burn, 2 to 4 %/0",
     "fault/latency step below 1 s/0", "fault/answers no more/0", "fault/no more requests/0",
     "quiet/day and night/0", "quiet/sawtooth 90m/0", "quiet/step/0", "quiet/warm-up/0", "quiet/batch nightly/0", "quiet/low traffic/0",
 )  # fmt: skip
