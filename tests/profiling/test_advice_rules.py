@@ -14,6 +14,7 @@ from advice_evidence import (
     facts,
     go,
     golang,
+    is_of,
     mixed,
     only,
     python,
@@ -299,7 +300,7 @@ def test_names_of_rules_are_unique():
 def test_a_rule_speaks_with_a_claim_numbers_and_the_guilty_place(name, case):
     (said,) = spoken(case.speaks(), name)
 
-    assert case.target in said.target
+    assert is_of(said.target, case.target)
     assert any(character.isdigit() for character in said.claim) or name == "tracing-left-on"
     assert said.claim.endswith(".")
     assert said.what_to_do

@@ -24,6 +24,9 @@ RULES: Final = (
         judge=Share(
             frames=Frames(
                 "django.db.backends.utils:CursorDebugWrapper.*",
+                # Without qualified names, in Python 3.10, these say it.
+                "django.db.backends.utils:CursorDebugWrapper.debug_sql",
+                "werkzeug.debug:DebuggedApplication.debug_application",
                 "django.views.debug:*",
                 "werkzeug.debug:DebuggedApplication.*",
                 "coverage.pytracer:*",
