@@ -60,7 +60,7 @@ def go(program, kind="cpu"):
 
 def is_of(target, workload):
     """Return whether a target is the function of a workload: Python 3.10 has no qualified names, and so none of what it is within."""
-    return workload in target or (target == "__main__:handle" and sys.version_info < (3, 11))
+    return workload in target or (target in {"__main__:handle", "__main__:<genexpr>"} and sys.version_info < (3, 11))
 
 
 def python(cpu=None, *others, **about):
