@@ -121,12 +121,17 @@ def _vmalert(_: str, groups: Groups) -> dict[str, Any]:
 
 
 def _unchained(group: dict[str, Any]) -> Groups:
-    depth: dict[str, int] = {}
+    reads = [contract.names_of(rule["expr"]) - {rule.get("record")} for rule in group["rules"]]
+    depth = {rule["record"]: 0 for rule in group["rules"] if "record" in rule}
+    levels = [0] * len(reads)
+    # A rule may stand before what it reads; no chain is longer than there are names.
+    for _ in depth:
+        levels = [max((depth[name] + 1 for name in names if name in depth), default=0) for names in reads]
+        for rule, level in zip(group["rules"], levels, strict=True):
+            if "record" in rule:
+                depth[rule["record"]] = max(level, depth[rule["record"]])
     parts: dict[int, list[dict[str, Any]]] = {}
-    for rule in group["rules"]:
-        level = max((depth[name] + 1 for name in contract.names_of(rule["expr"]) if name in depth), default=0)
-        if "record" in rule:
-            depth[rule["record"]] = max(level, depth.get(rule["record"], 0))
+    for rule, level in zip(group["rules"], levels, strict=True):
         parts.setdefault(level, []).append(rule)
     return [
         {**group, "name": group["name"] if level == 0 else f"{group['name']}-{level + 1}", "rules": rules}
