@@ -33,7 +33,10 @@ REASONS = {
         "it wants a straight line, of one process, above what that process has been before: lives that are shorter show none, teeth longer "
         "than `alerts.memoryLeak.long.floorWindow` bend it, and a load that grows meanwhile explains it."
     ),
-    "RuntimeThreadLeakSuspected": "it wants a straight line in most of `alerts.threadLeak.window`: a pool that fills up and stays is none.",
+    "RuntimeThreadLeakSuspected": (
+        "it wants a straight line, of a good hour above all that there has been or of hours: the least of a few threads trembles, and a pool "
+        "that fills up and stays is none."
+    ),
     "RuntimeHttpThroughputDrop": "it compares with the same time last week and yesterday: without these it says nothing.",
 }
 
