@@ -26,15 +26,16 @@ local signalsOf = import '../signals.libsonnet';
     local before(high, past) = leak.knownBefore(config, high, settings.window, past.offset);
     local line(series, scale, age, high, ratio, also='') =
       leak.line(config, signals, floor, series, scale, age, leak.aboveHigh(config, floor, series, high, ratio) + also);
-    // The same ratio, where yesterday is known, of what it does not explain.
-    local notAsYesterday(daily) = fill('\nunless %s < %s * %s', [recorded.memoryExcess, number(daily.minRecordRatio), floor]);
+    // Where yesterday is known, it does not explain as much either.
+    local unexplained =
+      if on(settings, 'daily') then fill('unless %s < %s * %s', [recorded.memoryExcess, number(settings.daily.minRecordRatio), floor]) else '';
     local fast(scale) = line(
       floor,
       scale,
       duration.seconds(scale.minUptime),
       now(recorded.memoryHigh),
       scale.minRecordRatio,
-      if on(settings, 'daily') then notAsYesterday(settings.daily) else ''
+      '\n' + unexplained
     );
     local daily(scale, high) = line(recorded.memoryExcess, scale, leak.ageOfYesterday(settings), high, settings.daily.minRecordRatio);
     local long(scale) = line(
@@ -46,7 +47,7 @@ local signalsOf = import '../signals.libsonnet';
     );
     local past = if on(settings, 'fast') then fill('%s * %s', [number(1 + settings.fast.minRecordRatio), before(recorded.memoryHigh, settings.fast)]);
     local ways = [
-      leak.slow(config, signals, floor, config.memory.floorWindow, settings, past),
+      leak.slow(config, signals, floor, config.memory.floorWindow, settings, past, unexplained),
       if on(settings, 'fast') then fast(settings.fast),
       if on(settings, 'daily') then daily(settings { minCorrelation: settings.daily.minCorrelation }, before(recorded.memoryExcessHigh, settings.daily)),
       if on(settings, 'daily') then daily(settings.daily, now(recorded.memoryExcessHigh)),

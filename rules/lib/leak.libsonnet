@@ -63,7 +63,7 @@ local seconds = duration.seconds;
 
   // A line of hours, and more than at the same time yesterday. A process that has none, but was restarted, or has others beside
   // it, is above what was before (`past`, an expression without a value where that is not known): it may be warming up to it.
-  slow(config, signals, floor, floorWindow, leak, past=null)::
+  slow(config, signals, floor, floorWindow, leak, past=null, also='')::
     local age = seconds(leak.window) + seconds(floorWindow);
     $.line(config, signals, floor, floor, leak, age, fill(|||
       # and more than the same time yesterday, once there was one
@@ -79,7 +79,7 @@ local seconds = duration.seconds;
       ratio: number(leak.seasonRatio),
       window: leak.seasonWindow,
       offset: leak.seasonOffset,
-    })),
+    }) + also),
 
   // `series` is above the highest of its past, which is recorded, by a share of the floor.
   aboveHigh(config, floor, series, high, ratio)::
