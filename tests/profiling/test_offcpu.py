@@ -20,6 +20,7 @@ import time
 
 import pytest
 
+from frame_names import last_part
 from runtime_exporter.profiling.offcpu import by_kind, classify, contends, text_of
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.pythonstack import python_stack
@@ -289,7 +290,7 @@ def test_a_statement_that_waits_for_a_database_is_told(tmp_path):
     thread.start()
     try:
         wait = classify(standing(thread))
-        assert ("database", "order") == (wait.kind, wait.site.name.rpartition(".")[2])
+        assert ("database", "order") == (wait.kind, last_part(wait.site.name))
     finally:
         holder.execute("commit")
         holder.close()

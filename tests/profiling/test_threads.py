@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from frame_names import last_part, name_of
 from runtime_exporter.profiling import tasks, threads
 from runtime_exporter.profiling.profile import Frame, frames
 
@@ -45,7 +46,7 @@ def at_rest():
 
 def test_threads_with_one_job_are_one_group_with_one_signature(workers):
     found = {key: count for key, count in threads.groups(at_rest()).items() if key[0] == "fetch_orders"}
-    assert {("fetch_orders", f"{__name__}:workers.<locals>.fetch_orders"): 3} == found
+    assert {("fetch_orders", name_of(__name__, "workers.<locals>.fetch_orders")): 3} == found
 
 
 def test_an_inventory_tells_who_each_thread_is(workers):
@@ -71,7 +72,7 @@ def test_a_profile_counts_threads_by_stack_and_group(workers):
     profile.check()
     (sample,) = [one for one in profile.samples if one.labels[0].str == "fetch_orders"]
     assert ((3,), "idle") == (sample.values, sample.labels[1].str)
-    assert "threading:Thread._bootstrap" == frames(sample)[-1].name
+    assert name_of("threading", "Thread._bootstrap") == frames(sample)[-1].name
     assert "threads" == profile.sample_types[0].type
     assert "goroutine" == threads.thread_profile(at_rest(), kind="goroutine").sample_types[0].type
 
@@ -196,7 +197,7 @@ def test_generators_that_are_awaited_are_part_of_where_a_task_stands():
     coroutine = step()
     coroutine.send(None)
     try:
-        names = [frame.name.rpartition(".")[2] for frame in tasks.suspended(coroutine)]
+        names = [last_part(frame.name) for frame in tasks.suspended(coroutine)]
     finally:
         coroutine.close()
     assert ["pause", "step"] == names
