@@ -72,9 +72,9 @@
         keepFiringFor: '1h',
         // The line is looked for in `window`; the process must have run for window + memory.floorWindow.
         window: '6h',
-        // and still grow in `recentWindow`, by this share of the slope over the whole window.
+        // and still grow in `recentWindow`, by this share of the slope over the whole window: all of it in a leak, half in a warm-up.
         recentWindow: '2h',
-        minRecentSlopeRatio: 0.5,
+        minRecentSlopeRatio: 0.7,
         // Growth over the window: in bytes, and as a share of the memory.
         minGrowth: 8 * 1024 * 1024,
         minGrowthRatio: 0.05,
