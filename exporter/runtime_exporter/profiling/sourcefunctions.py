@@ -85,7 +85,8 @@ class SourceFunctions:
 def _functions(code: CodeType, prefix: str, around: _Beginning) -> Iterator[_Beginning]:
     """Yield where functions begin within `code`, whose own lines are of `around`, and where they end and it goes on."""
     for inner in code.co_consts:
-        if not isinstance(inner, CodeType):
+        # From Python 3.14 on annotations are code of their own (PEP 649), which begins where the function does that they are of.
+        if not isinstance(inner, CodeType) or inner.co_name == "__annotate__":
             continue
         if inner.co_name.startswith("<"):  # a comprehension or lambda is a part of the function that it is in
             yield from _functions(inner, prefix, around)
