@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Brings what the tests hold the rules against beside this machine's own Prometheus: the Prometheus, Alertmanager and VictoriaMetrics
-# of Debian 13. Nothing is installed: the programs of the packages go into a directory of the user's cache, which --where prints.
-# apt verifies them by the keys of Debian, with lists and settings of its own; no root is needed. What is there is not fetched again.
+# of Debian 13, or of what DEBIAN_SUITE says: sid has Prometheus 3. Nothing is installed: the programs of the packages go into a directory
+# of the user's cache, which --where prints. apt verifies them by the keys of Debian, with lists and settings of its own; no root is
+# needed. What is there is not fetched again.
 set -euo pipefail
 
-suite=trixie
+suite=${DEBIAN_SUITE:-trixie}
 packages=(prometheus promtool prometheus-alertmanager victoria-metrics)
 programs=(prometheus promtool prometheus-alertmanager amtool victoria-metrics vmagent vmalert)
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
