@@ -94,7 +94,7 @@ def deployed_as_new(draw: Draw) -> Case:
             warm = curves.warm_up(draw.minutes, births, tau=draw.within(10, 60), missing=0.3)
             share = base.memory[0] * level**wave / process.memory[0]
             process.memory = [share * value for value in curves.times(process.memory, warm)]
-            process.cores = [share * 0 + value for value in base.cores]
+            process.cores = [*base.cores]
             process.gone = set(range(begin)) | set(range(end, draw.minutes))
             processes.append(starting(process))
     return draw.case(*processes)

@@ -43,6 +43,8 @@ def leak_of_a_release(draw: Draw) -> Case:
         process = draw.process(replica, births=[at] if new else [])
         first = process.memory[at]
         process.memory = [240 * MIB / first * value for value in process.memory]
+        # It does the work of the others: a release that took three times their CPU would rightly be told for that.
+        process.cores = [*(processes[0] if processes else process).cores]
         if new:
             process.memory = curves.times(process.memory, curves.growth(draw.minutes, at, 0.1))
             process.memory = curves.times(process.memory, curves.warm_up(draw.minutes, [at], tau=15, missing=0.3))
