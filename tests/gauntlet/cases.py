@@ -84,6 +84,14 @@ class Draw:
         """A minute of the history between two hours."""
         return int(self.rng.uniform(low, high) * HOUR)
 
+    def lost_scrapes(self, share: float) -> set[int]:
+        """The minutes in which a scrape fails, at random, and never more than two in a row: after five the target is down."""
+        lost: set[int] = set()
+        for minute in range(self.minutes):
+            if self.rng.random() < share and not {minute - 1, minute - 2} <= lost:
+                lost.add(minute)
+        return lost
+
     def labels(self, instance: int | str = 0, cluster: str = "eu") -> dict[str, str]:
         given = {"job": self.name, "namespace": "store", "instance": f"10.0.0.{instance}:9464"}
         return {"cluster": cluster} | given if self.world == "two clusters" else given

@@ -115,13 +115,8 @@ def deployed_in_place(draw: Draw) -> Case:
 
 
 def scrapes_lost(draw: Draw) -> Case:
-    """A third of the scrapes fail, at random, never many in a row."""
     process = draw.process(amplitude=0.3)
-    dark: set[int] = set()
-    for minute in range(draw.minutes):
-        if draw.rng.random() < 0.33 and not {minute - 1, minute - 2} <= dark:
-            dark.add(minute)
-    process.gone = dark
+    process.gone = draw.lost_scrapes(0.33)
     return draw.case(process)
 
 

@@ -29,7 +29,7 @@ def leak(an_hour: float, *, period: float = 0, amplitude: float = 0, lost: float
             teeth = curves.sawtooth(draw.minutes, draw.rng, period=period, height=draw.within(0.1, 0.4))
             process.memory = curves.times(process.memory, teeth)
         if lost:
-            process.gone = {minute for minute in range(draw.minutes) if draw.rng.random() < lost}
+            process.gone = draw.lost_scrapes(lost)
         return draw.case(process, faults=[told(LEAK, at, promises.leak(an_hour) + period)])
 
     return recipe
