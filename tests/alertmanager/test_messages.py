@@ -275,7 +275,7 @@ def test_each_of_a_group_has_its_own_profile_and_dashboard(delivery: Delivery) -
         )
     )
     urls = [f"http://10.0.1.{i}:9464/profiles/alert/X?function=a%3Ab" for i in (1, 2)]
-    mail, slack = delivery.letter("shards", "CRITICAL"), delivery.attachment("shards", "CRITICAL")
+    mail, slack = delivery.letter("shards", "(2 firing)"), delivery.attachment("shards", "(2 firing)")
     assert [f"  Profile: {url}\n" in mail.text and f'href="{url}"' in mail.html for url in urls] == [True, True]
     assert re.findall(r"^  Dashboard: .*instance=(.*)%3A9464$", mail.text, re.MULTILINE) == ["10.0.1.1", "10.0.1.2"]
     assert {action["text"]: action["url"] for action in slack["actions"]}["Profile"] in urls
