@@ -26,6 +26,7 @@ class Counter(Metric):
 
     __slots__ = ("_exemplar",)
     _type = "counter"
+    _modes = frozenset(("sum", "max"))  # max: a total that somebody else keeps, the same in every worker
 
     def _cells(self) -> int:
         return 2

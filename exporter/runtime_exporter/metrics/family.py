@@ -25,7 +25,18 @@ SUFFIXES: Final = {
 class Family:
     """Name, type, help, unit and label names of a metric, and its children by their label values."""
 
-    __slots__ = ("children", "documentation", "hidden", "labelnames", "lock", "name", "type", "unit")
+    __slots__ = (
+        "children",
+        "documentation",
+        "hidden",
+        "labelnames",
+        "lock",
+        "mode",
+        "name",
+        "per_worker",
+        "type",
+        "unit",
+    )
 
     def __init__(self, kind: str, name: str, documentation: str, labelnames: Sequence[str], unit: str) -> None:
         self.type = kind
@@ -34,6 +45,10 @@ class Family:
         self.labelnames = tuple(labelnames)
         self.unit = unit
         self.hidden = False
+        self.mode = "sum"
+        """How the values of several worker processes become one: a word of `gauge.MODES`."""
+        self.per_worker = False
+        """Whether each live worker's own values are exposed, too, as `worker_<name>` with the label `worker`."""
         self.children: dict[tuple[str, ...], Any] = {}
         # Only used where there is no GIL; see cells. Reentrant: a signal handler may count while its own thread does.
         self.lock = threading.RLock()

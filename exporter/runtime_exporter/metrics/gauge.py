@@ -25,8 +25,9 @@ MODES: Final = frozenset(
 class Gauge(Metric):
     """A value that can be set, raised and lowered. Cells of a child: value."""
 
-    __slots__ = ("_last_wins", "_mode")
+    __slots__ = ("_last_wins",)
     _type = "gauge"
+    _modes = MODES
 
     def __init__(
         self,
@@ -38,15 +39,17 @@ class Gauge(Metric):
         unit: str = "",
         registry: CollectorRegistry | None = REGISTRY,
         multiprocess_mode: str = "all",
+        *,
+        per_worker: bool = False,
     ) -> None:
-        if multiprocess_mode not in MODES:
-            raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
-        self._mode = multiprocess_mode
         self._last_wins = multiprocess_mode.endswith("mostrecent")
-        super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry)
+        super().__init__(
+            *(name, documentation, labelnames, namespace, subsystem, unit, registry),
+            multiprocess_mode=multiprocess_mode,
+            per_worker=per_worker,
+        )
 
     def _copy_configuration(self, child: Gauge) -> None:
-        child._mode = self._mode
         child._last_wins = self._last_wins
 
     def _cells(self) -> int:

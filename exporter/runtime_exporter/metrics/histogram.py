@@ -46,6 +46,8 @@ class Histogram(Metric):
         unit: str = "",
         registry: CollectorRegistry | None = REGISTRY,
         buckets: Sequence[float | str] = DEFAULT_BUCKETS,
+        *,
+        per_worker: bool = False,
     ) -> None:
         bounds = [float(bound) for bound in buckets]
         if bounds != sorted(set(bounds)):
@@ -59,7 +61,9 @@ class Histogram(Metric):
         self._last = len(bounds) - 1
         # The same text as prometheus_client's: a series must not change its name with the library.
         self.le = tuple(floatToGoString(bound) for bound in bounds)  # type: ignore[no-untyped-call]
-        super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry)
+        super().__init__(
+            *(name, documentation, labelnames, namespace, subsystem, unit, registry), per_worker=per_worker
+        )
 
     def _copy_configuration(self, child: Histogram) -> None:
         child._bounds = self._bounds

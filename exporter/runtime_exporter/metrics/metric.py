@@ -82,6 +82,7 @@ class Metric:
     __slots__ = ("_at", "_family", "_floats", "_function", "_ints", "_known", "_labels", "_segment")
     _type: ClassVar[str]
     _reserved: ClassVar[tuple[str, ...]] = ()
+    _modes: ClassVar[frozenset[str]] = frozenset(("sum",))
 
     def __init__(
         self,
@@ -92,11 +93,18 @@ class Metric:
         subsystem: str = "",
         unit: str = "",
         registry: CollectorRegistry | None = REGISTRY,
+        *,
+        multiprocess_mode: str = "sum",
+        per_worker: bool = False,
     ) -> None:
+        if multiprocess_mode not in self._modes:
+            raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
         names = valid_labelnames(labelnames, self._reserved)
         self._family = Family(
             self._type, full_name(self._type, name, namespace, subsystem, unit), documentation, names, unit
         )
+        self._family.mode = multiprocess_mode
+        self._family.per_worker = per_worker
         self._configure()
         if names:
             self._labels: str | None = None
