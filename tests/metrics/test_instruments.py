@@ -374,25 +374,12 @@ def test_an_unknown_multiprocess_mode_is_refused():
         gauge.dec()
 
 
-def test_totals_and_counts_that_others_keep_are_taken_over():
+def test_totals_that_others_keep_are_taken_over():
     counter = metrics.Counter("c", "C", registry=None)
     counter.set_total(42.5)
     assert samples(counter)["c_total", ()] == 42.5
     counter.set_function(lambda: 43)
     assert samples(counter)["c_total", ()] == 43.0
-    histogram = metrics.Histogram("h", "H", registry=None, buckets=(1, 2))
-    histogram.load([1, 2, 3], 9.5)
-    assert tuple(
-        samples(histogram)[key]
-        for key in [
-            ("h_bucket", (("le", "1.0"),)),
-            ("h_bucket", (("le", "2.0"),)),
-            ("h_bucket", (("le", "+Inf"),)),
-            ("h_sum", ()),
-        ]
-    ) == (1.0, 3.0, 6.0, 9.5)
-    with pytest.raises(ValueError, match="2 counts for 3 buckets"):
-        histogram.load([1, 2], 0)
 
 
 def test_a_child_is_an_instance_of_its_metrics_class_and_says_its_name():

@@ -175,3 +175,30 @@ def test_a_metric_wider_than_a_segment_gets_a_segment_of_its_own():
     wide = metrics.Histogram("h", "H", registry=None, buckets=range(1, 20_000))
     wide.observe(15_000)
     assert (wide.counts()[14_998], wide.counts()[14_999]) == (0, 1)
+
+
+def test_counts_and_sum_of_a_snapshot_belong_together_while_threads_observe(rapid_switches, mode):
+    sizes = metrics.Histogram("h", "H", registry=None)
+    sums = metrics.Summary("s", "S", registry=None)
+    stop = threading.Event()
+
+    def work():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            sizes.observe(1.0)
+            sums.observe(1.0)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(2_000):
+            for metric in (sizes, sums):
+                counts, total = metric.snapshot()
+                assert sum(counts) == total
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert sizes.counts()[-1] == sizes.sum > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import REGISTRY
 from prometheus_client.samples import Exemplar
@@ -14,24 +14,24 @@ from prometheus_client.utils import floatToGoString
 from runtime_exporter.metrics.cells import FREE_THREADED
 from runtime_exporter.metrics.contexts import Timer
 from runtime_exporter.metrics.family import validate_exemplar
-from runtime_exporter.metrics.metric import Metric, Point, created_enabled
+from runtime_exporter.metrics.metric import Point, created_enabled
+from runtime_exporter.metrics.observed import Observed, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client import CollectorRegistry
 
 INF: Final = float("inf")
 
 
-class Histogram(Metric):
-    """Counts observations by size.
+class Histogram(Observed):
+    """Counts observations by size: one count for each bucket, not cumulative.
 
-    Cells of a child: one integer for each bucket (not cumulative), then the sum and the time of creation as floats.
-    The count is derived, so that it can never disagree with the buckets.
+    The count of all is derived, so that it can never disagree with the buckets.
     """
 
-    __slots__ = ("_bounds", "_exemplars", "_last", "le")
+    __slots__ = ("_bounds", "_exemplars", "_last", "_read", "le")
     _type = "histogram"
     _reserved = ("le",)
     DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, INF)
@@ -59,6 +59,7 @@ class Histogram(Metric):
         # The search runs over the finite bounds: what is above them all falls on the index of +Inf by itself.
         self._bounds = bounds[:-1]
         self._last = len(bounds) - 1
+        self._read = reading(len(bounds))
         # The same text as prometheus_client's: a series must not change its name with the library.
         self.le = tuple(floatToGoString(bound) for bound in bounds)  # type: ignore[no-untyped-call]
         super().__init__(
@@ -68,28 +69,33 @@ class Histogram(Metric):
     def _copy_configuration(self, child: Histogram) -> None:
         child._bounds = self._bounds
         child._last = self._last
+        child._read = self._read
         child.le = self.le
 
-    def _cells(self) -> int:
-        return self._last + 3
+    def _counts(self) -> int:
+        return self._last + 1
+
+    def _reading(self) -> Callable[..., tuple[Any, ...]]:
+        return self._read
 
     def _reset(self) -> None:
         self._exemplars: dict[int, Exemplar] | None = None
-        self._floats[self._at + self._last + 2] = time.time()
+        super()._reset()
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Count `amount`. NaN falls into +Inf, as with Go's client."""
         bucket = bisect_left(self._bounds, amount)
         if amount != amount:  # noqa: PLR0124 - NaN, without a call
             bucket = self._last
-        at = self._at
         if FREE_THREADED:
             with self._family.lock:
-                self._ints[at + bucket] += 1
-                self._floats[at + self._last + 1] += amount
+                self._count(bucket, amount)
         else:
-            self._ints[at + bucket] += 1
-            self._floats[at + self._last + 1] += amount
+            # As `_count`, written out: a call would let other threads in, and cost.
+            to, valid, floats = self._to, self._from, self._floats
+            floats[to] = floats[valid] + amount
+            self._ints[self._at + bucket] += 1
+            self._from, self._to = to, valid
         if exemplar:
             validate_exemplar(exemplar)
             if self._exemplars is None:
@@ -100,31 +106,14 @@ class Histogram(Metric):
         """Observe the seconds that a block or a function took: context manager and decorator."""
         return Timer(self, "observe")
 
-    def load(self, counts: Sequence[float], total: float) -> None:
-        """Take over counts that somebody else keeps: one for each bucket, not cumulative, and the sum.
-
-        Raises ValueError where `counts` is not as long as the buckets, +Inf among them.
-        """
-        if len(counts) != self._last + 1:
-            raise ValueError(f"{len(counts)} counts for {self._last + 1} buckets")
-        for offset, count in enumerate(counts):
-            self._ints[self._at + offset] = int(count)
-        self._floats[self._at + self._last + 1] = total
-
     def counts(self) -> list[int]:
         """Return the cumulative counts, in the order of the bounds; the last is the count of all."""
-        at = self._at
-        return [*accumulate(self._ints[at : at + self._last + 1].tolist())]
+        return [*accumulate(self._ints[self._at : self._at + self._last + 1].tolist())]
 
     @property
     def bounds(self) -> tuple[float, ...]:
         """Upper bounds of the buckets, +Inf among them."""
         return (*self._bounds, INF)
-
-    @property
-    def sum(self) -> float:
-        """The sum of all observations."""
-        return float(self._floats[self._at + self._last + 1])
 
     @property
     def has_sum(self) -> bool:
@@ -136,19 +125,15 @@ class Histogram(Metric):
         """The last exemplar of each bucket that has one, by the bucket's index."""
         return self._exemplars or {}
 
-    @property
-    def created(self) -> float:
-        """When this series began, Unix seconds."""
-        return float(self._floats[self._at + self._last + 2])
-
     def points(self) -> Iterator[Point]:
         """Yield cumulative buckets, count and sum, and when the series began if that is asked for."""
-        counts = self.counts()
+        each, total = self.snapshot()
+        counts = [*accumulate(each)]
         exemplars = self.exemplars
         for index, (le, count) in enumerate(zip(self.le, counts, strict=True)):
             yield Point("_bucket", {"le": le}, float(count), exemplars.get(index))
         yield Point("_count", {}, float(counts[-1]))
         if self.has_sum:
-            yield Point("_sum", {}, self.sum)
+            yield Point("_sum", {}, total)
         if created_enabled():
             yield Point("_created", {}, self.created)

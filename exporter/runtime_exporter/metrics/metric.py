@@ -70,6 +70,7 @@ class _MissingLabels:
         raise ValueError(f"{self._kind} metric is missing label values")
 
     __getitem__ = __setitem__ = _refuse
+    obj = property(_refuse)
 
 
 class Metric:

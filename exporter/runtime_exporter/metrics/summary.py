@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import FREE_THREADED
 from runtime_exporter.metrics.contexts import Timer
-from runtime_exporter.metrics.metric import Metric, Point, created_enabled
+from runtime_exporter.metrics.metric import Point, created_enabled
+from runtime_exporter.metrics.observed import Observed, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_COUNT, _SUM, _CREATED = 0, 1, 2
+_READ: Final = reading(1)
 
 
-class Summary(Metric):
-    """Adds up observations. Cells of a child: count (an integer), sum, time of creation."""
+class Summary(Observed):
+    """Adds up observations: one count."""
 
     __slots__ = ()
     _type = "summary"
     _reserved = ("quantile",)
 
-    def _cells(self) -> int:
-        return 3
+    def _counts(self) -> int:
+        return 1
 
-    def _reset(self) -> None:
-        self._floats[self._at + _CREATED] = time.time()
+    def _reading(self) -> Callable[..., tuple[Any, ...]]:
+        return _READ
 
     def observe(self, amount: float) -> None:
         """Count `amount`."""
         if FREE_THREADED:
             with self._family.lock:
-                self._ints[self._at + _COUNT] += 1
-                self._floats[self._at + _SUM] += amount
+                self._count(0, amount)
         else:
-            self._ints[self._at + _COUNT] += 1
-            self._floats[self._at + _SUM] += amount
+            to, valid, floats = self._to, self._from, self._floats
+            floats[to] = floats[valid] + amount
+            self._ints[self._at] += 1
+            self._from, self._to = to, valid
 
     def time(self) -> Timer:
         """Observe the seconds that a block or a function took: context manager and decorator."""
         return Timer(self, "observe")
 
-    @property
-    def created(self) -> float:
-        """When this series began, Unix seconds."""
-        return float(self._floats[self._at + _CREATED])
-
     def points(self) -> Iterator[Point]:
         """Yield count and sum, and when the series began if that is asked for."""
-        yield Point("_count", {}, float(self._ints[self._at + _COUNT]))
-        yield Point("_sum", {}, self._floats[self._at + _SUM])
+        (count,), total = self.snapshot()
+        yield Point("_count", {}, float(count))
+        yield Point("_sum", {}, total)
         if created_enabled():
             yield Point("_created", {}, self.created)
