@@ -40,11 +40,17 @@ class ActMetrics:
             "When the command last ended since the start; 0 if it never has.",
             ["action"],
             registry=None,
+            multiprocess_mode="max",
         )
         self._refused = Counter(
             f"{prefix}_refused_total", "What was asked and not run, by reason.", ["reason"], registry=None
         )
-        self._dry = Gauge(f"{prefix}_dry_run", "1 if nothing is run, and only said what would be.", registry=None)
+        self._dry = Gauge(
+            f"{prefix}_dry_run",
+            "1 if nothing is run, and only said what would be.",
+            registry=None,
+            multiprocess_mode="livemax",
+        )
         self._dry.set(dry_run)
         for name in names:
             for result in ("ok", "failed"):

@@ -29,25 +29,32 @@ class AgentCollector(Collector):
         self._charged: dict[Watcher, float] = {}
         self._reload = (False, 0.0)
         self._up = Gauge(
-            "agent_target_up", "1 if the last look at the target gave profiles, 0 if not.", _TARGET, registry=None
+            "agent_target_up",
+            "1 if the last look at the target gave profiles, 0 if not.",
+            _TARGET,
+            registry=None,
+            multiprocess_mode="livemin",
         )
         self._seconds = Gauge(
             "agent_target_take_duration_seconds",
             "Seconds that the last look at the target took, the time that is profiled included.",
             _TARGET,
             registry=None,
+            multiprocess_mode="livemax",
         )
         self._last = Gauge(
             "agent_target_last_profile_timestamp_seconds",
             "When the target last gave profiles, in seconds since the epoch.",
             _TARGET,
             registry=None,
+            multiprocess_mode="max",
         )
         self._interval = Gauge(
             "agent_target_interval_seconds",
             "Seconds from one look at the target to the next: more than was asked for where that would cost more than the budget.",
             _TARGET,
             registry=None,
+            multiprocess_mode="livemax",
         )
         self._taken = Counter(
             "agent_target_takes_total", "Looks at the target, by result.", ["target", "result"], registry=None
@@ -62,11 +69,13 @@ class AgentCollector(Collector):
             "agent_config_last_reload_successful",
             "1 if the targets file was right when it was read last.",
             registry=None,
+            multiprocess_mode="livemin",
         )
         self._reloaded_at = Gauge(
             "agent_config_last_reload_success_timestamp_seconds",
             "When the targets file was last read and right, in seconds since the epoch.",
             registry=None,
+            multiprocess_mode="max",
         )
         self.families: tuple[Metric, ...] = (
             *(self._up, self._seconds, self._last, self._interval, self._taken, self._helper),

@@ -57,10 +57,16 @@ class AsyncioCollector(Collector):
             "python_asyncio_loop_lag_seconds",
             "Seconds that event loops were late to run what was due.",
             registry=None,
+            per_worker=True,
             buckets=LAG_BUCKETS_SECONDS,
         )
         self._tasks = Gauge(
-            "python_asyncio_tasks", "Tasks that are not done, by coroutine.", ["coroutine"], registry=None
+            "python_asyncio_tasks",
+            "Tasks that are not done, by coroutine.",
+            ["coroutine"],
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self.families = (self.lag, self._tasks)
         self.watched = False

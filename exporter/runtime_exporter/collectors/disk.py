@@ -37,21 +37,28 @@ class DiskCollector(Collector):
             "Space that the process can still use on the file system of a directory, in bytes.",
             ["path"],
             registry=None,
+            multiprocess_mode="livemin",
         )
         self._size = Gauge(
-            "host_filesystem_size_bytes", "Size of the file system of a directory, in bytes.", ["path"], registry=None
+            "host_filesystem_size_bytes",
+            "Size of the file system of a directory, in bytes.",
+            ["path"],
+            registry=None,
+            multiprocess_mode="livemax",
         )
         self._available_inodes = Gauge(
             "host_filesystem_available_inodes",
             "Files that can still be created on the file system of a directory.",
             ["path"],
             registry=None,
+            multiprocess_mode="livemin",
         )
         self._inodes = Gauge(
             "host_filesystem_size_inodes",
             "Files that the file system of a directory has room for.",
             ["path"],
             registry=None,
+            multiprocess_mode="livemax",
         )
         self.families = (self._available, self._size, self._available_inodes, self._inodes)
 

@@ -39,7 +39,11 @@ class ExceptionsCollector(Collector):
             _Hook(system, "unraisablehook", "unraisable", self._record),
         )
         self._exceptions = Counter(
-            "python_exceptions_total", "Exceptions that nobody caught.", ["type", "origin"], registry=None
+            "python_exceptions_total",
+            "Exceptions that nobody caught.",
+            ["type", "origin"],
+            registry=None,
+            per_worker=True,
         )
         self.families = (self._exceptions,)
 

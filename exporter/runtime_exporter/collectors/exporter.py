@@ -26,6 +26,7 @@ class ExporterCollector(Collector):
             "Always 1; the version of the exporter and of Python.",
             ["version", "python_version", "implementation"],
             registry=None,
+            multiprocess_mode="livemax",
         )
         self._duration = Histogram(
             "runtime_exporter_scrape_duration_seconds",
@@ -33,9 +34,18 @@ class ExporterCollector(Collector):
             registry=None,
             buckets=SCRAPE_BUCKETS_SECONDS,
         )
-        self._series = Gauge("runtime_exporter_series", "Series in the last exposition.", registry=None)
+        self._series = Gauge(
+            "runtime_exporter_series",
+            "Series in the last exposition.",
+            registry=None,
+            multiprocess_mode="livemostrecent",
+        )
         self._workers = Gauge(
-            "runtime_exporter_workers", "Processes that this exposition speaks for.", ["state"], registry=None
+            "runtime_exporter_workers",
+            "Processes that this exposition speaks for.",
+            ["state"],
+            registry=None,
+            multiprocess_mode="livesum",
         )
         self._version = version
         self._series.hidden = True

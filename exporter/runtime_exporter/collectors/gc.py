@@ -44,6 +44,7 @@ class GcCollector(Collector):
             "Seconds for which a garbage collection stopped the program.",
             ["generation"],
             registry=None,
+            per_worker=True,
             buckets=PAUSE_BUCKETS_SECONDS,
         )
         self._collected = Counter(
@@ -51,23 +52,33 @@ class GcCollector(Collector):
             "Objects freed by the garbage collector.",
             ["generation"],
             registry=None,
+            per_worker=True,
         )
         self._uncollectable = Counter(
             "python_gc_objects_uncollectable_total",
             "Objects that the garbage collector found but could not free.",
             ["generation"],
             registry=None,
+            per_worker=True,
         )
         self._collections = Counter(
-            "python_gc_collections_total", "Garbage collections.", ["generation"], registry=None
+            "python_gc_collections_total", "Garbage collections.", ["generation"], registry=None, per_worker=True
         )
         self._threshold = Gauge(
             "python_gc_threshold",
             "Threshold of gc.get_threshold() that starts a collection; 0 switches it off.",
             ["generation"],
             registry=None,
+            multiprocess_mode="livemax",
+            per_worker=True,
         )
-        self._enabled = Gauge("python_gc_enabled", "1 while automatic garbage collection is on.", registry=None)
+        self._enabled = Gauge(
+            "python_gc_enabled",
+            "1 while automatic garbage collection is on.",
+            registry=None,
+            multiprocess_mode="livemin",
+            per_worker=True,
+        )
         self.families = (
             self._pause,
             self._collected,

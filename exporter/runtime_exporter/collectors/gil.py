@@ -34,6 +34,7 @@ class GilCollector(Collector):
             "python_gil_wait_seconds",
             "Seconds that a probing thread, ready to run, waited for the interpreter.",
             registry=None,
+            per_worker=True,
             buckets=WAIT_BUCKETS_SECONDS,
         )
         self.families = (self.wait,)

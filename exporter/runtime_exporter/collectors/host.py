@@ -29,16 +29,23 @@ class HostCollector(Collector):
             "CPU time of the machine in seconds, by core and mode.",
             ["cpu", "mode"],
             registry=None,
+            multiprocess_mode="max",
         )
         self._series: dict[tuple[str, str], Counter] = {}
         self._available = Gauge(
             "host_memory_available_bytes",
             "Memory that programs can still get without swapping, in bytes.",
             registry=None,
+            multiprocess_mode="livemin",
         )
-        self._total = Gauge("host_memory_total_bytes", "Memory of the machine, in bytes.", registry=None)
+        self._total = Gauge(
+            "host_memory_total_bytes", "Memory of the machine, in bytes.", registry=None, multiprocess_mode="livemax"
+        )
         self._load = Gauge(
-            "host_load1", "Tasks that run or wait for CPU or storage, averaged over a minute.", registry=None
+            "host_load1",
+            "Tasks that run or wait for CPU or storage, averaged over a minute.",
+            registry=None,
+            multiprocess_mode="livemax",
         )
         self.families = (self._cpu, self._available, self._total, self._load)
 

@@ -38,21 +38,38 @@ class LimitsCollector(Collector):
             "process_memory_limit_bytes",
             "Memory that the process may use, of its control group or rlimit, in bytes.",
             registry=None,
+            multiprocess_mode="livemin",
         )
-        self._cores = Gauge("process_cpu_limit_cores", "CPU that the process may use, in cores.", registry=None)
+        self._cores = Gauge(
+            "process_cpu_limit_cores",
+            "CPU that the process may use, in cores.",
+            registry=None,
+            multiprocess_mode="livemin",
+        )
         self._seconds = Counter(
-            "process_cpu_throttled_seconds_total", "Seconds in which the CPU quota held the group back.", registry=None
+            "process_cpu_throttled_seconds_total",
+            "Seconds in which the CPU quota held the group back.",
+            registry=None,
+            multiprocess_mode="max",
         )
         self._throttled = Counter(
-            "process_cpu_throttled_periods_total", "Periods in which the CPU quota held the group back.", registry=None
+            "process_cpu_throttled_periods_total",
+            "Periods in which the CPU quota held the group back.",
+            registry=None,
+            multiprocess_mode="max",
         )
         self._periods = Counter(
-            "process_cpu_periods_total", "Periods of the CPU quota in which the group ran.", registry=None
+            "process_cpu_periods_total",
+            "Periods of the CPU quota in which the group ran.",
+            registry=None,
+            multiprocess_mode="max",
         )
         self._threads = Gauge(
             "process_max_threads",
             "Threads that the process may have: its own and those that its control group still allows, or an rlimit.",
             registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self.families = (self._memory, self._cores, self._seconds, self._throttled, self._periods, self._threads)
 

@@ -37,11 +37,15 @@ class MallocCollector(Collector):
             "process_malloc_inuse_bytes",
             "Bytes of the native heap that are in use, large mappings included.",
             registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self._free = Gauge(
             "process_malloc_free_bytes",
             "Bytes of the native heap that are free but not returned: fragmentation.",
             registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self.families = (self._in_use, self._free)
 

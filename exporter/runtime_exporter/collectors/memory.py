@@ -37,7 +37,10 @@ class MemoryCollector(Collector):
 
     def __init__(self, *, proc: str = "/proc", pid: int | str = "self") -> None:
         self._status = ProcFile(f"{proc}/{pid}/status")
-        self._gauges = tuple((Gauge(name, help_, registry=None), key) for name, help_, key in _FAMILIES)
+        self._gauges = tuple(
+            (Gauge(name, help_, registry=None, multiprocess_mode="livesum", per_worker=True), key)
+            for name, help_, key in _FAMILIES
+        )
         self.families = tuple(gauge for gauge, _ in self._gauges)
 
     def update(self) -> None:

@@ -60,19 +60,34 @@ class ObjectsCollector(Collector):
         """When the last census was (Unix seconds), and what it found of each type that has a series."""
         self._seconds_per_block = _GUESS_SECONDS_PER_BLOCK
         self._blocks = Gauge(
-            "python_allocated_blocks", "Blocks of memory that Python's own allocator has given out.", registry=None
+            "python_allocated_blocks",
+            "Blocks of memory that Python's own allocator has given out.",
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self._objects = Gauge(
             "python_gc_objects",
             "Objects that the garbage collector tracks, by generation.",
             ["generation"],
             registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self._frozen = Gauge(
-            "python_gc_frozen_objects", "Objects that gc.freeze() took out of garbage collection.", registry=None
+            "python_gc_frozen_objects",
+            "Objects that gc.freeze() took out of garbage collection.",
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self._types = Gauge(
-            "python_object_types", "Tracked objects by type, estimated from a sample.", ["type"], registry=None
+            "python_object_types",
+            "Tracked objects by type, estimated from a sample.",
+            ["type"],
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self._census_families = (self._objects, self._frozen, self._types)
         self.families = (self._blocks, *self._census_families)

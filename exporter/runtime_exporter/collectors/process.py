@@ -25,32 +25,76 @@ class ProcessCollector(Collector):
         self._read = source
         self._close = close
         self._cpu = Counter(
-            "process_cpu_seconds_total", "CPU time of the process in seconds, user and system.", registry=None
+            "process_cpu_seconds_total",
+            "CPU time of the process in seconds, user and system.",
+            registry=None,
+            per_worker=True,
         )
         self._modes = Counter(
-            "process_cpu_mode_seconds_total", "CPU time of the process in seconds, by mode.", ["mode"], registry=None
+            "process_cpu_mode_seconds_total",
+            "CPU time of the process in seconds, by mode.",
+            ["mode"],
+            registry=None,
+            per_worker=True,
         )
         self._resident = Gauge(
-            "process_resident_memory_bytes", "Memory of the process in RAM, in bytes.", registry=None
+            "process_resident_memory_bytes",
+            "Memory of the process in RAM, in bytes.",
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
-        self._virtual = Gauge("process_virtual_memory_bytes", "Address space of the process, in bytes.", registry=None)
-        self._start = Gauge("process_start_time_seconds", "When the process started, in Unix seconds.", registry=None)
-        self._open_fds = Gauge("process_open_fds", "Open file descriptors.", registry=None)
-        self._max_fds = Gauge("process_max_fds", "File descriptors that the process may open.", registry=None)
+        self._virtual = Gauge(
+            "process_virtual_memory_bytes",
+            "Address space of the process, in bytes.",
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
+        )
+        self._start = Gauge(
+            "process_start_time_seconds",
+            "When the process started, in Unix seconds.",
+            registry=None,
+            multiprocess_mode="min",
+            per_worker=True,
+        )
+        self._open_fds = Gauge(
+            "process_open_fds", "Open file descriptors.", registry=None, multiprocess_mode="livemax", per_worker=True
+        )
+        self._max_fds = Gauge(
+            "process_max_fds",
+            "File descriptors that the process may open.",
+            registry=None,
+            multiprocess_mode="livemin",
+            per_worker=True,
+        )
         self._threads = Gauge(
-            "process_num_threads", "Threads of the process as the operating system counts them.", registry=None
+            "process_num_threads",
+            "Threads of the process as the operating system counts them.",
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self._faults = Counter(
             "process_page_faults_total",
             "Page faults: minor without, major with a read from storage.",
             ["kind"],
             registry=None,
+            per_worker=True,
         )
         self._switches = Counter(
-            "process_context_switches_total", "Context switches of all threads of the process.", ["kind"], registry=None
+            "process_context_switches_total",
+            "Context switches of all threads of the process.",
+            ["kind"],
+            registry=None,
+            per_worker=True,
         )
-        self._read_bytes = Counter("process_io_read_bytes_total", "Bytes read from storage.", registry=None)
-        self._written_bytes = Counter("process_io_write_bytes_total", "Bytes written to storage.", registry=None)
+        self._read_bytes = Counter(
+            "process_io_read_bytes_total", "Bytes read from storage.", registry=None, per_worker=True
+        )
+        self._written_bytes = Counter(
+            "process_io_write_bytes_total", "Bytes written to storage.", registry=None, per_worker=True
+        )
         self.families = (
             *(self._cpu, self._modes, self._resident, self._virtual, self._start, self._open_fds, self._max_fds),
             *(self._threads, self._faults, self._switches, self._read_bytes, self._written_bytes),

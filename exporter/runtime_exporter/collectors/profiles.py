@@ -60,12 +60,14 @@ class ReportCollector(Collector):
         self._accounted = 0.0
         self._rows = tuple(_ROWS)
         self._metrics = [
-            kind(name, documentation, labels, registry=None) for kind, name, documentation, labels, _ in self._rows
+            kind(name, documentation, labels, registry=None, multiprocess_mode=mode)
+            for kind, mode, name, documentation, labels, _ in self._rows
         ]
         self._bias = Gauge(
             "runtime_exporter_profiler_bias_ratio",
             "Share of the CPU time of the last profile that may be attributed to the wrong function.",
             registry=None,
+            multiprocess_mode="livemax",
         )
         self._pauses = Counter(
             "runtime_exporter_profiler_pauses_total",
@@ -100,7 +102,7 @@ class ReportCollector(Collector):
             put_series(self._named("profile_last_capture_timestamp_seconds"), _latest(captured, times))
 
     def _named(self, name: str) -> Any:
-        return next(metric for metric, row in zip(self._metrics, self._rows, strict=True) if row[1] == name)
+        return next(metric for metric, row in zip(self._metrics, self._rows, strict=True) if row[2] == name)
 
     def spent(self) -> Mapping[str, float]:
         """Return the CPU seconds that profiling has taken since this was asked last."""
@@ -284,25 +286,34 @@ _FUNCTION = ["profile", "function"]
 _SITE = ["profile", "site"]
 _FINDING = ["profile", "function", "baseline"]
 
-# Type, name, help, label names, and the series that a report has.
-_ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], ...]] = (
-    (Counter, "profile_self_seconds_total", "Time spent in the function itself.", _FUNCTION, _self),
-    (Counter, "profile_cum_seconds_total", "Time spent in the function and all that it called.", _FUNCTION, _cum),
+# Type, how the values of several workers become one, name, help, label names, and the series that a report has.
+_ROWS: Final[tuple[tuple[Any, str, str, str, list[str], Callable[[Report], Values]], ...]] = (
+    (Counter, "sum", "profile_self_seconds_total", "Time spent in the function itself.", _FUNCTION, _self),
     (
         Counter,
+        "sum",
+        "profile_cum_seconds_total",
+        "Time spent in the function and all that it called.",
+        _FUNCTION,
+        _cum,
+    ),
+    (
+        Counter,
+        "sum",
         "profile_total_seconds_total",
         "Time that the profiles account for; of a Go service's CPU within the seconds profiled in each interval.",
         ["profile"],
         _total,
     ),
-    (Counter, "profile_samples_total", "Samples behind the profiles.", ["profile"], _samples),
-    (Counter, "profile_wait_seconds_total", "Time that threads waited at the site.", _SITE, _wait),
-    (Counter, "profile_contentions_total", "Waits that were seen at the site.", _SITE, _contentions),
-    (Gauge, "profile_inuse_bytes", "Memory in use that the function allocated.", _FUNCTION, _inuse),
-    (Counter, "profile_allocated_bytes_total", "Memory that the function has allocated.", _FUNCTION, _allocated),
-    (Gauge, "profile_goroutines", "Goroutines that stand in the function.", _FUNCTION, _goroutines),
+    (Counter, "sum", "profile_samples_total", "Samples behind the profiles.", ["profile"], _samples),
+    (Counter, "sum", "profile_wait_seconds_total", "Time that threads waited at the site.", _SITE, _wait),
+    (Counter, "sum", "profile_contentions_total", "Waits that were seen at the site.", _SITE, _contentions),
+    (Gauge, "livesum", "profile_inuse_bytes", "Memory in use that the function allocated.", _FUNCTION, _inuse),
+    (Counter, "sum", "profile_allocated_bytes_total", "Memory that the function has allocated.", _FUNCTION, _allocated),
+    (Gauge, "livesum", "profile_goroutines", "Goroutines that stand in the function.", _FUNCTION, _goroutines),
     (
         Gauge,
+        "livemax",
         "profile_function_info",
         "Where a function of the profile series is defined.",
         ["function", "file", "line"],
@@ -310,6 +321,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_regression_active",
         "1 while a function's share is confirmed to be larger than in the baseline, 0 while it is only suspected.",
         _FINDING,
@@ -317,6 +329,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_regression_score",
         "Standard errors by which the function's share exceeds that in the baseline.",
         _FINDING,
@@ -324,6 +337,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_regression_delta_ratio",
         "Relative rise of the function's share over the baseline.",
         _FINDING,
@@ -331,6 +345,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_regressions",
         "Functions whose share rose over the baseline, by state; shift: the share rose but not the cost, gone: it was confirmed and is over.",
         ["profile", "state"],
@@ -338,6 +353,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_divergence",
         "Jensen-Shannon distance of the profile's shape from the baseline, 0 to 1.",
         ["profile"],
@@ -345,6 +361,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_mde_ratio",
         "Smallest relative rise that the comparison could have seen.",
         ["profile"],
@@ -352,6 +369,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_baseline_age_seconds",
         "Time since the newest profile of the baseline.",
         ["profile"],
@@ -359,6 +377,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_recommendation",
         "1 while a recommendation holds; its evidence is in the API.",
         ["rule", "severity", "target"],
@@ -366,6 +385,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_recommendation_impact_ratio",
         "Most that the recommendation can bring, as a part of what it is about; none where no bound is known.",
         ["rule", "severity", "target"],
@@ -373,6 +393,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "profile_leak_suspects",
         "What has grown for so long that a leak is suspected: how many of the kind.",
         ["kind"],
@@ -380,6 +401,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livesum",
         "profile_leak_slope_bytes_per_second",
         "Growth of a leak suspect that is measured in bytes.",
         ["kind", "site"],
@@ -387,6 +409,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livesum",
         "profile_leak_slope_per_second",
         "Growth of a leak suspect that is counted: blocks, objects, threads, tasks, as the kind says.",
         ["kind", "site"],
@@ -394,6 +417,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Counter,
+        "sum",
         "profile_captures_total",
         "Profiles that were taken, by what became of them.",
         ["profile", "result"],
@@ -401,6 +425,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "max",
         "profile_last_capture_timestamp_seconds",
         "When the last profile was taken, in seconds since the epoch.",
         ["profile", "result"],
@@ -408,6 +433,7 @@ _ROWS: Final[tuple[tuple[Any, str, str, list[str], Callable[[Report], Values]], 
     ),
     (
         Gauge,
+        "livemax",
         "runtime_exporter_profiler_backend_info",
         "What takes the samples, and the risk that it blames the wrong function for CPU time.",
         ["backend", "bias"],

@@ -20,6 +20,8 @@ class PssCollector(Collector):
             "process_proportional_memory_bytes",
             "Resident memory with every shared page divided by the number of its users (PSS), in bytes.",
             registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
         )
         self.families = (self._memory,)
 

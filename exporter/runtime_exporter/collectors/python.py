@@ -20,6 +20,7 @@ class PythonCollector(Collector):
             "The interpreter: 1, with its version as labels.",
             ["version", "implementation", "major", "minor", "patchlevel"],
             registry=None,
+            multiprocess_mode="livemax",
         )
         self.families = (self._info,)
 

@@ -145,12 +145,14 @@ class _OwnFamilies:
             "Seconds that the last update of the collector took.",
             ["collector"],
             registry=None,
+            multiprocess_mode="livemax",
         )
         self._success = Gauge(
             "runtime_exporter_collector_success",
             "1 if the last update of the collector worked, 0 if it failed or hangs.",
             ["collector"],
             registry=None,
+            multiprocess_mode="livemin",
         )
         self._folded = Counter(
             "runtime_exporter_folded_total",
@@ -163,9 +165,13 @@ class _OwnFamilies:
             "Part of one core that the exporter uses, averaged over about a minute.",
             ["part"],
             registry=None,
+            multiprocess_mode="livesum",
         )
         self._budget = Gauge(
-            "runtime_exporter_overhead_budget_ratio", "Part of one core that the exporter may use.", registry=None
+            "runtime_exporter_overhead_budget_ratio",
+            "Part of one core that the exporter may use.",
+            registry=None,
+            multiprocess_mode="livesum",
         )
         self._budget.set(budget)
         self.families: tuple[Metric, ...] = (self._duration, self._success, self._folded, self._overhead, self._budget)

@@ -64,13 +64,31 @@ class ThreadsCollector(Collector):
         self._groups: dict[int, str] = {}
         self._named = 0
         self._numbered_before = 0
-        self._threads = Gauge("python_threads", "Live Python threads.", ["group", "daemon"], registry=None)
-        self._started = Counter("python_threads_started_total", "Python threads started.", registry=None)
+        self._threads = Gauge(
+            "python_threads",
+            "Live Python threads.",
+            ["group", "daemon"],
+            registry=None,
+            multiprocess_mode="livesum",
+            per_worker=True,
+        )
+        self._started = Counter(
+            "python_threads_started_total", "Python threads started.", registry=None, per_worker=True
+        )
         self._oldest = Gauge(
-            "python_thread_oldest_age_seconds", "Age of the oldest thread of the group.", ["group"], registry=None
+            "python_thread_oldest_age_seconds",
+            "Age of the oldest thread of the group.",
+            ["group"],
+            registry=None,
+            multiprocess_mode="livemax",
+            per_worker=True,
         )
         self._cpu = Counter(
-            "process_thread_cpu_seconds_total", "CPU time in seconds, by group of threads.", ["group"], registry=None
+            "process_thread_cpu_seconds_total",
+            "CPU time in seconds, by group of threads.",
+            ["group"],
+            registry=None,
+            per_worker=True,
         )
         self._cpu.hidden = not self._linux
         self.families = (self._threads, self._started, self._oldest, self._cpu)

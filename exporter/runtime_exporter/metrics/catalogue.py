@@ -19,6 +19,9 @@ client_python's where it has them (`python_*`, `process_*`) and OpenTelemetry's 
 there is none) is left out of the scrape. Labels whose values the application chooses are capped: what comes after the cap is `other`, and
 `runtime_exporter_folded_total` counts it. Functions of profiles are members for as long as they are among the largest: when one leaves, its series ends, and what it
 costs from then on is in `other`. Members and `other` add up to the total exactly in their increases (`rate`, `increase`), not in their raw values.
+
+Where several workers serve together ([prefork.md](prefork.md)), the column *workers* says how their values become one: `sum`, `min` and `max` are over all
+that ever worked, with `live` before it over those that live. *and each*: every live worker's own value is there, too, under the name with `worker_` before it.
 """
 
 _SECTIONS: Final = (
@@ -43,10 +46,13 @@ def page(metrics: Iterable[Metric]) -> str:
     parts = [_HEAD]
     for prefix, title in _SECTIONS:
         rows = [_row(family) for family in families if family.name.startswith(prefix)]
-        parts.append(f"\n## {title}\n\n| metric | type | labels | what |\n|---|---|---|---|\n{''.join(rows)}")
+        parts.append(
+            f"\n## {title}\n\n| metric | type | labels | workers | what |\n|---|---|---|---|---|\n{''.join(rows)}"
+        )
     return "".join(parts)
 
 
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{name}`" for name in family.labelnames)
-    return f"| `{exposed_name(family)}` | {family.type} | {labels} | {family.documentation} |\n"
+    workers = f"{family.mode} and each" if family.per_worker else family.mode
+    return f"| `{exposed_name(family)}` | {family.type} | {labels} | {workers} | {family.documentation} |\n"

@@ -1,4 +1,4 @@
-"""What the exporter itself costs: CPU per second of wall time, over about the last minute."""
+"""What the exporter itself costs: CPU per second of wall time, over about the last five minutes."""
 
 from __future__ import annotations
 
@@ -6,41 +6,54 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from runtime_exporter.costs import COSTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MEMORY_SECONDS = 60.0
+MEMORY_SECONDS = 300.0
+"""The time constant. Profiles are evaluated once a minute at a stroke: over a minute alone that would be 0.6 to 1.6 times its mean."""
 _LEAST_AGE_SECONDS = 15.0
 
 
 class Overhead:
-    """Adds up CPU time by part of the exporter and forgets it exponentially, with a time constant of a minute."""
+    """Looks at the totals of an account and forgets exponentially. What was used between two looks counts as used evenly.
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Hence right, in a steady state, however rarely and irregularly somebody looks.
+    """
+
+    def __init__(
+        self,
+        totals: Callable[[], Mapping[str, float]] = COSTS.totals,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = totals
         self._clock = clock
         self.forget()
 
     def forget(self) -> None:
-        """Start again at zero."""
-        self._began = self._clock()
-        self._parts: dict[str, tuple[float, float]] = {}
+        """Begin now, at zero."""
+        self._began = self._looked = self._clock()
+        self._totals = dict(self._read())
+        self._used: dict[str, float] = {}
 
-    def add(self, part: str, cpu_seconds: float) -> None:
-        """Account CPU time. One thread for each part."""
-        now = self._clock()
-        self._parts[part] = (self._decayed(part, now) + cpu_seconds, now)
+    def totals(self) -> Mapping[str, float]:
+        """Return the CPU seconds of every part since the process began, as of the last look."""
+        return self._totals
 
-    def ratio(self, part: str) -> float:
-        """Return the part of one core that `part` uses."""
-        now = self._clock()
-        # Of a minute that is not over yet only what is over counts, but not less than this: one scrape is no rate.
+    def look(self) -> Mapping[str, float]:
+        """Return the part of one core that each part of the exporter uses."""
+        now, totals = self._clock(), dict(self._read())
+        passed = max(0.0, now - self._looked)
+        kept = math.exp(-passed / MEMORY_SECONDS)
+        # Of what was used at an even rate through `passed` seconds, so many seconds' worth are not forgotten yet.
+        fresh = -math.expm1(-passed / MEMORY_SECONDS) * MEMORY_SECONDS / passed if passed else 1.0
+        for part, total in totals.items():
+            spent = max(0.0, total - self._totals.get(part, 0.0))
+            self._used[part] = self._used.get(part, 0.0) * kept + spent * fresh
+        self._totals, self._looked = totals, now
+        # Of a time that is not over yet only what is over counts, but not less than this: one scrape is no rate.
         age = max(_LEAST_AGE_SECONDS, now - self._began)
-        return self._decayed(part, now) / (MEMORY_SECONDS * -math.expm1(-age / MEMORY_SECONDS))
-
-    def ratios(self) -> Mapping[str, float]:
-        """Return the ratio of every part."""
-        return {part: self.ratio(part) for part in tuple(self._parts)}
-
-    def _decayed(self, part: str, now: float) -> float:
-        seconds, then = self._parts.get(part, (0.0, now))
-        return seconds * math.exp((then - now) / MEMORY_SECONDS)
+        whole = MEMORY_SECONDS * -math.expm1(-age / MEMORY_SECONDS)
+        return {part: used / whole for part, used in self._used.items()}
