@@ -18,6 +18,7 @@ import requests
 
 import tools
 from runtime_exporter.errors import ConfigError
+from runtime_exporter.web.listener import listen, listen_if_free
 from runtime_exporter.web.server import Server
 
 
@@ -271,6 +272,71 @@ def test_close_lets_a_request_that_is_being_answered_finish(serve):
         begun.wait(10)
         server.close()
         assert 200 == answer.result().status_code
+
+
+def test_who_waits_in_the_queue_when_it_is_closed_is_answered(serve):
+    begun, full = threading.Event(), threading.Event()
+
+    def slow(environ, start_response):
+        begun.set()
+        full.wait(10)
+        return hello(environ, start_response)
+
+    server = serve(slow, connections_limit=1)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(requests.get, server.url, timeout=10)
+        begun.wait(10)
+        waiting = socket.create_connection(place(server), timeout=10)
+        waiting.sendall(b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n")
+        full.set()
+        assert 200 == first.result().status_code
+        server.close()
+        with waiting:
+            assert b"".join(iter(lambda: waiting.recv(65536), b"")).endswith(b"hello /late?\n")
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="no SO_REUSEPORT here")
+def test_several_servers_may_listen_on_one_port_if_all_of_them_say_so(serve):
+    port = tools.free_port()
+
+    def answering(number):
+        def app(_, start_response):
+            start_response("200 OK", [("Content-Length", "1")])
+            return [str(number).encode()]
+
+        return serve(app, listen=lambda: listen("127.0.0.1", port, str, together=True))
+
+    servers = [answering(number) for number in range(2)]
+    answers = {requests.get(servers[0].url, timeout=10).text for _ in range(60)}
+    servers[0].close()
+    left = {requests.get(servers[1].url, timeout=10).text for _ in range(5)}
+
+    assert ({"0", "1"}, {"1"}) == (answers, left)
+    with pytest.raises(ConfigError, match="in use"):
+        listen("127.0.0.1", port, str)
+
+
+def test_a_server_whose_port_is_another_ones_takes_it_over_when_it_is_free(serve):
+    first = serve(hello)
+    port = place(first)[1]
+    second = serve(hello, port=port, listen=lambda: listen_if_free("127.0.0.1", port, str))
+    assert first.url == second.url
+    assert 200 == requests.get(second.url, timeout=10).status_code
+
+    first.close()
+
+    def answered():
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(second.url, timeout=10).status_code
+
+    assert 200 == tools.wait_for(answered, what="the second server has the port")
+
+
+def test_a_server_that_waits_for_its_port_can_be_closed(serve):
+    first = serve(hello)
+    port = place(first)[1]
+    serve(hello, port=port, listen=lambda: listen_if_free("127.0.0.1", port, str)).close()
+    assert 1 == len(ours())
 
 
 def test_a_server_that_was_never_started_can_be_closed():

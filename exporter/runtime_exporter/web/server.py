@@ -7,6 +7,8 @@ byte a second, a handshake that never ends) happens on that thread and ends at a
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
 import select
 import socket
@@ -15,10 +17,12 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+from runtime_exporter.errors import ConfigError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.sigmask import start_without_signals
 from runtime_exporter.web.connection import Connection
-from runtime_exporter.web.listener import listen, url_of
+from runtime_exporter.web.listener import listen as listen_alone
+from runtime_exporter.web.listener import url_at, url_of
 from runtime_exporter.web.webconfig import PLAIN, WebConfig
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 _SWEEP_SECONDS = 0.5
 _PAUSE_SECONDS = 0.1  # after accept() failed for want of file descriptors: they come back when a connection ends
 _GRACE_SECONDS = 2.0
+_RETRY_SECONDS = 1.0  # while the port is another process's
 
 
 class Server:
@@ -46,10 +51,12 @@ class Server:
         connections_limit: int = 32,
         timeout: float = 10.0,
         source: Callable[[str], str] = lambda _: "argument",
+        listen: Callable[[], socket.socket | None] | None = None,
     ) -> None:
         """`timeout` is the seconds a client has to send its request, and to take each part of the answer.
 
-        `source` tells where a setting came from, for the error that names it.
+        `source` tells where a setting came from, for the error that names it. `listen` gives the socket that listens in the place
+        of one that has the address and port for itself, or None for now: then it is asked again each second.
         """
         self._app = app
         self._address = address
@@ -57,7 +64,7 @@ class Server:
         self._web_config = web_config
         self._limit = connections_limit
         self._timeout = timeout
-        self._source = source
+        self._listen = listen or functools.partial(listen_alone, address, port, source)
         self._log = StateLog()
         self._listener: socket.socket | None = None
         self._waker: tuple[socket.socket, socket.socket] | None = None
@@ -69,7 +76,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens, such as "http://127.0.0.1:9464"; empty before `start`."""
+        """Where it listens, or waits until it may, such as "http://127.0.0.1:9464"; empty before `start`."""
         return self._url
 
     def config(self) -> WebConfig:
@@ -78,8 +85,7 @@ class Server:
 
     def start(self) -> None:
         """Open the socket and serve. Raises `ConfigError` for an address or port that cannot be had."""
-        self._listener = listen(self._address, self._port, self._source)
-        self._url = url_of(self._listener, tls=self.config().tls is not None)
+        self._take_place()
         self._waker = socket.socketpair()
         _close_in_children(self)
         acceptor = threading.Thread(target=self._accept_all, name="runtime-exporter-web", daemon=True)
@@ -87,7 +93,8 @@ class Server:
             start_without_signals(acceptor)
         except RuntimeError:  # no thread can be started
             for end in (self._listener, *self._waker):
-                end.close()
+                if end is not None:
+                    end.close()
             raise
         self._acceptor = acceptor
 
@@ -95,11 +102,16 @@ class Server:
         """Stop: no new connection, two seconds for those that are being answered, then none is left. A second call does nothing."""
         with self._lock:
             first, self._closing = not self._closing, True
-        if not first or self._acceptor is None or self._waker is None or self._listener is None:
+        if not first or self._acceptor is None or self._waker is None:
             return
         self._wake()
         self._acceptor.join()
-        self._listener.close()
+        if self._listener is not None:
+            # Who waits in the queue is connected already; where several processes listen, others would have answered.
+            with contextlib.suppress(OSError):
+                while len(self._open_connections()) < self._limit and self._accept(self._listener):
+                    pass
+            self._listener.close()
         deadline = time.monotonic() + _GRACE_SECONDS
         for connection in self._open_connections():
             connection.join(max(0.0, deadline - time.monotonic()))
@@ -114,6 +126,8 @@ class Server:
             return tuple(self._connections)
 
     def _accept_all(self) -> None:
+        while self._listener is None and not self._closing:
+            self._wait_for_place()
         while not self._closing:
             problem = self._accept_or_sweep()
             if problem:
@@ -121,6 +135,26 @@ class Server:
                 time.sleep(_PAUSE_SECONDS)
             else:
                 self._log.report("accept", "ok", "accepting connections again")
+
+    def _take_place(self) -> None:
+        tls = self.config().tls is not None
+        listener = self._listen()
+        if listener is None:
+            self._url = url_at(self._address, self._port, tls=tls)
+            self._log.report("listen", "waiting", f"another process serves {self._url}", level=logging.INFO)
+            return
+        self._url = url_of(listener, tls=tls)
+        self._log.report("listen", "ok", f"serving {self._url}")
+        self._listener = listener
+
+    def _wait_for_place(self) -> None:
+        """Try to get the port, or wait a moment until the next time."""
+        if self._waker is None or _readable([self._waker[0]], _RETRY_SECONDS):
+            return
+        try:
+            self._take_place()
+        except ConfigError as error:
+            self._log.report("listen", str(error), str(error))
 
     def _accept_or_sweep(self) -> str:
         """Wait for one event, and see to it: a connection (where there is room), the end of one, or time to sweep.
@@ -142,13 +176,19 @@ class Server:
         if self._listener not in ready or self._closing:
             return ""
         try:
-            client, peer = self._listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # gone again
-            return ""
+            self._accept(self._listener)
         except OSError as error:
             return error.strerror or str(error)
-        self._begin(Connection(client, str(peer[0])))
         return ""
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Begin with the connection that waits longest, if there is one; return whether there was. Raises OSError."""
+        try:
+            client, peer = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # gone again
+            return False
+        self._begin(Connection(client, str(peer[0])))
+        return True
 
     def _begin(self, connection: Connection) -> None:
         with self._lock:
