@@ -11,10 +11,12 @@ from __future__ import annotations
 import gc
 import random
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.harness import ratio, rounds
+from benchmarks.figures import Figure, Goal, Spread
+from benchmarks.harness import figure, rounds
 from runtime_exporter.cli.agent import GC_THRESHOLDS
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.profile import Function, Line, Location, Mapping, Profile, Sample, ValueType
@@ -22,6 +24,8 @@ from runtime_exporter.profiling.table import tabulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from benchmarks.figures import Item
 
 
 class Size(NamedTuple):
@@ -49,14 +53,14 @@ _STACKS_A_MILLISECOND = 25
 _FRAMES_WRITTEN = 20
 
 
-def report(*, quick: bool) -> Iterator[str]:
-    """Yield a line for each profile that is read, then one for writing."""
+def report(*, quick: bool) -> Iterator[Item]:
+    """Yield time and memory of each profile that is read, then the time of writing."""
     gc.set_threshold(*GC_THRESHOLDS)
     count = 5 if quick else 21
     for what, name in TYPICAL.items():
-        yield _reading(f"Go's CPU, {what}", (_RECORDED / name).read_bytes(), OF_TYPICAL, count)
-    yield _reading("one as large as the largest of pprof's tests", pprof.encode(made_up(LARGE)), OF_LARGE, count)
-    yield _writing(21 if quick else 101)
+        yield from _reading(f"Go's CPU, {what}", (_RECORDED / name).read_bytes(), OF_TYPICAL, count)
+    yield from _reading("one as large as the largest of pprof's tests", pprof.encode(made_up(LARGE)), OF_LARGE, count)
+    yield from _writing(21 if quick else 101)
 
 
 def made_up(size: Size, *, seed: int = 1) -> Profile:
@@ -89,29 +93,31 @@ def made_up(size: Size, *, seed: int = 1) -> Profile:
     )
 
 
-def _reading(what: str, data: bytes, limit: Limit, count: int) -> str:
+def _reading(what: str, data: bytes, limit: Limit, count: int) -> Iterator[Item]:
     profile = pprof.decode(data)
     raw = len(pprof.encode(profile, compress=False))
-    timings = rounds({name: lambda: tabulate(pprof.decode(data), kind="cpu") for name in ("A", "B")}, count=count)
-    seconds = timings["A"].median
+    name = f"read and summarise {what} ({len(profile.samples)} stacks, {raw / 1e3:.0f} kB)"
+    read = partial(_read, data)
+    yield figure(name, rounds({"ours": read, "A/A": read}, count=count))
+    yield Goal(f"{what} is read in at most {limit.seconds * 1e3:g} ms", name, of="ours", at_most=limit.seconds * 1e3)
     tracemalloc.start()
-    tabulate(pprof.decode(data), kind="cpu")
+    read()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    holds = seconds <= limit.seconds and peak <= limit.memory
-    return (
-        f"read and summarise {what} ({len(profile.samples)} stacks, {raw / 1e3:.0f} kB): {seconds * 1e3:.1f} ms, at most {limit.seconds * 1e3:g};"
-        f" {peak / 1e6:.0f} MB at the peak, at most {limit.memory / 1e6:g}; A/A {ratio(timings, 'B', 'A')}{'' if holds else ': DOES NOT HOLD'}"
+    name = f"peak memory of reading {what}"
+    yield Figure(name, "MB", Spread.exactly(peak / 1e6))
+    yield Goal(
+        f"{what} takes at most {limit.memory / 1e6:g} MB at the peak", name, of="ours", at_most=limit.memory / 1e6
     )
 
 
-def _writing(count: int) -> str:
+def _read(data: bytes) -> object:
+    return tabulate(pprof.decode(data), kind="cpu")
+
+
+def _writing(count: int) -> Iterator[Item]:
     stacks = 25 * 40
-    profile = made_up(Size(stacks, _FRAMES_WRITTEN, 900, 400))
-    timings = rounds({name: lambda: pprof.encode(profile) for name in ("A", "B")}, count=count)
-    each = timings["A"].median / (stacks / _STACKS_A_MILLISECOND)
-    holds = "" if each <= 1e-3 else ": DOES NOT HOLD"
-    return (
-        f"write {stacks} stacks of {_FRAMES_WRITTEN} frames: {each * 1e3:.2f} ms per {_STACKS_A_MILLISECOND} stacks, at most 1;"
-        f" A/A {ratio(timings, 'B', 'A')}{holds}"
-    )
+    write = partial(pprof.encode, made_up(Size(stacks, _FRAMES_WRITTEN, 900, 400)))
+    name = f"write {_STACKS_A_MILLISECOND} stacks of {_FRAMES_WRITTEN} frames"
+    yield figure(name, rounds({"ours": write, "A/A": write}, count=count), per=stacks / _STACKS_A_MILLISECOND)
+    yield Goal(f"{_STACKS_A_MILLISECOND} stacks are written in at most 1 ms", name, of="ours", at_most=1.0)

@@ -13,8 +13,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks import progress
+from benchmarks.figures import Figure, Noise, Spread
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+UNITS = {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9}
+"""How many of them are a second."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +36,6 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times the time of `base` another candidate took, round by round."""
-
-    name: str
-    base: str
-    quartiles: tuple[float, float, float]
-
-    def __str__(self) -> str:
-        low, middle, high = self.quartiles
-        return f"{middle:.3g} ({low:.3g} to {high:.3g})"
-
-
 def rounds(candidates: Mapping[str, Callable[[], object]], *, count: int, seed: int = 1) -> dict[str, Timing]:
     """Run every candidate once a round, in random order, and return its CPU times."""
     order = [*candidates]
@@ -50,7 +43,8 @@ def rounds(candidates: Mapping[str, Callable[[], object]], *, count: int, seed: 
     for run in candidates.values():
         run()
     spent: dict[str, list[float]] = {name: [] for name in order}
-    for _ in range(count):
+    for number in range(count):
+        progress.say(f"round {number + 1} of {count}")
         shuffle(order)
         for name in order:
             gc.collect()
@@ -60,8 +54,47 @@ def rounds(candidates: Mapping[str, Callable[[], object]], *, count: int, seed: 
     return {name: Timing(name, tuple(seconds)) for name, seconds in spent.items()}
 
 
-def ratio(timings: Mapping[str, Timing], name: str, base: str) -> Ratio:
-    """Return the quartiles of `name` over `base`, round by round."""
-    values = [one / other for one, other in zip(timings[name].seconds, timings[base].seconds, strict=True) if other > 0]
-    low, middle, high = statistics.quantiles(values, n=4)
-    return Ratio(name, base, (low, middle, high))
+def figure(
+    name: str,
+    timings: Mapping[str, Timing],
+    *,
+    ours: str = "ours",
+    again: str = "A/A",
+    peer: str = "",
+    over: str = "",
+    unit: str = "ms",
+    per: float = 1.0,
+    at: float | None = None,
+) -> Figure:
+    """Return the figure of what `rounds` timed: candidate `ours` beside candidate `peer`, with `again` as the noise.
+
+    `over` names the candidate that is taken off both within each round: what is left is what each adds to it. Seconds are
+    divided by `per`, the units of work of a round, and told in `unit`, one of UNITS.
+    """
+    bare = timings[over].seconds if over else (0.0,) * len(timings[ours].seconds)
+
+    def added(candidate: str) -> list[float]:
+        return [one - base for one, base in zip(timings[candidate].seconds, bare, strict=True)]
+
+    def told(seconds: list[float]) -> Spread:
+        return Spread.of(each * UNITS[unit] / per for each in seconds)
+
+    mine = added(ours)
+    noise = ratio(added(again), mine)
+    theirs = added(peer) if peer else None
+    return Figure(
+        name,
+        unit,
+        told(mine),
+        peer,
+        None if theirs is None else told(theirs),
+        None if theirs is None else ratio(mine, theirs),
+        Noise(noise.low, noise.high),
+        len(mine),
+        at,
+    )
+
+
+def ratio(seconds: Sequence[float], others: Sequence[float]) -> Spread:
+    """Return the quartiles of the first over the second, round by round; a round in which the clock stood still is left out."""
+    return Spread.of(one / other for one, other in zip(seconds, others, strict=True) if other > 0)

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-SOURCE = Path(__file__).parents[2] / "benchmarks" / "harness.py"
-
-
-@pytest.fixture(scope="module")
-def harness():
-    """The module, which is in no package that is installed."""
-    spec = importlib.util.spec_from_file_location("benchmarks_harness", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
-        spec.loader.exec_module(module)
-        yield module
+from benchmarks import harness
+from benchmarks.figures import Noise, Spread
 
 
 @pytest.fixture(autouse=True)
-def collected(harness, monkeypatch):
+def collected(monkeypatch):
     """What the harness collects is counted instead: the tests' own heap takes long."""
     times = []
     monkeypatch.setattr(harness, "gc", SimpleNamespace(collect=lambda: times.append(1)))
     return times
 
 
-def test_each_candidate_is_warm_and_runs_once_a_round_in_an_order_that_changes_and_is_the_same_again(
-    harness, collected
-):
+def test_each_candidate_is_warm_and_runs_once_a_round_in_an_order_that_changes_and_is_the_same_again(collected):
     def run():
         ran = []
         harness.rounds({name: lambda name=name: ran.append(name) for name in "abc"}, count=40)
@@ -49,7 +33,7 @@ def test_each_candidate_is_warm_and_runs_once_a_round_in_an_order_that_changes_a
     assert ran == run()
 
 
-def test_the_time_is_that_of_each_candidate_in_each_round(harness, monkeypatch):
+def test_the_time_is_that_of_each_candidate_in_each_round(monkeypatch):
     now = [0.0]
 
     def takes(seconds):
@@ -65,21 +49,40 @@ def test_the_time_is_that_of_each_candidate_in_each_round(harness, monkeypatch):
     assert 1.0 == timings["fast"].median
 
 
-def test_a_ratio_is_taken_within_each_round_so_that_a_machine_that_slows_down_changes_none(harness):
-    timings = {
-        "base": harness.Timing("base", (1.0, 10.0, 100.0, 1000.0)),
-        "other": harness.Timing("other", (2.0, 20.0, 200.0, 2000.0)),
-    }
-    found = harness.ratio(timings, "other", "base")
-
-    assert (2.0, 2.0, 2.0) == found.quartiles
-    assert "2 (2 to 2)" == str(found)
+def test_a_ratio_is_taken_within_each_round_so_that_a_machine_that_slows_down_changes_none():
+    assert Spread(2.0, 2.0, 2.0) == harness.ratio((2.0, 20.0, 200.0, 2000.0), (1.0, 10.0, 100.0, 1000.0))
 
 
-def test_a_round_in_which_the_clock_stood_still_is_left_out(harness):
-    timings = {
-        "base": harness.Timing("base", (0.0, 1.0, 1.0, 2.0)),
-        "other": harness.Timing("other", (5.0, 1.0, 3.0, 10.0)),
-    }
+def test_a_round_in_which_the_clock_stood_still_is_left_out():
+    assert Spread(1.0, 3.0, 5.0) == harness.ratio((5.0, 1.0, 3.0, 10.0), (0.0, 1.0, 1.0, 2.0))
 
-    assert (1.0, 3.0, 5.0) == harness.ratio(timings, "other", "base").quartiles
+
+def timed(**seconds):
+    return {name: harness.Timing(name, each) for name, each in seconds.items()}
+
+
+def test_a_figure_is_ours_over_the_peers_with_ours_against_itself_as_the_noise():
+    timings = timed(ours=(1.0, 2.0, 3.0), again=(1.1, 1.8, 3.0), peer=(10.0, 20.0, 30.0))
+    found = harness.figure("a scrape", timings, again="again", peer="peer", unit="ms", at=17)
+
+    assert ("a scrape", "peer", "ms", 3, 17) == (found.name, found.peer, found.unit, found.count, found.at)
+    assert Spread(1000.0, 2000.0, 3000.0) == found.ours
+    assert Spread(10_000.0, 20_000.0, 30_000.0) == found.theirs
+    assert Spread(0.1, 0.1, 0.1) == found.ratio
+    assert Noise(0.9, 1.1) == found.noise
+
+
+def test_what_is_added_to_something_bare_is_taken_off_within_each_round_and_divided_by_the_units_of_work():
+    timings = timed(bare=(1.0, 10.0), ours=(2.0, 20.0), again=(2.0, 20.0), peer=(5.0, 50.0))
+    found = harness.figure("a request", timings, again="again", peer="peer", over="bare", unit="µs", per=1000)
+
+    assert (1_000.0, 5_500.0, 10_000.0) == pytest.approx((found.ours.low, found.ours.middle, found.ours.high))
+    assert Spread(0.25, 0.25, 0.25) == found.ratio
+    assert Noise(1.0, 1.0) == found.noise
+
+
+def test_a_figure_without_a_peer_has_its_noise_all_the_same():
+    found = harness.figure("write", timed(ours=(1.0, 1.0), again=(1.0, 1.0)), again="again")
+
+    assert (None, None, "") == (found.theirs, found.ratio, found.peer)
+    assert Noise(1.0, 1.0) == found.noise
