@@ -15,9 +15,9 @@ from prometheus_client import Counter as PeerCounter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from runtime_exporter.metrics.encoding import accepts_gzip
 from runtime_exporter.settings import Settings, load
 from runtime_exporter.web.app import application_of, make_app
-from runtime_exporter.web.encoding import accepts_gzip
 from runtime_exporter.web.health import Health
 from runtime_exporter.web.page import Route, text
 

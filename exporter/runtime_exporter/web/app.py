@@ -6,8 +6,8 @@ import gzip
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from runtime_exporter.metrics.encoding import accepts_gzip
 from runtime_exporter.web.config_page import config_page
-from runtime_exporter.web.encoding import accepts_gzip
 from runtime_exporter.web.health_page import healthy_page, make_health_page, make_ready_page
 from runtime_exporter.web.landing import make_landing_page
 from runtime_exporter.web.metrics_page import make_metrics_page
