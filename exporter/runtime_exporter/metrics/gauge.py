@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from prometheus_client import REGISTRY
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-MODES: Final = frozenset(
-    ("all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent", "livemostrecent")
-)
+Mode: TypeAlias = Literal[
+    "all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent", "livemostrecent"
+]
+
+MODES: Final[frozenset[str]] = frozenset(get_args(Mode))
 """How the values of several worker processes become one: prometheus_client's words."""
 
 
@@ -38,7 +40,7 @@ class Gauge(Metric):
         subsystem: str = "",
         unit: str = "",
         registry: CollectorRegistry | None = REGISTRY,
-        multiprocess_mode: str = "all",
+        multiprocess_mode: Mode = "all",
         *,
         per_worker: bool = False,
     ) -> None:
