@@ -94,6 +94,16 @@ class Settings:
         0.01,
         "Part of one core that the exporter may use by itself; it lowers its own rates to stay below.",
     )
+    run_directory: str | None = _row(
+        types.optional_path,
+        None,
+        "Directory in which the workers of a preforking server share their numbers: each of them then answers for all. Without one a process is alone.",
+    )
+    run_directory_interval: float = _row(
+        types.duration,
+        5.0,
+        "Seconds after which a worker brings its numbers up to date for the others, when no scrape does.",
+    )
     label_limit: int = _row(
         types.positive_integer, 100, "Values of a label that the application chooses; more fold into other."
     )
