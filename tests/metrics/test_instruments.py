@@ -340,6 +340,24 @@ def test_an_exemplar_is_checked(library):
         counter.inc(1, {"trace_id": "x" * 200})
 
 
+@pytest.mark.parametrize("amount", [-1.0, 0.0, 1.0, 1.5, 2.0, 9.0, math.inf, math.nan])
+def test_a_tally_is_an_observation_that_tells_its_bucket(amount):
+    told, observed = (metrics.Histogram(name, "H", buckets=(1, 2), registry=None) for name in "ab")
+    bucket = told.tally(amount)
+    observed.observe(amount)
+    told.exemplify(bucket, amount, {"trace_id": "abc"})
+    assert told.snapshot()[0][bucket] == 1
+    assert told.snapshot()[0] == observed.snapshot()[0]
+    assert [bucket] == [*told.exemplars]
+
+
+def test_a_gauges_cell_is_its_value():
+    level = metrics.Gauge("g", "G", registry=None)
+    floats, at = level.cell
+    floats[at] += 2.0
+    assert level.value() == 2
+
+
 @BOTH
 def test_a_histograms_exemplar_stands_at_its_bucket(library):
     histogram = library.Histogram("h", "H", registry=None, buckets=(1, 2))

@@ -31,7 +31,7 @@ class Histogram(Observed):
     The count of all is derived, so that it can never disagree with the buckets.
     """
 
-    __slots__ = ("_bounds", "_exemplars", "_last", "_read", "le")
+    __slots__ = ("_bounds", "_exemplars", "_first", "_last", "_read", "le")
     _type = "histogram"
     _reserved = ("le",)
     DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, INF)
@@ -58,6 +58,7 @@ class Histogram(Observed):
             raise ValueError("Must have at least two buckets")
         # The search runs over the finite bounds: what is above them all falls on the index of +Inf by itself.
         self._bounds = bounds[:-1]
+        self._first = bounds[0]
         self._last = len(bounds) - 1
         self._read = reading(len(bounds))
         # The same text as prometheus_client's: a series must not change its name with the library.
@@ -68,6 +69,7 @@ class Histogram(Observed):
 
     def _copy_configuration(self, child: Histogram) -> None:
         child._bounds = self._bounds
+        child._first = self._first
         child._last = self._last
         child._read = self._read
         child.le = self.le
@@ -84,9 +86,19 @@ class Histogram(Observed):
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Count `amount`. NaN falls into +Inf, as with Go's client."""
-        bucket = bisect_left(self._bounds, amount)
-        if amount != amount:  # noqa: PLR0124 - NaN, without a call
+        bucket = self.tally(amount)
+        if exemplar:
+            self.exemplify(bucket, amount, exemplar)
+
+    def tally(self, amount: float) -> int:
+        """Count `amount` and return the index of its bucket: `observe` for who gives exemplars afterwards, if at all."""
+        # Most of what is observed lies in the first bucket, at least of durations: found without a call.
+        if amount <= self._first:
+            bucket = 0
+        elif amount != amount:  # noqa: PLR0124 - NaN, without a call
             bucket = self._last
+        else:
+            bucket = bisect_left(self._bounds, amount)
         if FREE_THREADED:
             with self._family.lock:
                 self._count(bucket, amount)
@@ -96,11 +108,14 @@ class Histogram(Observed):
             floats[to] = floats[valid] + amount
             self._ints[self._at + bucket] += 1
             self._from, self._to = to, valid
-        if exemplar:
-            validate_exemplar(exemplar)
-            if self._exemplars is None:
-                self._exemplars = {}
-            self._exemplars[bucket] = Exemplar(exemplar, amount, time.time())
+        return bucket
+
+    def exemplify(self, bucket: int, amount: float, exemplar: dict[str, str]) -> None:
+        """Make `exemplar` that of the bucket, in which `amount` was counted. Raises ValueError for labels that are none."""
+        validate_exemplar(exemplar)
+        if self._exemplars is None:
+            self._exemplars = {}
+        self._exemplars[bucket] = Exemplar(exemplar, amount, time.time())
 
     def time(self) -> Timer:
         """Observe the seconds that a block or a function took: context manager and decorator."""
@@ -114,6 +129,14 @@ class Histogram(Observed):
     def bounds(self) -> tuple[float, ...]:
         """Upper bounds of the buckets, +Inf among them."""
         return (*self._bounds, INF)
+
+    @property
+    def _upper_bounds(self) -> list[float]:
+        return [*self.bounds]
+
+    @property
+    def _buckets(self) -> list[Number]:
+        return [self._number_of(index) for index in range(self._last + 1)]
 
     @property
     def has_sum(self) -> bool:
