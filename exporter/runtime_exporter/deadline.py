@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.sigmask import start_without_signals
+from runtime_exporter.costs import COSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Deadline:
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._wait, name=THREAD_NAME, daemon=True)
-        start_without_signals(self._thread)
+        COSTS.start(self._thread)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -131,12 +131,12 @@ def test_targets_for_which_there_is_no_thread_change_nothing(agent, monkeypatch,
     )
     before, threads = running.fleet.watched, set(threading.enumerate())
 
-    def start(thread):
+    def start(thread, _):
         if thread.name.endswith("-three"):
             raise RuntimeError("can't start new thread")
         thread.start()
 
-    monkeypatch.setattr("runtime_exporter.agent.watcher.start_without_signals", start)
+    monkeypatch.setattr("runtime_exporter.agent.watcher.COSTS.start", start)
     with caplog.at_level("ERROR", "runtime_exporter"):
         assert not running.reload()
     assert before == running.fleet.watched

@@ -8,7 +8,7 @@ from collectors.doubles import Hanging, Scripted
 from runtime_exporter.collectors.supervision import background as module
 from runtime_exporter.collectors.supervision.background import THREAD_NAME, Background
 from runtime_exporter.collectors.supervision.member import Member
-from runtime_exporter.collectors.supervision.overhead import Overhead
+from runtime_exporter.costs import COSTS
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def cpu(clock):
 def make(clock, cpu):
     def make(*collectors, budget=0.01):
         members = [Member(collector, clock=clock, cpu=cpu) for collector in collectors]
-        return Background(members, Overhead(clock=clock), budget, clock=clock, cpu=cpu), members
+        return Background(members, lambda _: budget, clock=clock, cpu=cpu), members
 
     return make
 
@@ -90,19 +90,19 @@ def test_what_it_costs_to_wake_up_makes_updates_rarer(make):
     assert 1.1 >= background.pause(member)
 
 
-def test_what_scrapes_use_is_not_there_for_the_background(make, clock, cpu):
-    collector = Scripted("one", 1.0)
+def test_updates_are_as_rare_as_what_is_allowed_at_the_moment_makes_them(clock, cpu):
+    collector, allowed = Scripted("one", 1.0), {"background": 0.01}
     collector.act = lambda: cpu.advance(0.01)
-    background, (member,) = make(collector, budget=0.01)
+    member = Member(collector, clock=clock, cpu=cpu)
+    background = Background([member], allowed.__getitem__, clock=clock, cpu=cpu)
     member.run()
     alone = background.pause(member)
-    clock.advance(1000.0)
-    background._overhead.add("scrape", 0.3)
-    beside_scrapes = background.pause(member)
-    background._overhead.add("scrape", 100.0)
+    allowed["background"] = 0.005
+    beside_others = background.pause(member)
+    allowed["background"] = 0.001
 
     assert 1.1 >= alone
-    assert 2.0 == pytest.approx(beside_scrapes, rel=0.15)
+    assert 2.0 == pytest.approx(beside_others, rel=0.15)
     assert 10.0 == pytest.approx(background.pause(member), rel=0.15)
 
 
@@ -112,7 +112,7 @@ def real():
     made = []
 
     def make(*collectors, budget=1.0):
-        made.append(Background([Member(collector) for collector in collectors], Overhead(), budget))
+        made.append(Background([Member(collector) for collector in collectors], lambda _: budget))
         return made[-1]
 
     yield make
@@ -134,6 +134,7 @@ def ours():
 def test_one_daemon_thread_updates_until_it_is_closed(real):
     collector = Scripted("one", 0.01)
     background = real(collector)
+    before = COSTS.totals().get("background", 0.0)
     background.start()
     background.start()
     until(lambda: collector.calls >= 3)
@@ -144,7 +145,7 @@ def test_one_daemon_thread_updates_until_it_is_closed(real):
     calls = collector.calls
 
     assert (True, [], calls, False) == (daemon, ours(), collector.calls, background.running)
-    assert background._overhead.ratio("background") > 0
+    assert COSTS.totals()["background"] > before
 
 
 def test_it_starts_again_after_close(real):

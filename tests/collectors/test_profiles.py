@@ -210,20 +210,11 @@ def test_leak_suspects_are_counted_by_kind_and_their_slopes_are_told_by_site():
     assert 10 == len(slopes)
 
 
-def test_what_profiling_costs_is_told_once():
-    continuous = FakeContinuous(Report(cpu_seconds=0.5))
-    collector = ProfilesCollector(continuous)
-    assert [{"profiling": 0.5}, {"profiling": 0.0}] == [collector.spent(), collector.spent()]
-    continuous.report = Report(cpu_seconds=0.75)
-    assert {"profiling": 0.25} == collector.spent()
-
-
 @pytest.mark.parametrize("continuous", [None, FakeContinuous()])
 def test_before_the_first_interval_and_when_switched_off_there_is_nothing_to_tell(continuous):
     collector = ProfilesCollector(continuous)
     with pytest.raises(NoData):
         collector.update()
-    assert {"profiling": 0.0} == collector.spent()
     collector.start()
     collector.forked()
     collector.close()

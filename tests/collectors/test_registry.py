@@ -28,6 +28,7 @@ CONTRACT = {
         python_gc_collections python_threads_started python_exceptions runtime_exporter_folded
         profile_self_seconds profile_cum_seconds profile_total_seconds profile_samples profile_wait_seconds
         profile_contentions profile_allocated_bytes profile_captures runtime_exporter_profiler_pauses
+        runtime_exporter_cpu_seconds
     """,
     "gauge": """
         process_resident_memory_bytes process_virtual_memory_bytes process_start_time_seconds process_open_fds process_max_fds

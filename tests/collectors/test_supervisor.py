@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from collectors.doubles import Hanging, Scripted
+from runtime_exporter.collectors.supervision.overhead import Overhead
 from runtime_exporter.collectors.supervisor import Supervisor
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
@@ -169,16 +170,15 @@ def test_values_from_the_background_are_in_the_scrape():
 
 
 def test_what_it_costs_is_exported_beside_the_budget(make, clock):
-    cpu = type(clock)(0.0)
-    collector = Scripted()
-    collector.act = lambda: cpu.advance(0.3)
-    supervisor = make(collector, cpu=cpu, budget=0.02, reuse=0)
+    spent = {"scrape": 1.5}
+    supervisor = make(Scripted(), overhead=Overhead(lambda: spent, clock=clock), budget=0.02, reuse=0)
     clock.advance(600.0)
-    samples(supervisor)
+    spent["scrape"] += 3.0
     ours = samples(supervisor)
 
-    assert pytest.approx(0.005, rel=0.01) == ours["runtime_exporter_overhead_ratio", "scrape"]
+    assert pytest.approx(0.005) == ours["runtime_exporter_overhead_ratio", "scrape"]
     assert 0.02 == ours["runtime_exporter_overhead_budget_ratio",]
+    assert 4.5 == ours["runtime_exporter_cpu_seconds_total", "scrape"]
 
 
 def test_what_was_folded_is_counted_here_and_elsewhere_and_a_broken_source_is_left_out(make):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from runtime_exporter.collectors.collector import Collector, put_series
 from runtime_exporter.metrics import Counter, Gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from runtime_exporter.agent.watcher import Watcher
     from runtime_exporter.metrics import Metric
 
-PART: Final = "targets"
-"""Value of the label `part` for what is made of the targets' profiles."""
 _TARGET = ["target"]
 
 
@@ -26,7 +24,6 @@ class AgentCollector(Collector):
 
     def __init__(self, watchers: Callable[[], Iterable[Watcher]]) -> None:
         self._watchers = watchers
-        self._charged: dict[Watcher, float] = {}
         self._reload = (False, 0.0)
         self._up = Gauge(
             "agent_target_up",
@@ -104,8 +101,3 @@ class AgentCollector(Collector):
         )
         self._reloaded.set(self._reload[0])
         self._reloaded_at.set(self._reload[1])
-
-    def spent(self) -> Mapping[str, float]:
-        """Return the CPU seconds that making something of the profiles took since this was asked last."""
-        before, self._charged = self._charged, {one: one.report.cpu_seconds for one in self._watchers()}
-        return {PART: sum(max(0.0, now - before.get(one, 0.0)) for one, now in self._charged.items())}

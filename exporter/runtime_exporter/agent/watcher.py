@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.costs import COSTS, TARGETS
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling.guard import Guard
-from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -105,7 +105,7 @@ class Watcher:
         name = f"runtime-exporter-target-{self.name}"
         thread = threading.Thread(target=self._run, args=(after,), name=name, daemon=True)
         try:
-            start_without_signals(thread)
+            COSTS.start(thread, TARGETS)
         except RuntimeError as error:
             raise ExporterError(f"target {self.name} cannot be watched: {error}") from error
         self._thread = thread

@@ -43,10 +43,6 @@ class Collector:
         """Return, by family, how many values of a label were folded into `other`."""
         return {}
 
-    def spent(self) -> Mapping[str, float]:
-        """Return, by part of the exporter, CPU seconds that were used outside of `update` since this was asked last."""
-        return {}
-
 
 def put(gauge: Gauge, value: float | None) -> None:
     """Set a gauge without labels, or hide it where there is no value."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Values = Iterator[tuple[tuple[str, ...], float]]
 
-PART: Final = "profiling"
-"""Value of the label `part` for what profiling costs this process."""
 # A tally counts time in whole nanoseconds.
 _NANOSECONDS: Final = 1e9
 _TIMES: Final = ("cpu", "wall")
@@ -57,7 +55,6 @@ class ReportCollector(Collector):
         self.captures: Captures | None = None
         """What takes profiles for alerts: they are counted with those of the intervals, and alone where there are none."""
         self._shown: Report | None = None
-        self._accounted = 0.0
         self._rows = tuple(_ROWS)
         self._metrics = [
             kind(name, documentation, labels, registry=None, multiprocess_mode=mode)
@@ -78,7 +75,7 @@ class ReportCollector(Collector):
 
     def forked(self) -> None:
         """Forget what the parent saw."""
-        self._shown, self._accounted = None, 0.0
+        self._shown = None
 
     def update(self) -> None:
         """Show the last report, unless it is shown already, and what was taken for alerts."""
@@ -103,13 +100,6 @@ class ReportCollector(Collector):
 
     def _named(self, name: str) -> Any:
         return next(metric for metric, row in zip(self._metrics, self._rows, strict=True) if row[2] == name)
-
-    def spent(self) -> Mapping[str, float]:
-        """Return the CPU seconds that profiling has taken since this was asked last."""
-        report = self._report()
-        total = report.cpu_seconds if report is not None else 0.0
-        since, self._accounted = total - self._accounted, total
-        return {PART: max(0.0, since)}
 
     def _report(self) -> Report | None:
         return self._source.report if self._source is not None else None

@@ -10,8 +10,10 @@ import weakref
 from typing import TYPE_CHECKING
 
 from runtime_exporter.collectors.supervision.background import Background
+from runtime_exporter.collectors.supervision.budget import Budget
 from runtime_exporter.collectors.supervision.member import Member, State
 from runtime_exporter.collectors.supervision.overhead import Overhead
+from runtime_exporter.costs import COSTS, SCRAPE
 from runtime_exporter.metrics import Counter, Gauge
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from runtime_exporter.metrics import Metric
 
 REUSE_SECONDS = 0.1
-SCRAPE = "scrape"
 
 
 class Supervisor:
@@ -45,18 +46,19 @@ class Supervisor:
         patience: float = 2.0,
         reuse: float = REUSE_SECONDS,
         folded: Iterable[Callable[[], Mapping[str, int]]] = (),
+        overhead: Overhead | None = None,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._members = tuple(Member(collector, clock=clock, cpu=cpu) for collector in collectors)
         self.collectors: Mapping[str, Collector] = {member.collector.name: member.collector for member in self._members}
-        self._overhead = Overhead(clock=clock)
-        self._background = Background(self._members, self._overhead, budget, clock=clock, cpu=cpu)
+        self.budget = Budget(budget, overhead or Overhead(clock=clock), clock=clock)
+        """Says how much of the budget each part of the exporter may use."""
+        self._background = Background(self._members, self.budget.allowed, clock=clock, cpu=cpu)
         self._folded_elsewhere = tuple(folded)
         self._patience = patience
         self._reuse = reuse
         self._clock = clock
-        self._cpu = cpu
         self._lock = threading.Lock()
         self._good_until = float("-inf")
         self._own = _OwnFamilies(budget)
@@ -78,7 +80,8 @@ class Supervisor:
         if lock.acquire(timeout=self._patience):
             try:
                 if self._clock() >= self._good_until:
-                    self._update()
+                    with COSTS.within(SCRAPE):
+                        self._update()
                     self._good_until = self._clock() + self._reuse
             finally:
                 lock.release()
@@ -108,24 +111,20 @@ class Supervisor:
         self._lock = threading.Lock()
         self._good_until = float("-inf")
         self._live = ()
-        self._overhead.forget()
+        self.budget.forget()
         self._background.forked()
         for member in self._members:
             member.forked()
 
     def _update(self) -> None:
-        started = self._cpu()
         for member in self._members:
             if member.interval is None:
                 member.run()
             else:
                 member.check_freshness()
-            for part, seconds in member.collector.spent().items():
-                self._overhead.add(part, seconds)
-        self._own.update(self._members, self._folded(), self._overhead.ratios())
+        self._own.update(self._members, self._folded(), self.budget)
         live = [family for member in self._members for family in member.families]
         self._live = (*live, *self._own.families)
-        self._overhead.add(SCRAPE, self._cpu() - started)
 
     def _folded(self) -> dict[str, int]:
         folded: dict[str, int] = {}
@@ -162,7 +161,7 @@ class _OwnFamilies:
         )
         self._overhead = Gauge(
             "runtime_exporter_overhead_ratio",
-            "Part of one core that the exporter uses, averaged over about a minute.",
+            "Part of one core that the exporter uses, averaged over about five minutes.",
             ["part"],
             registry=None,
             multiprocess_mode="livesum",
@@ -173,10 +172,19 @@ class _OwnFamilies:
             registry=None,
             multiprocess_mode="livesum",
         )
+        self._spent = Counter(
+            "runtime_exporter_cpu_seconds_total",
+            "CPU time that the exporter has used in this process.",
+            ["part"],
+            registry=None,
+        )
         self._budget.set(budget)
-        self.families: tuple[Metric, ...] = (self._duration, self._success, self._folded, self._overhead, self._budget)
+        self.families: tuple[Metric, ...] = (
+            *(self._duration, self._success, self._folded),
+            *(self._overhead, self._budget, self._spent),
+        )
 
-    def update(self, members: Iterable[Member], folded: Mapping[str, int], overhead: Mapping[str, float]) -> None:
+    def update(self, members: Iterable[Member], folded: Mapping[str, int], budget: Budget) -> None:
         for member in members:
             if member.state is not State.UNKNOWN:
                 name = member.collector.name
@@ -184,8 +192,10 @@ class _OwnFamilies:
                 self._success.labels(name).set(member.state in (State.FINE, State.EMPTY))
         for family, count in folded.items():
             self._folded.labels(family).set_total(count)
-        for part, ratio in overhead.items():
+        for part, ratio in budget.used().items():
             self._overhead.labels(part).set(ratio)
+        for part, seconds in budget.spent().items():
+            self._spent.labels(part).set_total(seconds)
 
 
 _FORK_AWARE: weakref.WeakSet[Supervisor] = weakref.WeakSet()

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.costs import COSTS, PROFILING
 from runtime_exporter.errors import BusyError, ExporterError
 from runtime_exporter.logs import StateLog
-from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -274,7 +274,7 @@ class Captures:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
             try:
-                start_without_signals(self._thread)
+                COSTS.start(self._thread, PROFILING)
             except RuntimeError:  # no thread can be started now: the next alert tries again
                 self._thread = None
 

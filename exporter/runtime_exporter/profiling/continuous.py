@@ -11,12 +11,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.costs import COSTS, PROFILING
 from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.guard import Guard
 from runtime_exporter.profiling.pipeline import Pipeline, Taken
 from runtime_exporter.profiling.samplers.sampler import OWN_THREADS
-from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -97,7 +97,7 @@ class Continuous:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            start_without_signals(self._thread)
+            COSTS.start(self._thread, PROFILING)
         except RuntimeError:  # no thread can be started
             self._thread = None
             sampler.close()

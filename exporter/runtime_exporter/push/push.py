@@ -8,13 +8,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.costs import COSTS, PUSH
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.metrics import Counter
 from runtime_exporter.profiling import pprof
 from runtime_exporter.push.post import UnavailableError
 from runtime_exporter.push.pyroscope import KINDS, Item
-from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,7 +127,7 @@ class Push:
         self._stop = threading.Event()
         thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            start_without_signals(thread)
+            COSTS.start(thread, PUSH)
         except RuntimeError as error:  # no thread can be started now; the next profile tries again
             self._log.report("thread", "failing", f"profiles are not pushed: {error}")
         else:

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from runtime_exporter.costs import COSTS, WEB
 from runtime_exporter.web.guard import guarded
 from runtime_exporter.web.request import Request
 
@@ -41,7 +42,7 @@ class Connection:
     def start(self, target: Callable[[], None]) -> None:
         """Run `target` on a thread of this connection. Raises RuntimeError where no thread can be started."""
         self._thread = threading.Thread(target=target, name="runtime-exporter-web-client", daemon=True)
-        self._thread.start()
+        COSTS.start(self._thread, WEB)
 
     def join(self, seconds: float) -> None:
         """Wait for the thread, unless it is the one that asks."""

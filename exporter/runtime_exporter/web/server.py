@@ -17,9 +17,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+from runtime_exporter.costs import COSTS, WEB
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.logs import StateLog
-from runtime_exporter.sigmask import start_without_signals
 from runtime_exporter.web.connection import Connection
 from runtime_exporter.web.listener import listen as listen_alone
 from runtime_exporter.web.listener import url_at, url_of
@@ -90,7 +90,7 @@ class Server:
         _close_in_children(self)
         acceptor = threading.Thread(target=self._accept_all, name="runtime-exporter-web", daemon=True)
         try:
-            start_without_signals(acceptor)
+            COSTS.start(acceptor, WEB)
         except RuntimeError:  # no thread can be started
             for end in (self._listener, *self._waker):
                 if end is not None:

@@ -8,17 +8,15 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from runtime_exporter.sigmask import start_without_signals
+from runtime_exporter.costs import BACKGROUND, COSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from runtime_exporter.collectors.supervision.member import Member
-    from runtime_exporter.collectors.supervision.overhead import Overhead
 
 logger = logging.getLogger("runtime_exporter")
 
-PART = "background"
 THREAD_NAME = "runtime-exporter-collectors"
 # Members come to the background when they turn out to be expensive: looked for this often.
 _LONGEST_WAIT_SECONDS = 5.0
@@ -31,7 +29,7 @@ _JITTER = 0.1
 class Background:
     """Runs members that have an interval.
 
-    The budget is kept by construction: each member may use an equal part of what scrapes leave of it, and waits after an
+    The budget is kept by construction: each member may use an equal part of what the background is allowed, and waits after an
     update for as long as its CPU time is worth at that rate, or its interval if that is longer. To wake up is part of it: in
     a program that lets go of the GIL and takes it again all the time, to wait for it costs more than most updates.
     """
@@ -39,15 +37,13 @@ class Background:
     def __init__(
         self,
         members: Iterable[Member],
-        overhead: Overhead,
-        budget: float,
+        allowed: Callable[[str], float],
         *,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._members = tuple(members)
-        self._overhead = overhead
-        self._budget = budget
+        self._allowed = allowed
         self._clock = clock
         self._cpu = cpu
         self._due: dict[Member, float] = {}
@@ -69,7 +65,7 @@ class Background:
         self._due.clear()
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            start_without_signals(self._thread)
+            COSTS.start(self._thread, BACKGROUND)
         except RuntimeError:  # no thread can be started: there is none to wait for
             self._thread = None
             raise
@@ -108,11 +104,9 @@ class Background:
         """Return the seconds until the next update of `member`, which has just run."""
         interval = member.interval or 0.0
         sharing = sum(other.interval is not None for other in self._members)
-        # Scrapes come as often as Prometheus likes; a tenth of the budget is left to the background in any case.
-        left = max(self._budget - self._overhead.ratio("scrape"), self._budget / 10)
         self._step = (self._step + _GOLDEN) % 1.0
         jitter = 1 - _JITTER + 2 * _JITTER * self._step
-        return max(interval, (member.cpu_seconds + self._waking) * max(1, sharing) / left) * jitter
+        return max(interval, (member.cpu_seconds + self._waking) * max(1, sharing) / self._allowed(BACKGROUND)) * jitter
 
     def _run(self, stop: threading.Event) -> None:
         for member in self._members:
@@ -123,6 +117,6 @@ class Background:
             began = self._cpu()
             self.woke(began - spent)
             wait = self.turn()
-            before, spent = spent, self._cpu()
-            self._overhead.add(PART, spent - before)
+            spent = self._cpu()
+            COSTS.settle()
             stop.wait(wait)

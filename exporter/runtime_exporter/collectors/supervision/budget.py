@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.costs import BACKGROUND, PROFILING, PUSH, SCRAPE, WEB
+from runtime_exporter.costs import BACKGROUND, PROFILING, SCRAPE, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,30 +14,29 @@ if TYPE_CHECKING:
     from runtime_exporter.collectors.supervision.overhead import Overhead
 
 SHARES: Final[Mapping[str, float]] = {PROFILING: 0.5, SCRAPE: 0.3, BACKGROUND: 0.2}
-"""Of the budget, what each part that can be held has in any case. Together all of it: all of them at their limits are within it."""
+"""What each part that can be held has in any case, of what those leave that cannot. Together all of it."""
 AIM: Final = 0.9
 """Of the budget, what is given out: nobody hits exactly what he may use."""
-_ANSWERS: Final = frozenset({SCRAPE, WEB})
-"""The server works for scrapes: what it takes is theirs."""
-_OWN: Final = frozenset({*SHARES, PUSH, WEB})
+_UNKNOWN_SECONDS = 60.0
+"""Before it is known what the others use."""
 _LOOK_SECONDS = 1.0
 
 
 class Budget:
-    """Gives out a budget, the part of one core for all parts together. Any thread may ask."""
+    """Gives out `total`, the part of one core for all parts together. Any thread may ask."""
 
-    def __init__(self, budget: float, overhead: Overhead, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.budget = budget
+    def __init__(self, total: float, overhead: Overhead, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = total
         self._overhead = overhead
         self._clock = clock
-        self.forked()
+        self.forget()
 
-    def forked(self) -> None:
-        """In the child of a fork: another thread may have held the lock, and nothing has been used."""
+    def forget(self) -> None:
+        """Begin now, as the child of a fork does: another thread may have held the lock, and nothing has been used."""
         self._lock = threading.RLock()
-        self._used: Mapping[str, float] = {}
-        self._looked = float("-inf")
         self._overhead.forget()
+        self._used: Mapping[str, float] = {}
+        self._began = self._looked = self._clock()
 
     def used(self) -> Mapping[str, float]:
         """Return the part of one core that each part uses, as of this moment."""
@@ -45,14 +44,23 @@ class Budget:
             self._used, self._looked = self._overhead.look(), self._clock()
             return self._used
 
+    def spent(self) -> Mapping[str, float]:
+        """Return the CPU seconds that each part has used in this process, as of the last look."""
+        return self._overhead.totals()
+
     def allowed(self, part: str) -> float:
         """Return the part of one core that `part`, one of SHARES, may use from now on.
 
-        Before it is known what the others use it is the share alone. What a helper process or an agent's targets use is not of this budget.
+        A helper process is not of this process, and an agent's targets have a budget each.
         """
         with self._lock:
-            if self._clock() - self._looked >= _LOOK_SECONDS:
+            now = self._clock()
+            if now - self._looked >= _LOOK_SECONDS:
                 self.used()
-            mine = _ANSWERS if part in _ANSWERS else {part}
-            others = sum(self._used.get(other, 0.0) for other in _OWN - mine)
-            return AIM * max(SHARES[part] * self.budget, self.budget - others)
+            aim = AIM * self.total
+            if now - self._began < _UNKNOWN_SECONDS:
+                return aim * SHARES[part]
+            others = {other: used for other, used in self._used.items() if other not in (part, TARGETS)}
+            # What others ask for, such as pages, cannot be held; a tenth is left to divide whatever that takes.
+            unheld = sum(used for other, used in others.items() if other not in SHARES)
+            return max(SHARES[part] * max(aim - unheld, aim / 10), aim - sum(others.values()))

@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from runtime_exporter.costs import COSTS, PROFILING
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.samplers.frames import current_frames, gil_enabled
 from runtime_exporter.profiling.samplers.ledger import Ledger
@@ -20,7 +21,6 @@ from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.sampler import NOT_SAMPLED, OWN_THREADS, Capabilities, Window
 from runtime_exporter.profiling.samplers.stacks import StackTable
 from runtime_exporter.profiling.samplers.tally import Tally
-from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,7 +111,7 @@ class ThreadSampler:
         self.prepare()
         self._halt.acquire()
         self._thread = threading.Thread(target=self._run, args=(self._halt,), name=THREAD_NAME, daemon=True)
-        start_without_signals(self._thread)
+        COSTS.start(self._thread, PROFILING)
 
     def prepare(self) -> None:
         """Do all of `start()` but the thread: whoever calls `look()` is the sampler's pace."""
