@@ -25,14 +25,13 @@ from runtime_exporter.settings import Settings, load, select
 from runtime_exporter.web.alert import alert_routes
 from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
+from runtime_exporter.web.assembly import server_of
 from runtime_exporter.web.health import Health
 from runtime_exporter.web.pprof_pages import pprof_routes
 from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.profile_pages import profile_routes
-from runtime_exporter.web.server import Server
 from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
-from runtime_exporter.web.webconfig import WebConfigFile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from runtime_exporter.http import HTTPMetrics
     from runtime_exporter.metrics import Metric
     from runtime_exporter.metrics.exposition import Format
+    from runtime_exporter.web.server import Server
 
 
 class Exporter:
@@ -168,7 +168,7 @@ class Exporter:
         self.profiling.open()
         if self._captures is not None:
             self._captures.open()
-        self._server = self._serve()
+        self._server = server_of(self.wsgi_app, self.settings)
         self._supervisor.start()
         if self._watcher is not None:
             self._http.on_loop(self._watcher.watch)
@@ -204,22 +204,6 @@ class Exporter:
 
         self._numbers = ProcessReadings(self._supervisor.collectors)
         return self._numbers
-
-    def _serve(self) -> Server:
-        settings = self.settings
-        path = settings.web_config_file
-        web_config = WebConfigFile(path, source=settings.source("web_config_file")) if path else None
-        server = Server(
-            self.wsgi_app,
-            settings.address,
-            settings.port,
-            web_config,
-            connections_limit=settings.web_connections_limit,
-            timeout=settings.web_timeout,
-            source=settings.source,
-        )
-        server.start()
-        return server
 
     def after_fork_in_child(self) -> None:
         """Make new locks: another thread may have held the old ones when this process was forked."""

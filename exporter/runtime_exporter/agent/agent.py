@@ -19,11 +19,10 @@ from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.settings import select
 from runtime_exporter.web.app import make_app
+from runtime_exporter.web.assembly import server_of
 from runtime_exporter.web.health import Health
 from runtime_exporter.web.mount import mounted
-from runtime_exporter.web.server import Server
 from runtime_exporter.web.version import version
-from runtime_exporter.web.webconfig import WebConfigFile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from runtime_exporter.metrics import Metric
     from runtime_exporter.metrics.exposition import Format
     from runtime_exporter.settings import Settings
+    from runtime_exporter.web.server import Server
 
 
 class Agent:
@@ -93,7 +93,7 @@ class Agent:
         """Serve and watch; return self. Raises ConfigError for what is wrong in the file or the settings."""
         targets = load(self._config)
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
-        self._server = self._serve()
+        self._server = server_of(self.wsgi_app, self.settings)
         try:
             self._outward.start()
             self.fleet.become(targets)
@@ -127,21 +127,6 @@ class Agent:
         if server is not None:
             server.close()
         self._supervisor.close()
-
-    def _serve(self) -> Server:
-        settings = self.settings
-        path = settings.web_config_file
-        server = Server(
-            self.wsgi_app,
-            settings.address,
-            settings.port,
-            WebConfigFile(path, source=settings.source("web_config_file")) if path else None,
-            connections_limit=settings.web_connections_limit,
-            timeout=settings.web_timeout,
-            source=settings.source,
-        )
-        server.start()
-        return server
 
     def _app_of(self, name: str) -> WSGIApplication | None:
         watched = self.fleet.watched.get(name)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +11,10 @@ import click
 from runtime_exporter import logs
 from runtime_exporter.act.actor import Actor
 from runtime_exporter.act.config import load
+from runtime_exporter.cli.ending import Ending
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from runtime_exporter.act.config import Config
-
-_TICK_SECONDS = 0.5
 
 
 @click.command(name="act")
@@ -45,23 +40,12 @@ def command(path: Path, check: bool, dry_run: bool) -> None:
 
 
 def _serve(config: Config) -> None:
-    ended = threading.Event()
-    taken: list[int] = []
-
-    def end(number: int, _: FrameType | None) -> None:
-        taken.append(number)
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    ending = Ending()
     actor = Actor(config).start()
     try:
-        while not ended.wait(_TICK_SECONDS):
-            pass
+        ending.wait()
     finally:
         actor.close()
-    if taken[0] == signal.SIGINT:  # a service manager's SIGTERM is no failure
-        raise KeyboardInterrupt
 
 
 def _described(config: Config) -> list[str]:

@@ -1,14 +1,19 @@
-"""Every setting as an option of a command line."""
+"""Settings as options of a command line."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from runtime_exporter.settings import SETTINGS
 
+if TYPE_CHECKING:
+    from collections.abc import Container
 
-def setting_options() -> list[click.Parameter]:
-    """Return an option a setting; None is one that was not given."""
+
+def setting_options(names: Container[str] | None = None) -> list[click.Parameter]:
+    """Return an option a setting, or for these only; None is one that was not given."""
     return [
         click.Option(
             ["--" + setting.name.replace("_", "-"), setting.name],
@@ -16,4 +21,5 @@ def setting_options() -> list[click.Parameter]:
             help=setting.help,
         )
         for setting in SETTINGS
+        if names is None or setting.name in names
     ]
