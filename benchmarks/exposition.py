@@ -68,7 +68,7 @@ def report(*, quick: bool) -> Iterator[Item]:
                 count=count,
             )
             name = f"{kind}, {label}"
-            yield figure(name, timings, peer="prometheus_client", at=series)
+            yield figure(name, timings, peer="prometheus_client", at=series, along="series")
             yield Goal(
                 f"{series:,} series of {kind}, {label}: at least {FASTER} times faster than generate_latest",
                 name,

@@ -3,7 +3,7 @@
 A report is a module of this package with `report(*, quick: bool) -> Iterator[Item]` and a line in sections.py. It yields
 
 - `Figure`: one thing measured, and the same by one peer. Many peers are many figures of one name; `at` is where on an axis
-  (series, threads, routes) a figure stands, if there are several of a name and peer.
+  (`along`: series, threads, routes) a figure stands, if there are several of a name and peer.
 - `Goal`: what was promised of a figure, after that figure. Its verdict is made of the two, never by the report.
 - `Curve`: what changed along something, as memory along the hours of a soak.
 - `Missing`: a peer or tool that is not here, so that nobody takes silence for a comparison.
@@ -81,7 +81,9 @@ class Figure:
     count: int = 1
     """Rounds, or pairs."""
     at: float | None = None
-    """Where on an axis it stands: series, threads, routes."""
+    """Where on an axis it stands, if there are several of a name and peer."""
+    along: str = ""
+    """What that is: "series", "threads", "routes"."""
 
 
 @dataclass(frozen=True)

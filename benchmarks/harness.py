@@ -65,6 +65,7 @@ def figure(
     unit: str = "ms",
     per: float = 1.0,
     at: float | None = None,
+    along: str = "",
 ) -> Figure:
     """Return the figure of what `rounds` timed: candidate `ours` beside candidate `peer`, with `again` as the noise.
 
@@ -92,6 +93,7 @@ def figure(
         Noise(noise.low, noise.high),
         len(mine),
         at,
+        along,
     )
 
 

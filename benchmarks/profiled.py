@@ -1,6 +1,6 @@
 """The program that benchmarks/profiling.py profiles: workloads of known truth, and a busy application, with one profiler or none.
 
-`python -m benchmarks.profiled accuracy PROFILER WORKLOAD SECONDS` and `… overhead PROFILER BLOCKS SECONDS LEARN_SECONDS` print one line of JSON.
+`python -m benchmarks.profiled accuracy PROFILER WORKLOAD SECONDS` and `… overhead PROFILER BLOCKS SECONDS LEARN SETTLE` print one line of JSON.
 A process of its own for each: one profiler leaves nothing behind for the next.
 """
 
@@ -215,14 +215,15 @@ PROFILERS: dict[str, Callable[[], Profiler]] = {
 }
 
 
-# After a start: names are looked up for the first time, helpers find their way; after a stop threads come to their end.
-_SETTLE_SECONDS = 1.0
 # What is told of its own account is of so long a part of the time in which it learns, at the end.
 _TOLD = 2 / 3
 
 
-def overhead(profiler: str, blocks: int, seconds: float, learn: float) -> dict[str, Any]:
+def overhead(profiler: str, blocks: int, seconds: float, learn: float, settle: float) -> dict[str, Any]:
     """Run blocks without, with, with, without; return the CPU seconds of each, for the same work.
+
+    After a start names are looked up for the first time and helpers find their way, after a stop threads come to their end: `settle`
+    seconds for that are part of no block.
 
     What is always on has started once: it learns its rate for `learn` seconds first, and what each start costs is not part
     of the blocks. These are short, so that the machine is the same in all four. What a profiler's threads take by the kernel's clocks,
@@ -246,13 +247,13 @@ def overhead(profiler: str, blocks: int, seconds: float, learn: float) -> dict[s
     without: list[float] = []
     with_it: list[float] = []
     for _ in range(blocks):
-        _busy(_SETTLE_SECONDS)
+        _busy(settle)
         without.append(_block(units))
         switched.start()
-        _busy(_SETTLE_SECONDS)
+        _busy(settle)
         with_it += [_block(units), _block(units)]
         switched.stop()
-        _busy(_SETTLE_SECONDS)
+        _busy(settle)
         without.append(_block(units))
     return {
         "without": without,
@@ -292,7 +293,7 @@ def main(arguments: list[str]) -> None:
     if what == "accuracy":
         found = accuracy(rest[0], rest[1], float(rest[2]))
     else:
-        found = overhead(rest[0], int(rest[1]), float(rest[2]), float(rest[3]))
+        found = overhead(rest[0], int(rest[1]), *map(float, rest[2:]))
     print(json.dumps(found), flush=True)
     # Peers have threads that wait for their uploads: what was to be measured is measured.
     os._exit(0)

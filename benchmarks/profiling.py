@@ -3,126 +3,138 @@
 Accuracy is the total variation distance between the shares that a profile gives to functions and the shares of CPU time that
 they measured of themselves: of two functions, the difference of either's share. Cost is CPU time for the same work with the profiler on
 and off, in ABBA blocks within one process, after it has found its rate and without what a start costs, as the mean of the blocks' log ratios, the
-outermost tenths left out, with a 95 % bootstrap interval; not the median, to which a look every few seconds is nothing. "none" against
-itself is A/A, the noise floor. Where that is above what is to be told, there is the CPU that each profiler runs itself: its threads' by
-the kernel's clocks, its signal handler's by its own account, its helper's. A helper's counts where profilers are compared. Peers are those of benchmarks/peers.txt, in the virtual environment that BENCHMARK_PEERS
-names, which `make bench` makes. Instructions, which no other load of the machine changes, are counted where there is valgrind.
+outermost tenths left out, with a 95 % bootstrap interval in the place of quartiles; not the median, to which a look every few seconds is
+nothing. "none" against itself is A/A, the noise floor. Where that is above what is to be told, there is the CPU that each profiler runs
+itself: its threads' by the kernel's clocks, its signal handler's by its own account, its helper's. A helper's counts where profilers are
+compared. Instructions, which no other load of the machine changes, are counted where there is valgrind.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import shutil
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks import instructions
+from benchmarks import instructions, machine, progress
+from benchmarks.figures import Figure, Goal, Missing, Noise, Spread
 from benchmarks.profiled import WORKLOADS
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.samplers import pyspy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.figures import Item
 
 PEERS = {"ddtrace": "ddtrace", "pyroscope-io": "pyroscope"}
-MOST_DISTANCE = 0.05
-"""What an unbiased sampler may be off by, at 2,000 samples."""
-MOST_DISTANCE_WITHOUT_FLAG = 0.1
+CPU, RUNS = "CPU for the same work", "CPU that it runs itself"
+MOST_DISTANCE = 5.0
+"""Points of percent that an unbiased sampler may be off by, at 2,000 samples."""
+MOST_DISTANCE_WITHOUT_FLAG = 10.0
 FLAG = 0.1
 """A bias ratio above this is a flag: the stacks of busy threads are not to be trusted."""
 _BOOTSTRAPS = 2000
-_LEARN_SECONDS = 60.0
-MOST_IN_PROCESS, MOST_IN_HELPER = 0.01, 0.015
-"""Parts of one core that profiling may take of a busy program, and beside it in a helper."""
+MOST_IN_PROCESS, MOST_IN_HELPER = 1.0, 1.5
+"""Percent of one core that profiling may take of a busy program, and beside it in a helper."""
 
 
-def report(*, quick: bool) -> Iterator[str]:
-    """Yield a line for each sampler and workload, then one for each profiler's cost."""
+class _Length(NamedTuple):
+    """How long each part is measured, in seconds, and how often."""
+
+    accuracy: float
+    workloads: int
+    blocks: int
+    block: float
+    learn: float
+    settle: float
+
+
+FULL = _Length(accuracy=8.0, workloads=4, blocks=12, block=0.3, learn=24.0, settle=0.75)
+QUICK = _Length(accuracy=1.5, workloads=1, blocks=3, block=0.2, learn=0.5, settle=0.3)
+
+
+def report(*, quick: bool) -> Iterator[Item]:
+    """Yield how far each sampler is off in each workload, then what each profiler costs, then instructions."""
+    length = QUICK if quick else FULL
     samplers = ["signal", *_pyspy(), "thread"]
-    seconds = 4.0 if quick else 20.0
-    yield f"accuracy at 100 Hz for {seconds:g} s each; distance to the truth, unbiased to be at most {MOST_DISTANCE}:"
     for sampler in samplers:
-        for workload in WORKLOADS:
-            yield "  " + _accuracy(sampler, workload, seconds)
-    blocks, length = (6, 0.25) if quick else (40, 0.25)
-    learn = 9.0 if quick else _LEARN_SECONDS
-    yield f"CPU for the same work, {blocks} ABBA blocks of 4 x {length:g} s after {learn:g} s, 5 threads; our samplers at 20 Hz, peers as they are by default:"
-    peers = [name for name, module in PEERS.items() if _has(module)]
-    costs = {profiler: _overhead(profiler, blocks, length, learn) for profiler in ["none", *samplers, *peers]}
-    floor = costs["none"]
+        for workload in WORKLOADS[: length.workloads]:
+            yield from _accuracy(sampler, workload, length.accuracy)
+    peers = [name for name, module in PEERS.items() if machine.can_import(module)]
+    yield from (Missing(name) for name in PEERS if name not in peers)
+    costs = {profiler: _overhead(profiler, length) for profiler in ["none", *samplers, *peers]}
     for profiler, cost in costs.items():
-        yield f"  {'A/A' if profiler == 'none' else profiler:12} {cost}{'' if profiler == 'none' else f'; A/A {floor.interval}'}"
-    yield "so, by the 95 % intervals:"
+        yield from _by_the_clock(profiler, cost, costs["none"])
     for sampler in samplers:
-        yield from (f"  {line}" for line in _verdicts(sampler, costs, peers))
-    missing = [name for name in PEERS if name not in peers]
-    if missing:
-        yield f"  not here to compare with: {', '.join(missing)}; `make bench` installs benchmarks/peers.txt"
-    if not quick:
-        yield from _instructions()
-
-
-def _verdicts(sampler: str, costs: Mapping[str, _Cost], peers: Sequence[str]) -> Iterator[str]:
-    """Yield what was promised of a sampler, and whether it holds."""
-    cost = costs[sampler]
-    yield (
-        f"{sampler}: at most {MOST_IN_PROCESS:.0%} in the process: {_verdict(cost.low - MOST_IN_PROCESS, cost.high - MOST_IN_PROCESS)};"
-        f" by what it runs there, {cost.runs:.2%}: {_verdict(cost.runs - MOST_IN_PROCESS, cost.runs - MOST_IN_PROCESS)}"
-    )
-    if cost.helper:
-        yield f"{sampler}: at most {MOST_IN_HELPER:.1%} in the helper: {_verdict(cost.helper - MOST_IN_HELPER, cost.helper - MOST_IN_HELPER)}"
-    for peer in peers:
-        # A helper's CPU is counted with what it adds in the process: that is what the machine pays.
-        theirs, more = costs[peer], cost.helper - costs[peer].helper
-        verdict = _verdict(cost.low - theirs.high + more, cost.high - theirs.low + more)
-        runs = cost.runs - theirs.runs + more
-        yield f"{sampler}: no worse than {peer}: {verdict}; by what each runs: {_verdict(runs, runs)}"
-
-
-def _verdict(least: float, most: float) -> str:
-    """Return whether something is at most what it may be, from the interval of the difference."""
-    if most <= 0:
-        return "HOLDS"
-    return "DOES NOT HOLD" if least > 0 else f"NOT RESOLVED, the noise is {most - least:.1%} wide"
-
-
-def _instructions() -> Iterator[str]:
-    if shutil.which("valgrind") is None:
-        yield "instructions are not counted: apt-get install valgrind"
+        for peer in peers:
+            yield from _beside(sampler, costs[sampler], peer, costs[peer], costs["none"])
+    if quick:
+        yield "too short for samplers to find their rates, so nothing is told of what each runs by itself"
         return
-    yield "instructions, by valgrind; A/A is the same count once more:"
+    for profiler in [*samplers, *peers]:
+        yield from _by_what_it_runs(profiler, costs[profiler])
+    for sampler in samplers:
+        for peer in peers:
+            yield from _runs_beside(sampler, costs[sampler], peer, costs[peer])
+    yield from _instructions()
+
+
+def _by_the_clock(profiler: str, cost: _Cost, floor: _Cost) -> Iterator[Item]:
+    """Yield what a profiler adds to the CPU for the same work, and what was promised of ours."""
+    name = f"{CPU}, {profiler}"
+    yield Figure(name, "%", cost.spread, noise=floor.noise, count=cost.blocks)
+    if profiler not in {"none", *PEERS}:
+        promised = f"{profiler}: at most {MOST_IN_PROCESS:g} % of a core in the process, by CPU for the same work"
+        yield Goal(promised, name, of="ours", at_most=MOST_IN_PROCESS)
+
+
+def _beside(sampler: str, mine: _Cost, peer: str, theirs: _Cost, floor: _Cost) -> Iterator[Item]:
+    """Yield how much more one of ours adds than a peer. A helper's CPU is counted, too: that is what the machine pays."""
+    more = mine.helper - theirs.helper
+    worst = Spread(mine.low - theirs.high + more, mine.middle - theirs.middle + more, mine.high - theirs.low + more)
+    name = f"{CPU}, {sampler} less {peer}"
+    yield Figure(name, "%", _percent(worst), noise=floor.noise, count=mine.blocks)
+    yield Goal(f"{sampler}: no worse than {peer}, by CPU for the same work", name, of="ours", at_most=0.0)
+
+
+def _by_what_it_runs(profiler: str, cost: _Cost) -> Iterator[Item]:
+    """Yield the CPU that a profiler runs itself, in the process and in its helper, and what was promised of ours."""
+    name, helper = f"{RUNS}, {profiler}", f"CPU of its helper, {profiler}"
+    yield Figure(name, "%", Spread.exactly(100 * cost.runs))
+    if cost.helper:
+        yield Figure(helper, "%", Spread.exactly(100 * cost.helper))
+    if profiler in PEERS:
+        return
+    promised = f"{profiler}: at most {MOST_IN_PROCESS:g} % of a core in the process, by what it runs there"
+    yield Goal(promised, name, of="ours", at_most=MOST_IN_PROCESS)
+    if cost.helper:
+        promised = f"{profiler}: at most {MOST_IN_HELPER:g} % of a core in its helper"
+        yield Goal(promised, helper, of="ours", at_most=MOST_IN_HELPER)
+
+
+def _runs_beside(sampler: str, mine: _Cost, peer: str, theirs: _Cost) -> Iterator[Item]:
+    """Yield how much more one of ours runs than a peer, helpers counted."""
+    name = f"{RUNS}, {sampler} less {peer}"
+    yield Figure(name, "%", Spread.exactly(100 * (mine.runs - theirs.runs + mine.helper - theirs.helper)))
+    yield Goal(f"{sampler}: no worse than {peer}, by what each runs", name, of="ours", at_most=0.0)
+
+
+def _instructions() -> Iterator[Item]:
+    if shutil.which("valgrind") is None:
+        yield Missing("valgrind", "apt-get install valgrind")
+        return
     unit, again, look, turn = instructions.each(("unit", 20), ("unit", 20), ("look", 300), ("interval", 4))
-    yield f"  a unit of work of the busy program {unit / 1e3:,.0f} k; A/A {again / unit - 1:+.2%}"
-    yield f"  a look at 10 idle threads {look / 1e3:,.0f} k: {look / unit:.2f} units of work"
-    yield (
-        f"  an interval of {instructions.STACKS} stacks of {instructions.DEPTH} frames, CPU and wall time: {turn / 1e6:,.0f} M,"
-        f" {turn / unit:,.0f} units of work"
-    )
-
-
-def _peers() -> str:
-    """Return the directory of the peers' packages, empty where there is none."""
-    found = sorted(Path(os.environ.get("BENCHMARK_PEERS", "")).glob("lib/python*/site-packages"))
-    return str(found[0].absolute()) if found and os.environ.get("BENCHMARK_PEERS") else ""
-
-
-def _environment() -> dict[str, str]:
-    paths = [path for path in (os.environ.get("PYTHONPATH", ""), _peers()) if path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _has(module: str) -> bool:
-    # It must import here: one that was installed for another Python does not.
-    done = subprocess.run(
-        [sys.executable, "-c", f"import {module}"], capture_output=True, check=False, env=_environment()
-    )
-    return done.returncode == 0
+    noise = Noise(min(1.0, again / unit), max(1.0, again / unit))
+    thousand = "thousand instructions"
+    yield Figure("a unit of work of the busy program", thousand, Spread.exactly(unit / 1e3), noise=noise)
+    yield Figure("a look at 10 idle threads", thousand, Spread.exactly(look / 1e3), noise=noise)
+    what = f"an interval of {instructions.STACKS} stacks of {instructions.DEPTH} frames, CPU and wall time"
+    yield Figure(what, thousand, Spread.exactly(turn / 1e3), noise=noise)
 
 
 class _Cost(NamedTuple):
@@ -134,19 +146,26 @@ class _Cost(NamedTuple):
     handler: float
     threads: float
     helper: float
+    blocks: int = 1
 
     @property
-    def interval(self) -> str:
-        return f"{self.middle:+.2%} ({self.low:+.2%} to {self.high:+.2%})"
+    def spread(self) -> Spread:
+        """The 95 % interval of what is added, percent."""
+        return _percent(Spread(self.low, self.middle, self.high))
+
+    @property
+    def noise(self) -> Noise:
+        """What this is as the noise of others, percent."""
+        return Noise(100 * self.low, 100 * self.high, relative=False)
 
     @property
     def runs(self) -> float:
         """What it runs in the process: its threads, and its signal's handler on the program's."""
         return self.handler + self.threads
 
-    def __str__(self) -> str:
-        helper = [f"helper {self.helper:.2%}"] if self.helper else []
-        return ", ".join([f"in the process {self.interval}", f"runs there {self.runs:.2%} of a core", *helper])
+
+def _percent(spread: Spread) -> Spread:
+    return Spread(100 * spread.low, 100 * spread.middle, 100 * spread.high)
 
 
 def _pyspy() -> Sequence[str]:
@@ -157,38 +176,33 @@ def _pyspy() -> Sequence[str]:
     return (pyspy.NAME,)
 
 
-def _accuracy(sampler: str, workload: str, seconds: float) -> str:
+def _accuracy(sampler: str, workload: str, seconds: float) -> Iterator[Item]:
+    """Yield how far from the truth a sampler is; what chance alone makes of so many samples is taken off at the lower end."""
+    progress.say(f"accuracy of {sampler}, {workload}")
     found = _run("accuracy", sampler, workload, str(seconds))
     distance = abs(found["seen"] - found["truth"])
-    line = (
-        f"{sampler:7} {workload:14} truth {found['truth']:6.1%}, seen {found['seen']:6.1%} in {found['samples']} samples:"
-        f" distance {distance:.3f}"
-    )
     # Two standard errors of a share are no error of the sampler.
     chance = 2 * math.sqrt(found["truth"] * (1 - found["truth"]) / max(1, found["samples"]))
-    line = f"{line}, by chance up to {chance:.3f}"
-    if sampler != "thread":
-        verdict = (
-            "DOES NOT HOLD"
-            if distance > MOST_DISTANCE + chance
-            else "HOLDS"
-            if distance <= MOST_DISTANCE
-            else "NOT RESOLVED"
-        )
-        return f"{line}: {verdict}"
+    name = f"distance to the truth, {sampler}, {workload}"
+    yield Figure(name, "%", _percent(Spread(max(0.0, distance - chance), distance, distance)), count=found["samples"])
     flagged = found["bias_ratio"] > FLAG
-    holds = flagged or distance <= MOST_DISTANCE_WITHOUT_FLAG
-    return f"{line}, bias ratio {found['bias_ratio']:.2f}: flag {'up' if flagged else 'down'}{'' if holds else ', DOES NOT HOLD'}"
+    if sampler == "thread" and flagged:
+        yield f"thread, {workload}: its bias ratio of {found['bias_ratio']:.2f} is told, above {FLAG:g}: not to be trusted there"
+        return
+    most = MOST_DISTANCE_WITHOUT_FLAG if sampler == "thread" else MOST_DISTANCE
+    yield Goal(f"{sampler}, {workload}: at most {most:g} points from the truth", name, of="ours", at_most=most)
 
 
-def _overhead(profiler: str, blocks: int, length: float, learn: float) -> _Cost:
-    found = _run("overhead", profiler, str(blocks), str(length), str(learn))
+def _overhead(profiler: str, length: _Length) -> _Cost:
+    progress.say(f"CPU with {profiler}")
+    arguments = (length.blocks, length.block, length.learn, length.settle)
+    found = _run("overhead", profiler, *map(str, arguments))
     pairs = [
         (found["with"][place] + found["with"][place + 1]) / (found["without"][place] + found["without"][place + 1])
-        for place in range(0, 2 * blocks, 2)
+        for place in range(0, 2 * length.blocks, 2)
     ]
     middle, low, high = (math.expm1(value) for value in interval([math.log(ratio) for ratio in pairs]))
-    return _Cost(middle, low, high, found["handler"], found["threads"], found["helper"])
+    return _Cost(middle, low, high, found["handler"], found["threads"], found["helper"], length.blocks)
 
 
 def interval(values: Sequence[float], *, seed: int = 1) -> tuple[float, float, float]:
@@ -210,7 +224,7 @@ def _run(*arguments: str) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        env=_environment(),
+        env=machine.environment(),
     )
     lines = done.stdout.splitlines()
     if done.returncode or not lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -13,13 +12,21 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from benchmarks import progress
+from benchmarks.figures import Figure, Goal, Noise, Spread
 from runtime_exporter.collectors.exporter import series_in
 from runtime_exporter.metrics.exposition import OPENMETRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchmarks.figures import Item
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+SCRAPE = 5.0
+"""Milliseconds that a scrape of a small service may take."""
+MEMORY = 15.0
+"""Megabytes that the exporter may add to one."""
 
 # A small Flask application as a process of its own: prints its resident and proportional memory after some requests.
 MEMORY_OF_APP = """
@@ -52,13 +59,13 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-def report(*, quick: bool) -> Iterator[str]:
-    """Yield a line for the scrape and one for the memory."""
-    yield _scrape(20 if quick else 100)
-    yield _memory(2 if quick else 7)
+def report(*, quick: bool) -> Iterator[Item]:
+    """Yield what a scrape takes under load, and how much memory the exporter adds."""
+    yield from _scrape(20 if quick else 100)
+    yield from _memory(2 if quick else 7)
 
 
-def _scrape(scrapes: int) -> str:
+def _scrape(scrapes: int) -> Iterator[Item]:
     sys.path.insert(0, str(EXAMPLES))
     os.environ["RUNTIME_EXPORTER_PORT"] = "0"
     os.environ["RUNTIME_EXPORTER_LOG_LEVEL"] = "error"
@@ -90,28 +97,38 @@ def _scrape(scrapes: int) -> str:
         server.shutdown()
         server.server_close()
         exporter.close()
-    slowest = sorted(wall)[int(len(wall) * 0.95)]
-    return (
-        f"scrape of the shop at 30 requests a second, {series} series: median {statistics.median(wall) * 1e3:.2f} ms"
-        f" (CPU {statistics.median(cpu) * 1e3:.2f} ms), 95th percentile {slowest * 1e3:.2f} ms; goal 5 ms"
+    name = "scrape of the shop at 30 requests a second"
+    yield Figure(
+        f"{name}, wall time", "ms", Spread.of(1e3 * one for one in wall), count=scrapes, at=series, along="series"
     )
+    yield Goal(
+        f"the shop's scrape takes at most {SCRAPE} ms", f"{name}, wall time", at=series, of="ours", at_most=SCRAPE
+    )
+    yield Figure(
+        f"{name}, CPU time", "ms", Spread.of(1e3 * one for one in cpu), count=scrapes, at=series, along="series"
+    )
+    slowest = Spread.exactly(1e3 * sorted(wall)[int(len(wall) * 0.95)])
+    yield Figure(f"{name}, wall time, 95th percentile", "ms", slowest, count=scrapes, at=series, along="series")
 
 
-def _memory(pairs: int) -> str:
+def _memory(pairs: int) -> Iterator[Item]:
     def run(*arguments: str) -> tuple[float, float]:
         done = subprocess.run(
             [sys.executable, "-c", MEMORY_OF_APP, *arguments], capture_output=True, text=True, check=True, timeout=120
         )
         rss, pss = done.stdout.split()[-2:]
-        return int(rss) / 1024, int(pss) / 1024
+        return int(rss) * 1024 / 1e6, int(pss) * 1024 / 1e6
 
     added, private, noise = [], [], []
-    for _ in range(pairs):
+    for number in range(pairs):
+        progress.say(f"memory, {number + 1} of {pairs}")
         bare, with_exporter, again = run(), run("exporter"), run()
         added.append(with_exporter[0] - bare[0])
         private.append(with_exporter[1] - bare[1])
         noise.append(again[0] - bare[0])
-    return (
-        f"resident memory over a bare Flask application: {statistics.median(added):.1f} MiB"
-        f" (proportional {statistics.median(private):.1f} MiB); A/A {statistics.median(noise):+.1f} MiB; goal 15 MB"
-    )
+    same = Spread.of(noise)
+    floor = Noise(same.low, same.high, relative=False)
+    name = "resident memory over a bare Flask application"
+    yield Figure(name, "MB", Spread.of(added), noise=floor, count=pairs)
+    yield Goal(f"at most {MEMORY} MB over a bare application", name, of="ours", at_most=MEMORY)
+    yield Figure("proportional memory over it", "MB", Spread.of(private), noise=floor, count=pairs)

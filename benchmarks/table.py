@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from benchmarks.figures import Figure, Goal, Noise, Spread
     from benchmarks.results import Judged
@@ -16,7 +17,7 @@ WIDTH = 120
 
 def line_of(figure: Figure) -> str:
     """Return one figure as a line: what, how much, the peer's, how many times, the noise."""
-    parts = [f"{figure.name}{place_of(figure.at)}: {amount(figure.ours.middle, figure.unit)}"]
+    parts = [f"{figure.name}{place_of(figure)}: {amount(figure.ours.middle, figure.unit)}"]
     if figure.ratio is None:
         parts[0] += quartiles(figure.ours, figure.unit)
     if figure.theirs is not None:
@@ -34,7 +35,7 @@ def goals(judged: Iterable[Judged]) -> Iterator[str]:
     widths = [max(len(row[place]) for row in rows) for place in range(5)]
     widths[0] = min(widths[0], WIDTH - sum(widths[1:]) - 2 * 4)
     for row in rows:
-        first, *more = wrapped(row[0], widths[0])
+        first, *more = textwrap.wrap(row[0], widths[0])
         yield "  ".join(
             [first.ljust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         ).rstrip()
@@ -59,16 +60,9 @@ def measured(goal: Goal, figure: Figure) -> str:
     return amount(figure.ours.middle, figure.unit) + quartiles(figure.ours, figure.unit)
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Return the text as lines of at most so many characters (the second and later ones two less)."""
-    import textwrap
-
-    return textwrap.wrap(text, width, subsequent_indent="") or [""]
-
-
-def place_of(at: float | None) -> str:
+def place_of(figure: Figure) -> str:
     """Return where on its axis a figure stands, as an addition to its name."""
-    return "" if at is None else f" at {at:,.0f}"
+    return "" if figure.at is None else f" at {figure.at:,.10g} {figure.along}".rstrip()
 
 
 def amount(value: float, unit: str) -> str:
@@ -105,9 +99,3 @@ def noise(noise: Noise, unit: str) -> str:
     if noise.relative:
         return f"{100 * (noise.low - 1):+.1f} to {100 * (noise.high - 1):+.1f} %"
     return f"{noise.low:+.3g} to {noise.high:+.3g} {unit}".rstrip()
-
-
-def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows with their cells below each other."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    yield from ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

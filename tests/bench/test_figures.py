@@ -98,5 +98,6 @@ def test_at_most_and_at_least_are_never_both_refused(ratio, bound):
 @given(st.lists(positive, min_size=1, max_size=20))
 def test_quartiles_are_within_what_was_seen(values):
     found = Spread.of(values)
+    nearly = 1e-12 * max(values)  # between equal numbers one is found that differs in the last digit
 
-    assert min(values) <= found.low <= found.middle <= found.high <= max(values)
+    assert min(values) <= found.low <= found.middle + nearly <= found.high + 2 * nearly <= max(values) + 2 * nearly

@@ -1,4 +1,4 @@
-"""What the benchmarks of profiling print of their figures: made-up timings whose verdict is known."""
+"""What the benchmarks of profiling promise of their figures: made-up timings whose verdict is known."""
 
 from __future__ import annotations
 
@@ -6,45 +6,28 @@ import math
 
 import pytest
 from benchmarks import codec, harness, profiling
-from benchmarks.figures import Goal
+from benchmarks.figures import Figure, Goal, Missing, Noise
+from benchmarks.results import judge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HOLDS, FAILS, OPEN = "HOLDS", "DOES NOT HOLD", "NOT RESOLVED"
 
 
-def verdict_of(text):
-    """Return the one verdict that a text ends with."""
-    (found,) = (word for word in (HOLDS, FAILS, OPEN) if f": {word}" in text)
-    return found
+def judged(items):
+    """The verdicts of the goals among what a report yields."""
+    items = [*items]
+    figures = tuple(item for item in items if isinstance(item, Figure))
+    return [judge(item, figures).verdict for item in items if isinstance(item, Goal)]
 
 
 def cost(low, high, *, runs=0.0, helper=0.0):
     return profiling._Cost((low + high) / 2, low, high, handler=0.0, threads=runs, helper=helper)
 
 
+QUIET = cost(-0.0001, 0.0001)
 ends = st.floats(-1, 1)
 intervals = st.tuples(ends, ends).map(sorted)
-
-
-@given(intervals)
-def test_what_may_be_at_most_nothing_holds_below_fails_above_and_is_open_in_between(interval):
-    low, high = interval
-    expected = HOLDS if high <= 0 else FAILS if low > 0 else OPEN
-
-    assert profiling._verdict(low, high).startswith(expected)
-
-
-@given(intervals, st.floats(0, 1), st.floats(0, 1))
-def test_more_noise_decides_nothing_that_less_noise_did_not(interval, below, above):
-    low, high = interval
-    wide, narrow = profiling._verdict(low - below, high + above), profiling._verdict(low, high)
-
-    assert wide == narrow or wide.startswith(OPEN)
-
-
-def test_what_is_open_says_how_wide_the_noise_is():
-    assert "NOT RESOLVED, the noise is 3.0% wide" == profiling._verdict(-0.01, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -57,24 +40,23 @@ def test_what_is_open_says_how_wide_the_noise_is():
     ],
 )
 def test_the_limit_in_the_process_is_told_of_by_both_measures(mine, by_the_clock, by_what_it_runs):
-    (line,) = profiling._verdicts("signal", {"signal": mine}, [])
-    first, second = line.removeprefix("signal: at most 1% in the process").split("; by what it runs there, ")
+    assert [by_the_clock] == judged(profiling._by_the_clock("signal", mine, QUIET))
+    assert [by_what_it_runs] == judged(profiling._by_what_it_runs("signal", mine))
 
-    assert (by_the_clock, by_what_it_runs) == (verdict_of(first), verdict_of(second))
+
+def test_a_cost_that_nothing_at_all_has_too_is_not_resolved():
+    assert [OPEN] == judged(profiling._by_the_clock("signal", cost(0.012, 0.020), cost(-0.01, 0.02)))
 
 
 @pytest.mark.parametrize(("helper", "expected"), [(0.0125, HOLDS), (0.016, FAILS)])
 def test_a_helper_has_a_limit_of_its_own(helper, expected):
-    _, line = profiling._verdicts("py-spy", {"py-spy": cost(0, 0.001, helper=helper)}, [])
-
-    assert line.startswith("py-spy: at most 1.5% in the helper")
-    assert expected == verdict_of(line)
+    assert [HOLDS, expected] == judged(profiling._by_what_it_runs("py-spy", cost(0, 0.001, helper=helper)))
 
 
 def against(mine, theirs):
-    line = [*profiling._verdicts("ours", {"ours": mine, "peer": theirs}, ["peer"])][-1]
-    first, second = line.removeprefix("ours: no worse than peer").split("; by what each runs")
-    return verdict_of(first), verdict_of(second)
+    (by_the_clock,) = judged(profiling._beside("ours", mine, "ddtrace", theirs, QUIET))
+    (by_what_each_runs,) = judged(profiling._runs_beside("ours", mine, "ddtrace", theirs))
+    return by_the_clock, by_what_each_runs
 
 
 def test_a_helper_counts_against_a_peer_that_has_none():
@@ -95,7 +77,7 @@ def test_of_two_profilers_not_both_are_worse_than_the_other(one, other):
 
 def accuracy(monkeypatch, sampler, **found):
     monkeypatch.setattr(profiling, "_run", lambda *_: {"samples": 2000, "bias_ratio": 0.0, **found})
-    return profiling._accuracy(sampler, "io", 1.0)
+    return [*profiling._accuracy(sampler, "io", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -108,29 +90,28 @@ def accuracy(monkeypatch, sampler, **found):
     ],
 )
 def test_an_unbiased_sampler_is_wrong_only_beyond_chance(monkeypatch, seen, samples, expected):
-    assert expected == verdict_of(accuracy(monkeypatch, "signal", truth=0.5, seen=seen, samples=samples))
+    assert [expected] == judged(accuracy(monkeypatch, "signal", truth=0.5, seen=seen, samples=samples))
 
 
 @settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 10**6), st.integers(1, 100))
 def test_more_samples_never_take_a_verdict_back(truth, seen, samples, times):
     with pytest.MonkeyPatch.context() as patch:
-        few = verdict_of(accuracy(patch, "py-spy", truth=truth, seen=seen, samples=samples))
-        many = verdict_of(accuracy(patch, "py-spy", truth=truth, seen=seen, samples=samples * times))
+        (few,) = judged(accuracy(patch, "py-spy", truth=truth, seen=seen, samples=samples))
+        (many,) = judged(accuracy(patch, "py-spy", truth=truth, seen=seen, samples=samples * times))
 
     assert few in (many, OPEN)
     assert abs(seen - truth) > 0.05 or many == HOLDS
 
 
 @pytest.mark.parametrize(
-    ("seen", "bias_ratio", "flag", "wrong"),
-    [(0.9, 0.8, "up", False), (0.9, 0.1, "down", True), (0.55, 0.1, "down", False), (0.55, 0.2, "up", False)],
+    ("seen", "bias_ratio", "expected"), [(0.9, 0.8, []), (0.9, 0.1, [FAILS]), (0.55, 0.1, [HOLDS]), (0.55, 0.2, [])]
 )
-def test_the_biased_sampler_may_be_wrong_where_it_says_so(monkeypatch, seen, bias_ratio, flag, wrong):
-    line = accuracy(monkeypatch, "thread", truth=0.5, seen=seen, bias_ratio=bias_ratio)
+def test_the_biased_sampler_may_be_wrong_where_it_says_so(monkeypatch, seen, bias_ratio, expected):
+    items = accuracy(monkeypatch, "thread", truth=0.5, seen=seen, bias_ratio=bias_ratio)
 
-    assert f"flag {flag}" in line
-    assert wrong == line.endswith(FAILS)
+    assert expected == judged(items)
+    assert (not expected) == any(isinstance(item, str) and "not to be trusted" in item for item in items)
 
 
 def overhead(monkeypatch, without, factor):
@@ -138,7 +119,7 @@ def overhead(monkeypatch, without, factor):
     times = {"with": [one * factor for one in without], "without": without}
     rest = {"handler": 0.001, "threads": 0.002, "helper": 0.003}
     monkeypatch.setattr(profiling, "_run", lambda *_: {**times, **rest})
-    return profiling._overhead("signal", len(without) // 2, 0.1, 0.1)
+    return profiling._overhead("signal", profiling.QUICK._replace(blocks=len(without) // 2))
 
 
 speeds = st.lists(st.floats(0.01, 100), min_size=2, max_size=30).map(lambda rounds: rounds + rounds[::-1])
@@ -156,8 +137,8 @@ def test_a_machine_whose_speed_varies_from_block_to_block_changes_no_cost(withou
 def test_the_parts_of_a_core_are_those_that_were_measured(monkeypatch):
     found = overhead(monkeypatch, [1.0] * 8, 1.01)
 
-    assert (0.003, 0.003) == (pytest.approx(found.runs), found.helper)
-    assert "in the process +1.00% (+1.00% to +1.00%), runs there 0.30% of a core, helper 0.30%" == str(found)
+    assert (0.003, 0.003, 4) == (pytest.approx(found.runs), found.helper, found.blocks)
+    assert (1.0, 1.0, 1.0) == pytest.approx((found.spread.low, found.spread.middle, found.spread.high))
 
 
 def test_a_tenth_of_blocks_that_went_wild_is_left_out_on_either_side():
@@ -186,31 +167,31 @@ def test_an_interval_of_more_blocks_is_narrower_and_has_the_truth_in_it():
     assert high - low < (higher - lower) / 2
 
 
-def test_the_report_has_the_noise_beside_each_cost_and_names_the_peers_that_are_not_here(monkeypatch):
-    def run(what, *_):
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_report_has_the_noise_beside_each_cost_and_names_the_peers_that_are_not_here(monkeypatch, quick):
+    def run(what, *arguments):
         if what == "accuracy":
             return {"truth": 0.5, "seen": 0.51, "samples": 2000, "bias_ratio": 0.0}
-        return {"with": [1.0] * 12, "without": [1.0] * 12, "handler": 0.001, "threads": 0.001, "helper": 0.0}
+        rounds = [1.0] * 2 * int(arguments[1])
+        return {"with": rounds, "without": rounds, "handler": 0.001, "threads": 0.001, "helper": 0.0}
 
     monkeypatch.setattr(profiling, "_run", run)
     monkeypatch.setattr(profiling, "_pyspy", lambda: ("py-spy",))
-    monkeypatch.setattr(profiling, "_has", lambda module: module == "ddtrace")
-    lines = [*profiling.report(quick=True)]
-    costs = [line for line in lines if "runs there" in line and ":" not in line]
+    monkeypatch.setattr(profiling, "_instructions", lambda: iter(()))
+    monkeypatch.setattr(profiling.machine, "can_import", lambda module: module == "ddtrace")
+    items = [*profiling.report(quick=quick)]
+    costs = [item for item in items if isinstance(item, Figure) and item.name.startswith("CPU for the same work")]
 
-    assert ["A/A", "signal", "py-spy", "thread", "ddtrace"] == [line.split()[0] for line in costs]
-    assert all("A/A +0.00% (+0.00% to +0.00%)" in line for line in costs[1:])
+    assert ["none", "signal", "py-spy", "thread", "ddtrace"] == [
+        each.name.split(", ")[1] for each in costs if "less" not in each.name
+    ]
+    assert {Noise(0.0, 0.0, relative=False)} == {each.noise for each in costs}
+    assert ["pyroscope-io"] == [item.name for item in items if isinstance(item, Missing)]
     assert {"signal", "py-spy", "thread"} == {
-        line.split(":")[0].strip() for line in lines if "no worse than ddtrace: HOLDS; by what each runs: HOLDS" in line
+        item.text.split(":")[0] for item in items if isinstance(item, Goal) and "no worse than ddtrace" in item.text
     }
-    assert lines[-1].strip().startswith("not here to compare with: pyroscope-io;")
-
-
-def judged(items):
-    """The verdicts of the goals among what a report yields."""
-    items = [*items]
-    figures = {item.name: item for item in items if isinstance(item, harness.Figure)}
-    return [item.verdict(figures[item.figure]) for item in items if isinstance(item, Goal)]
+    assert {HOLDS} == {*judged(items)}
+    assert quick != any("by what each runs" in item.text for item in items if isinstance(item, Goal))
 
 
 def takes(monkeypatch, seconds):
