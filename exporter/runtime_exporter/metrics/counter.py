@@ -15,6 +15,8 @@ from runtime_exporter.metrics.metric import Metric, Point, created_enabled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from runtime_exporter.metrics.peer_attributes import Number
+
 _VALUE, _CREATED = 0, 1
 
 
@@ -71,6 +73,14 @@ class Counter(Metric):
     def value(self) -> float:
         """Return the total now."""
         return float(self._function()) if self._function else self._floats[self._at]
+
+    @property
+    def _value(self) -> Number:
+        return self._number(lambda: float(self._floats[self._at]), self.set_total)
+
+    @property
+    def _created(self) -> float:
+        return self.created
 
     @property
     def exemplar(self) -> Exemplar | None:

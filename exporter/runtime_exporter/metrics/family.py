@@ -113,6 +113,8 @@ def validate_exemplar(exemplar: dict[str, str]) -> None:
     for name in exemplar:
         if not _LABEL_NAME.fullmatch(name):
             raise ValueError("Invalid exemplar label name: " + name)
+        if name.startswith("__"):
+            raise ValueError("Reserved exemplar label name: " + name)
     runes = sum(len(name) + len(value) for name, value in exemplar.items())
     if runes > 128:  # noqa: PLR2004 - the number of the specification
         raise ValueError(f"Exemplar labels have {runes} UTF-8 characters, exceeding the limit of 128")

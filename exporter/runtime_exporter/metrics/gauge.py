@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from runtime_exporter.metrics.peer_attributes import Number
+
 Mode: TypeAlias = Literal[
     "all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent", "livemostrecent"
 ]
@@ -106,6 +108,14 @@ class Gauge(Metric):
     def value(self) -> float:
         """Return the value now."""
         return float(self._function()) if self._function else self._floats[self._at]
+
+    @property
+    def _value(self) -> Number:
+        return self._number(lambda: float(self._floats[self._at]), self.set)
+
+    @property
+    def _multiprocess_mode(self) -> str:
+        return self._family.mode
 
     def points(self) -> Iterator[Point]:
         """Yield the value."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from runtime_exporter.metrics.peer_attributes import Number
+
 INF: Final = float("inf")
 
 
@@ -101,7 +103,7 @@ class Histogram(Observed):
             bucket = bisect_left(self._bounds, amount)
         if FREE_THREADED:
             with self._family.lock:
-                self._count(bucket, amount)
+                self._commit(bucket, amount)
         else:
             # As `_count`, written out: a call would let other threads in, and cost.
             to, valid, floats = self._to, self._from, self._floats

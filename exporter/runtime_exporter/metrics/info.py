@@ -38,6 +38,10 @@ class Info(Metric):
             raise ValueError("Label value cannot be None")
         self._pairs = {key: str(value) for key, value in val.items()}
 
+    @property
+    def _value(self) -> dict[str, str]:
+        return self._pairs
+
     def points(self) -> Iterator[Point]:
         """Yield one sample with the pairs as labels."""
         yield Point("_info", self._pairs, 1.0)
@@ -58,12 +62,14 @@ class Enum(Metric):
         subsystem: str = "",
         unit: str = "",
         registry: CollectorRegistry | None = REGISTRY,
-        states: Iterable[str] = (),
+        states: Iterable[str] | None = None,
     ) -> None:
-        self._states = tuple(states)
+        self._states = tuple(states or ())
         if not self._states:
             raise ValueError(f"No states provided for Enum metric: {name}")
         super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry)
+
+    def _configure(self) -> None:
         if self._family.name in self._family.labelnames:
             raise ValueError(f"Overlapping labels for Enum metric: {self._family.name}")
 
@@ -76,6 +82,10 @@ class Enum(Metric):
     def state(self, state: str) -> None:
         """Set the state. Raises ValueError for one that was not declared."""
         self._ints[self._at] = self._states.index(state)
+
+    @property
+    def _value(self) -> int:
+        return int(self._ints[self._at])
 
     def points(self) -> Iterator[Point]:
         """Yield one sample for each state, 1 for the one that holds."""

@@ -11,6 +11,7 @@ from prometheus_client.samples import Sample
 
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.family import Family, full_name, label_string, valid_labelnames
+from runtime_exporter.metrics.peer_attributes import PeerAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,7 +74,7 @@ class _MissingLabels:
     obj = property(_refuse)
 
 
-class Metric:
+class Metric(PeerAttributes):
     """A metric without labels, or with them the parent of one child for each tuple of label values.
 
     A child is an object of the same class that shares the family and has cells of its own. Registering happens in
@@ -148,10 +149,16 @@ class Metric:
         Values are turned into text. Raises ValueError for a wrong number of values or wrong names.
         """
         try:
-            # The usual case, all text: one look-up.
-            return self._known[labelvalues]  # type: ignore[index,no-any-return]
+            child: Self = self._known[labelvalues]  # type: ignore[index]
         except (KeyError, TypeError):
             pass
+        else:
+            # The usual case, all text: one look-up. A member of `class State(str, Enum)` equals its value, and is written otherwise.
+            for value in labelvalues:
+                if value.__class__ is not str:
+                    break
+            else:
+                return child
         return self._child(self._label_values(labelvalues, labelkwargs))
 
     def _label_values(self, labelvalues: tuple[object, ...], labelkwargs: dict[str, object]) -> tuple[str, ...]:
@@ -177,6 +184,8 @@ class Metric:
             new: Self = object.__new__(type(self))
             new._family = family
             self._copy_configuration(new)
+            if own := getattr(self, "__dict__", None):  # what the constructor of a subclass keeps
+                new.__dict__.update(own)
             new._become_child(label_string(family.labelnames, labelvalues))
             # Two threads may both come here: setdefault lets one of them win, the other's child dies unused.
             child = family.children.setdefault(labelvalues, new)
@@ -242,22 +251,25 @@ class Metric:
     def collect(self) -> list[CoreMetric]:
         """Return the family with its samples, as prometheus_client's own objects."""
         (metric,) = self.describe()
-        for child, labels in self._children():
-            for suffix, own, value, exemplar in child.points():
-                name = metric.name + suffix
-                metric.samples.append(Sample(name, {**labels, **own} if own else labels, value, None, exemplar))
+        if not self._family.hidden:
+            for suffix, labels, value, _, exemplar, *_ in self._samples():
+                metric.samples.append(Sample(metric.name + suffix, labels, value, None, exemplar))
         return [metric]
 
-    def _children(self) -> Iterator[tuple[Metric, dict[str, str]]]:
-        family = self._family
-        if self._labels is not None and family.labelnames:
-            own = next((values for values, child in tuple(family.children.items()) if child is self), None)
-            if own is not None:
-                yield self, dict(zip(family.labelnames, own, strict=True))
-            return
-        if not family.hidden:
-            for values, child in tuple(family.children.items()):
-                yield child, dict(zip(family.labelnames, values, strict=True))
+    # By the names that prometheus_client gives them: its users override these two, and call all three.
+
+    def _samples(self) -> Iterable[Sample]:
+        return self._multi_samples() if self._is_parent() else self._child_samples()
+
+    def _multi_samples(self) -> Iterator[Sample]:
+        names = self._family.labelnames
+        for values, child in tuple(self._family.children.items()):
+            shared = dict(zip(names, values, strict=True))
+            for suffix, own, *rest in child._child_samples():  # noqa: SLF001 - of the same class
+                yield Sample(suffix, {**shared, **own}, *rest)
+
+    def _child_samples(self) -> Iterable[Sample]:
+        return tuple(Sample(suffix, own, value, None, exemplar) for suffix, own, value, exemplar in self.points())
 
     # What the exposition and the collectors need to know.
 

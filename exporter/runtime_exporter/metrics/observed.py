@@ -19,6 +19,8 @@ from runtime_exporter.metrics.metric import Metric
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runtime_exporter.metrics.peer_attributes import Number
+
 SUMS: Final = 2
 """Cells of a sum."""
 
@@ -69,7 +71,7 @@ class Observed(Metric):
             *counts, even, odd = read(self._ints.obj, self._at * CELL_BYTES)
         return counts, odd if sum(counts) & 1 else even
 
-    def _count(self, count: int, amount: float) -> None:
+    def _commit(self, count: int, amount: float) -> None:
         to, valid = self._to, self._from
         self._floats[to] = self._floats[valid] + amount
         self._ints[self._at + count] += 1
@@ -84,3 +86,23 @@ class Observed(Metric):
     def created(self) -> float:
         """When this series began, Unix seconds."""
         return float(self._floats[self._at + self._counts() + SUMS])
+
+    @property
+    def _created(self) -> float:
+        return self.created
+
+    @property
+    def _sum(self) -> Number:
+        def write(total: float) -> None:
+            self._floats[self._from] = total
+
+        return self._number(lambda: self.sum, write)
+
+    def _number_of(self, count: int) -> Number:
+        def write(value: float) -> None:
+            total = self.sum
+            self._ints[self._at + count] = int(value)
+            self.begin()
+            self._floats[self._from] = total
+
+        return self._number(lambda: float(self._ints[self._at + count]), write)

@@ -12,6 +12,8 @@ from runtime_exporter.metrics.observed import Observed, reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from runtime_exporter.metrics.peer_attributes import Number
+
 _READ: Final = reading(1)
 
 
@@ -32,7 +34,7 @@ class Summary(Observed):
         """Count `amount`."""
         if FREE_THREADED:
             with self._family.lock:
-                self._count(0, amount)
+                self._commit(0, amount)
         else:
             to, valid, floats = self._to, self._from, self._floats
             floats[to] = floats[valid] + amount
@@ -42,6 +44,10 @@ class Summary(Observed):
     def time(self) -> Timer:
         """Observe the seconds that a block or a function took: context manager and decorator."""
         return Timer(self, "observe")
+
+    @property
+    def _count(self) -> Number:
+        return self._number_of(0)
 
     def points(self) -> Iterator[Point]:
         """Yield count and sum, and when the series began if that is asked for."""
