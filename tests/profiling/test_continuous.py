@@ -59,6 +59,9 @@ class FakeSampler:
     shortest = 0.0
     pauses = 0
 
+    def afford(self, budget):
+        self.budget = budget
+
     def tend(self):
         self.calls.append("tend")
 
@@ -210,7 +213,7 @@ def test_the_hooks_get_the_interval_and_the_comparisons():
 
 def test_what_it_costs_is_added_up_and_stretches_the_interval_before_the_budget_is_exceeded():
     ticks = iter(range(100))
-    continuous = Continuous(FakeSampler, interval=60.0, budget=0.01, cpu=lambda: float(next(ticks)))
+    continuous = Continuous(FakeSampler, interval=60.0, budget=lambda: 0.005, cpu=lambda: float(next(ticks)))
     continuous.sampler = FakeSampler()
     assert 200.0 == continuous.turn()  # one second at half of 1 %
     assert 1.03 == pytest.approx(continuous.report.cpu_seconds)
@@ -257,7 +260,12 @@ def test_pauses_are_counted_and_told_once_and_once_more_when_they_are_over(caplo
 def test_what_keeps_its_own_pace_is_charged_and_does_not_stretch_the_interval():
     ticks = iter([0.0, 1.0, 5.0, 5.01])
     continuous = Continuous(
-        FakeSampler, interval=60.0, paced=[lambda _: {}], budget=0.01, cpu=lambda: next(ticks), clock=lambda: 0.0
+        FakeSampler,
+        interval=60.0,
+        paced=[lambda _: {}],
+        budget=lambda: 0.005,
+        cpu=lambda: next(ticks),
+        clock=lambda: 0.0,
     )
     continuous.sampler = FakeSampler()
     assert 202.0 == pytest.approx(continuous.turn())  # 1.01 s at half of 1 %
@@ -305,6 +313,16 @@ def test_closing_accounts_for_what_was_seen_last_and_leaves_no_thread():
     continuous.close()
 
 
+def test_the_sampler_is_told_what_it_may_use_now():
+    sampler, allowed = FakeSampler(), iter((0.004, 0.002))
+    continuous = Continuous(lambda: sampler, budget=lambda: next(allowed))
+    told = []
+    for _ in range(2):
+        continuous._tend(sampler)
+        told.append(sampler.budget)
+    assert ([0.004, 0.002], ["tend", "tend"]) == (told, sampler.calls)
+
+
 def test_a_sampler_that_has_only_begun_is_not_asked():
     sampler = FakeSampler()
     continuous = Continuous(lambda: sampler, interval=3600.0, clock=lambda: 7.0)
@@ -322,7 +340,7 @@ def test_what_an_earlier_process_left_is_read_first_in_steps_within_the_budget()
             yield
 
     ticks = itertools.count(0.0, 0.5)
-    continuous = Continuous(FakeSampler, recall=recall, budget=0.01, cpu=lambda: next(ticks))
+    continuous = Continuous(FakeSampler, recall=recall, budget=lambda: 0.0025, cpu=lambda: next(ticks))
     stop = threading.Event()
     stop.wait = waits.append
     continuous._remember(stop)

@@ -98,7 +98,7 @@ def test_without_tracing_there_is_no_profile_but_the_name_of_the_setting():
 
 def test_each_profile_is_paid_for_by_waiting(tracing):
     clock = itertools.chain([0.0, 0.5], [60.0], [100.5, 101.0]).__next__
-    heap = HeapTracing(share=0.005, clock=clock)
+    heap = HeapTracing(share=lambda: 0.005, clock=clock)
 
     assert {"heap"} == heap().keys()  # takes 0.5 s of the clock
     assert {} == heap()

@@ -164,6 +164,9 @@ class Recorder:
 
     shortest = 0.0
 
+    def afford(self, budget):
+        self.budget = budget
+
     def tend(self):
         self.calls.append("tend")
 
@@ -176,6 +179,14 @@ def test_both_are_started_taken_from_told_of_a_fork_and_closed():
     sampler.forked()
     sampler.close()
     assert ["start", "take", "forked", "close"] == one.calls == other.calls
+
+
+@pytest.mark.parametrize(("backend", "parts"), [("signal", (0.005, 0.005)), ("py-spy", (0.01, 0.01))])
+def test_what_this_process_may_use_is_divided_where_both_sample_in_it(backend, parts):
+    one, other = Recorder(), Recorder()
+    one.name = backend
+    ChosenSampler(one, other, {}).afford(0.01)
+    assert parts == (one.budget, other.budget)
 
 
 def test_when_waiting_cannot_be_watched_cpu_still_is():

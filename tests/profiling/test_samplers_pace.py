@@ -68,6 +68,18 @@ def test_a_lower_bound_of_its_own_lets_dear_looks_become_rare_before_there_is_a_
     assert 0 == pace.take_pauses()
 
 
+def test_a_smaller_budget_lowers_the_rate_and_a_larger_one_lets_it_come_back():
+    pace = Pace(rate=20, budget=0.01)
+    pace.restart(0.0)
+    rates = []
+    for step in range(1, 13):
+        pace.afford(0.002 if step <= 6 else 0.01)
+        pace.account(5 * 0.0003 * pace.rate, step * 5.0)
+        rates.append(pace.rate)
+    assert 20 > rates[0] > rates[5] >= 5.0
+    assert 20.0 == rates[-1]
+
+
 def test_the_rate_comes_back_step_by_step_but_not_above_what_was_asked_for():
     rates = run(Pace(rate=20, budget=0.01), [0.02, 0.02, *[0.0001] * 6])
     assert [10.0, LOWEST_HZ, LOWEST_HZ * 1.5] == rates[:3]

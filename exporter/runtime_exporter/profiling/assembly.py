@@ -50,19 +50,22 @@ def continuous(
     offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
     waits: Contention | None = None,
     heap: HeapTracing | None = None,
+    budget: Callable[[], float] | None = None,
 ) -> Continuous:
     """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts.
 
     `store` keeps the profiles. `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts`
     makes it). `offer` sends profiles elsewhere. `waits` and `heap` give profiles of their kinds.
+    `budget` tells the part of one core for sampling, and for what is made of the samples as much again; a quarter of the
+    overhead budget where it is not given.
     """
     version = settings.service_version
     watch = Watch.of(settings)
     began = time.time()
     growth = Growth(began, span=settings.profile_leak_span)
     adviser = Adviser("python", began=began, read=read or own_reading, growth=growth)
-    # Sampling and what is made of the samples share the budget.
-    half = settings.overhead_budget / 2
+    quarter = settings.overhead_budget / 4
+    part = budget if budget is not None else lambda: quarter
     pipeline = Pipeline(
         rules=Rules(top=settings.profile_top, pinned=tuple(map(re.compile, settings.profile_pinned))),
         store=store,
@@ -74,13 +77,13 @@ def continuous(
         labels={VERSION: version} if version else {},
     )
     return Continuous(
-        partial(choose, budget=half, helper_budget=_HELPER_BUDGETS * settings.overhead_budget),
+        lambda: choose(budget=part(), helper_budget=_HELPER_BUDGETS * settings.overhead_budget),
         pipeline,
         interval=settings.profile_interval,
         sources=(waits or Contention(),),
         paced=(heap,) if heap is not None else (),
         recall=partial(recalled, store, watch) if store is not None else None,
-        budget=settings.overhead_budget,
+        budget=part,
     )
 
 

@@ -32,8 +32,10 @@ THREAD_NAME: Final = f"{OWN_THREADS}-profiles"
 _JOIN_SECONDS = 5.0
 # What is shorter says nothing; it is what is left when the profiler is closed right after an interval.
 _SHORTEST_SECONDS = 1.0
-# Half of the budget is the sampler's, which governs its own rate; an interval may grow to so many times what was asked for.
-_SHARE_OF_BUDGET, _LONGEST_STRETCH = 0.5, 10.0
+# An interval may grow to so many times what was asked for.
+_LONGEST_STRETCH = 10.0
+# What an earlier process left is read once, in a minute or two: of the five minutes over which the budget holds that is a part.
+_HASTE = 4
 _TEND_SECONDS = 5.0
 
 
@@ -42,7 +44,7 @@ class Continuous:
 
     sampler: makes the sampler, when it is started. pipeline: what takes in the profiles of each interval. sources: what gives
     further ones of an interval; what the `paced` ones cost, which keep a pace of their own, does not stretch it. recall: what is to be done first, in steps, such as to read what an earlier process left.
-    budget: the part of one core for all of it. Whatever fails is logged once and costs only itself.
+    budget: tells the part of one core for sampling at the moment, which is as much as there is for the rest. Whatever fails is logged once and costs only itself.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Continuous:
         sources: Sequence[Source] = (),
         paced: Sequence[Source] = (),
         recall: Callable[[], Iterable[object]] | None = None,
-        budget: float = 0.01,
+        budget: Callable[[], float] = lambda: 0.005,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
         log: StateLog | None = None,
@@ -134,7 +136,8 @@ class Continuous:
 
     def pause(self, spent: float) -> float:
         """Return the seconds until the next turn, after one that took `spent` seconds of CPU."""
-        affordable = spent / (self._budget * _SHARE_OF_BUDGET) if self._budget > 0 else self.interval
+        budget = self._budget()
+        affordable = spent / budget if budget > 0 else self.interval
         shortest = self.sampler.shortest if self.sampler is not None else 0.0
         return min(max(self.interval, affordable, shortest), self.interval * _LONGEST_STRETCH)
 
@@ -154,15 +157,19 @@ class Continuous:
             if stop.wait(min(left, _TEND_SECONDS)):
                 return True
             if self.sampler is not None:
-                self._guard.call("keeping the sampler within its budget", self.sampler.tend)
+                self._guard.call("keeping the sampler within its budget", self._tend, self.sampler)
         return stop.is_set()
+
+    def _tend(self, sampler: Sampler) -> None:
+        sampler.afford(self._budget())
+        sampler.tend()
 
     def _remember(self, stop: threading.Event) -> None:
         """Do the first steps, each followed by a wait that keeps them within the budget."""
         spent = began = self._cpu()
         for _ in self._recall() if self._recall is not None else ():
             before, spent = spent, self._cpu()
-            if stop.wait((spent - before) / self._budget):
+            if stop.wait((spent - before) / (self._budget() * _HASTE)):
                 break
         self.pipeline.charge(self._cpu() - began)
 

@@ -38,7 +38,7 @@ class HeapTracing:
     def __init__(
         self,
         *,
-        share: float = 0.005,
+        share: Callable[[], float] = lambda: 0.005,
         stoppable: bool = can_stop(),
         tracer: Any = tracemalloc,
         clock: Callable[[], float] = time.monotonic,
@@ -96,7 +96,7 @@ class HeapTracing:
             return {"heap": self.profile()}
         finally:
             end = self._clock()
-            self._next = end + (end - begin) / self._share
+            self._next = end + (end - begin) / self._share()
 
 
 def _between(profile: Profile, begin: int, end: int, comments: tuple[str, ...]) -> Profile:

@@ -29,7 +29,8 @@ class Profiling:
     """The parts that profile this process; None for what the settings leave off. The constructor has no effects.
 
     read: gives a function that reads the numbers of this process, for advice and leak suspects; called where there is
-    continuous profiling. offer: is shown each profile with its kind and labels, to be sent elsewhere.
+    continuous profiling. offer: is shown each profile with its kind and labels, to be sent elsewhere. allowed: tells the part of
+    one core that all profiling may use at the moment; half of the budget where nobody tells.
 
     `continuous` is started, closed and told of forks by the collector that shows what it reports.
     """
@@ -40,12 +41,20 @@ class Profiling:
         *,
         read: Callable[[], Callable[[], Any]] | None = None,
         offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
+        allowed: Callable[[], float] | None = None,
     ) -> None:
         directory = settings.profile_directory
         self.store = Store(directory, limit=settings.profile_bytes_limit) if directory else None
         """Where all profiles are kept."""
         self.locks: LockProfiler | None = _locks(settings) if settings.profile_locks else None
-        self.heap: HeapTracing | None = _heap(settings) if settings.profile_heap else None
+        # Sampling, what is made of the samples, and profiles of memory: each has an equal part.
+        half, parts = settings.overhead_budget / 2, 3 if settings.profile_heap else 2
+        budget = allowed if allowed is not None else lambda: half
+
+        def part() -> float:
+            return budget() / parts
+
+        self.heap: HeapTracing | None = _heap(part) if settings.profile_heap else None
         self.continuous: Continuous | None = None
         """What profiles all the time."""
         self._waits: Contention | None = None
@@ -61,6 +70,7 @@ class Profiling:
                 offer=offer,
                 waits=self._waits,
                 heap=self.heap,
+                budget=part,
             )
         self._making = threading.Lock()
         self._on_demand: OnDemand | None = None
@@ -126,7 +136,7 @@ def _locks(settings: Settings) -> LockProfiler:
     return LockProfiler(settings.profile_lock_packages or None)
 
 
-def _heap(settings: Settings) -> HeapTracing:
+def _heap(share: Callable[[], float]) -> HeapTracing:
     from runtime_exporter.profiling.heaptracing import HeapTracing
 
-    return HeapTracing(share=settings.overhead_budget / 2)
+    return HeapTracing(share=share)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.nearest import did_you_mean
 from runtime_exporter.profiling.samplers import pyspy, remote
-from runtime_exporter.profiling.samplers.chosen import ChosenSampler
+from runtime_exporter.profiling.samplers.chosen import ChosenSampler, in_process
 from runtime_exporter.profiling.samplers.cputimer import best_timer
 from runtime_exporter.profiling.samplers.frames import gil_enabled
 from runtime_exporter.profiling.samplers.pace import USUAL_HZ, Pace
@@ -102,8 +102,8 @@ def _made(
         return ChosenSampler(_thread_sampler(rate, budget, chance), None, passed_over)
     watches = wall and gil_enabled()
     backend: Sampler
+    budget /= in_process(name, waits=watches)
     if name == SignalSampler.name:
-        budget = budget / 2 if watches else budget
         backend = SignalSampler(pace=Pace(rate=rate, budget=budget, chance=chance))
     else:
         make = pyspy.sampler if name == pyspy.NAME else remote.sampler

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.samplers.sampler import Capabilities, Usage, Window
-from runtime_exporter.profiling.samplers.signal import MAIN_GROUP
+from runtime_exporter.profiling.samplers.signal import MAIN_GROUP, SignalSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,12 +78,24 @@ class ChosenSampler:
         """Look after the backend's helper."""
         self.backend.tend()
 
+    def afford(self, budget: float) -> None:
+        """Divide it between both, where both sample in this process."""
+        one = budget / in_process(self.backend.name, waits=self.waiting is not None)
+        self.backend.afford(one)
+        if self.waiting is not None:
+            self.waiting.afford(one)
+
     def take(self) -> Window:
         """Return what both saw since the last call, as one window."""
         seen = self.backend.take()
         if self.waiting is None:
             return seen
         return combined(seen, self.waiting.take(), threads=self.backend.capabilities.threads)
+
+
+def in_process(backend: str, *, waits: bool) -> int:
+    """Return how many samplers share the budget of this process: a helper has its own."""
+    return 2 if waits and backend == SignalSampler.name else 1
 
 
 def combined(seen: Window, waiting: Window, *, threads: bool) -> Window:

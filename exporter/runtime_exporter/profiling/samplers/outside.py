@@ -162,6 +162,9 @@ class OutsideSampler:
             elif not self._tracer.running:
                 self._relaunch()
 
+    def afford(self, budget: float) -> None:
+        """Do nothing: the helper has a budget of its own, and what this process does is once an interval."""
+
     def _pay(self, *, window: bool = False) -> None:
         """Account for what the helper has used since the last time; the rate follows at the end of a window, with its next start."""
         total, now = self._tracer.cpu_time_ns(), self._clock()

@@ -67,6 +67,12 @@ class Pace:
         self._begin = now
         self._cpu = 0.0
 
+    def afford(self, budget: float) -> None:
+        """Keep to another budget from now on. What is saved stays, as far as so much may be saved."""
+        self.budget = budget
+        self._most = budget * _SAVED_SECONDS
+        self._saved = min(self._saved, self._most)
+
     def take_pauses(self) -> int:
         """Return how many pauses began since the last call."""
         pauses, self._pauses = self._pauses, 0

@@ -109,5 +109,8 @@ class Sampler(Protocol):
     def tend(self) -> None:
         """See to it that a helper costs no more than it may. To be called every few seconds."""
 
+    def afford(self, budget: float) -> None:
+        """Let sampling cost this process so much of a core from now on. Of a helper, see `tend`."""
+
     def forked(self) -> None:
         """In the child of a fork: forget the threads, timers and helpers of the parent. May be started again."""

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from runtime_exporter.costs import COSTS, PROFILING
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.pythonstack import Key
 from runtime_exporter.profiling.samplers.cputimer import ThreadTimer, best_timer
@@ -36,6 +37,7 @@ _Record = tuple[Key, int]
 """Where the main thread was, and the CPU nanoseconds that the sample stands for."""
 # A minute at the highest rate is 3,000.
 _MOST_RECORDS = 65_536
+_METER = COSTS.meter(PROFILING)
 
 
 def _main_cpu_ns() -> int:
@@ -158,6 +160,10 @@ class SignalSampler:
     def tend(self) -> None:
         """Do nothing: the pace is kept look by look."""
 
+    def afford(self, budget: float) -> None:
+        """Keep to that."""
+        self._pace.afford(budget)
+
     def burst(self, seconds: float, rate: float, *, wait: Callable[[float], object] = time.sleep) -> Window:
         """Return what the running handler sees in the next seconds, beside what `take()` gets; raises ProfileError when not started."""
         if self._timer is None:
@@ -196,6 +202,7 @@ class SignalSampler:
         finally:
             done = self._cpu()
             self._own_ns += done - came
+            _METER.nanoseconds += done - came
             self._arm(timer, self._next_gap(done - came), done)
 
     def _next_gap(self, cost_ns: int) -> float:

@@ -171,6 +171,10 @@ class ThreadSampler:
     def tend(self) -> None:
         """Do nothing: the pace is kept look by look."""
 
+    def afford(self, budget: float) -> None:
+        """Keep to that."""
+        self._pace.afford(budget)
+
     def look(self, due: int) -> None:
         """Look once at all threads; `due` is when that was to happen, in nanoseconds of the clock."""
         now = self._clock()
