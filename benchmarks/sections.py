@@ -31,6 +31,7 @@ class Section:
 SECTIONS = (
     Section("requests", "What a request pays"),
     Section("exposition", "What a scrape pays"),
+    Section("startup", "What importing and starting costs"),
     Section("profiling", "What profiling costs, and how right it is"),
     Section("locks", "What a profiled lock costs"),
     Section("codec", "What reading and writing profiles costs"),
