@@ -33,6 +33,8 @@ logger = logging.getLogger("runtime_exporter")
 
 CONTENT_TYPE_LATEST: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_CONTENT_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+USUAL_ESCAPING: Final = "underscores"
+"""What becomes of the characters of a name that only UTF-8 has, where nobody asks for anything else."""
 
 
 class Collector(Protocol):
@@ -83,7 +85,7 @@ class _Writer:
 
     def add(self, collector: Any) -> None:
         try:
-            if isinstance(collector, Metric) and self._names is None:
+            if isinstance(collector, Metric) and self._names is None and not collector.collects_itself:
                 self._own(collector)
             else:
                 self._foreign(collector)
@@ -329,6 +331,12 @@ def _offered(media: str, version: str) -> Format | None:
     return None
 
 
-def generate_latest(registry: Any = REGISTRY) -> bytes:
-    """Return the exposition of `registry` in the text format 0.0.4."""
+def generate_latest(registry: Any = REGISTRY, escaping: str = USUAL_ESCAPING) -> bytes:
+    """Return the exposition of `registry` in the text format 0.0.4.
+
+    `escaping` says what becomes of names in UTF-8, which other collectors may have: prometheus_client's words for it,
+    and its writer for all but the usual one.
+    """
+    if escaping != USUAL_ESCAPING:
+        return peer_text.generate_latest(registry, escaping)
     return TEXT.render((registry,))

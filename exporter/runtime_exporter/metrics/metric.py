@@ -85,6 +85,13 @@ class Metric(PeerAttributes):
     _type: ClassVar[str]
     _reserved: ClassVar[tuple[str, ...]] = ()
     _modes: ClassVar[frozenset[str]] = frozenset(("sum",))
+    collects_itself: ClassVar[bool] = False
+    """Whether a subclass of the application's collects in a way of its own: what it collects is written, not its cells."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = ("collect", "_samples", "_multi_samples", "_child_samples")
+        cls.collects_itself = cls.collects_itself or not vars(cls).keys().isdisjoint(own)
 
     def __init__(
         self,
