@@ -47,6 +47,8 @@ class Reply:
     content_type: str = TEXT
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
+    zipped: Callable[[], bytes] | None = None
+    """Returns the body compressed, where somebody knows it already."""
 
 
 @dataclass(frozen=True)
