@@ -15,6 +15,7 @@ from runtime_exporter.collectors import ALL, Supervisor
 from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.collectors.profiles import ProfilesCollector
+from runtime_exporter.costs import PROFILING, SCRAPE
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
 from runtime_exporter.profiling.alerted import captures_of, comparisons_of, shelf_of
@@ -30,6 +31,7 @@ from runtime_exporter.web.health import Health
 from runtime_exporter.web.pprof_pages import pprof_routes
 from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.profile_pages import profile_routes
+from runtime_exporter.web.shared import SharedExposition
 from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
 
@@ -79,7 +81,11 @@ class Exporter:
         )
         self._numbers: ProcessReadings | None = None
         self._push = push_of(settings)
-        self.profiling = Profiling(settings, read=self._readings, offer=self._push.offer)
+        allowed = self._supervisor.budget.allowed
+        self._shared = SharedExposition(self.expose, allowed=lambda: allowed(SCRAPE), patience=settings.scrape_timeout)
+        self.profiling = Profiling(
+            settings, read=self._readings, offer=self._push.offer, allowed=lambda: allowed(PROFILING)
+        )
         shelf = shelf_of(self.profiling, settings)
         tell = annotations_of(settings, lambda: self.url)
         self._captures = captures_of(self.profiling, settings, shelf, tell)
@@ -110,11 +116,11 @@ class Exporter:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves, to be mounted in another one instead."""
-        return make_app(self.settings, expose=self.expose, health=self.health, routes=self._routes)
+        return make_app(self.settings, expose=self._shared, health=self.health, routes=self._routes)
 
     def families(self) -> Sequence[Metric]:
         """Return every family that may be exposed, apart from the application's own."""
-        return (*self._http.families, *self._supervisor.families, *self._push.families)
+        return (*self._http.families, *self._supervisor.families, *self._shared.families, *self._push.families)
 
     def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
         """Return the exposition in a format; with `names`, only the families and samples that are called so."""
@@ -125,7 +131,7 @@ class Exporter:
         return exposition
 
     def _collectors(self) -> tuple[Any, ...]:
-        return (self._supervisor, *self._http.families, *self._push.families, self._registry)
+        return (self._supervisor, *self._shared.families, *self._http.families, *self._push.families, self._registry)
 
     def start(self) -> Exporter:
         """Serve and watch; return self.
