@@ -6,12 +6,12 @@ So all that our threads use is somebody's, once, and what runs on a thread of th
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from runtime_exporter import forks
 from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
@@ -147,5 +147,4 @@ def _clock_of_this_thread() -> int | None:
 COSTS: Final = Costs()
 """The account of this process."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=COSTS.forked)
+forks.after_in_child(COSTS.forked)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY
 
-from runtime_exporter import logs
+from runtime_exporter import forks, logs
 from runtime_exporter.collectors import ALL, Supervisor
 from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.exporter import ExporterCollector
@@ -253,8 +253,7 @@ class _Started:
             cls.exporter.after_fork_in_child()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Started.after_fork_in_child)
+forks.after_in_child(_Started.after_fork_in_child)
 
 
 def start(**arguments: Any) -> Exporter:

@@ -57,6 +57,13 @@ def test_the_environment_is_what_it_was_once_the_exporter_is_taken_out_of_it():
         assert environ == bootstrap.without(bootstrap.environment(environ, 7))
 
 
+def test_a_directory_that_nobody_named_is_taken_out_of_the_environment_too():
+    named = {bootstrap.RUN_DIRECTORY: "/run/shop"}
+    assert named == bootstrap.without(bootstrap.environment(named, 7))
+    made = {bootstrap.RUN_DIRECTORY: "/dev/shm/x", bootstrap.RUN_DIRECTORY_MADE: "/dev/shm/x", "A": "b"}
+    assert bootstrap.without(bootstrap.environment(made, 7)) == {"A": "b"}
+
+
 def test_our_directory_comes_first_on_the_path_and_holds_nothing_but_sitecustomize():
     environ = bootstrap.environment({"PYTHONPATH": "/x"}, 7)
     first, second = environ["PYTHONPATH"].split(os.pathsep)
@@ -117,6 +124,71 @@ def test_a_forked_worker_waits_for_no_lock_that_a_thread_of_its_parent_held(auto
         worker.join(10)
         assert not worker.is_alive()
     assert handle.starts == 1
+
+
+@pytest.fixture
+def makers(monkeypatch, tmp_path):
+    """What is done at the end of the process, while shared memory is a directory of the test."""
+    from runtime_exporter.bootstrap import rundirectory
+
+    ends = []
+    monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path))
+    monkeypatch.setattr("atexit.register", ends.append)
+    for name in (bootstrap.RUN_DIRECTORY, bootstrap.RUN_DIRECTORY_MADE):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    yield ends
+    for end in ends:
+        end()
+
+
+def test_the_supervisor_of_several_makes_a_directory_and_its_workers_forget_it_when_they_have_started(
+    autostart, makers, handle, tmp_path
+):
+    autostart.sharing()
+    directory = Path(os.environ[bootstrap.RUN_DIRECTORY])
+    assert directory.is_dir()
+    assert tmp_path in directory.parents
+    autostart.forked()
+    autostart.serving()
+    assert handle.starts == 1
+    assert bootstrap.RUN_DIRECTORY not in os.environ
+    makers.pop()()
+    assert not directory.exists()
+
+
+def test_a_directory_that_the_user_named_is_the_workers_and_stays(autostart, makers, monkeypatch, tmp_path):
+    for named in (str(tmp_path / "own"), ""):
+        monkeypatch.setenv(bootstrap.RUN_DIRECTORY, named)
+        autostart.sharing()
+        autostart.serving()
+        assert named == os.environ[bootstrap.RUN_DIRECTORY]
+    assert [] == makers
+
+
+def test_a_supervisor_that_another_one_of_the_service_started_uses_the_same_directory(autostart, makers):
+    autostart.sharing()
+    first = Path(os.environ[bootstrap.RUN_DIRECTORY])
+    autostart.sharing()
+    assert first == Path(os.environ[bootstrap.RUN_DIRECTORY])
+    makers.pop(0)()
+    assert first.is_dir()
+    makers.pop(0)()
+    assert not first.exists()
+
+
+def test_a_directory_that_cannot_be_made_is_one_line_and_the_workers_start_alone(
+    autostart, makers, monkeypatch, complaints, handle, tmp_path
+):
+    from runtime_exporter.bootstrap import rundirectory
+
+    monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path / "none"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "neither"))
+    autostart.sharing()
+    autostart.serving()
+    (line,) = complaints
+    assert line.startswith("no run directory, so each worker is alone: ")
+    assert (handle.starts, bootstrap.RUN_DIRECTORY in os.environ) == (1, False)
 
 
 def test_a_program_that_closed_its_standard_error_gets_no_exception_for_a_complaint(monkeypatch):

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 # Small modules at the top that anyone may use; they know only each other.
-ANYONE = {"errors", "settings", "configfile", "costs", "credentials", "deadline", "logs", "nearest", "sigmask"}
+ANYONE = {"errors", "settings", "configfile", "costs", "credentials", "deadline", "forks", "logs", "nearest", "sigmask"}
 FORBIDDEN_NAMES = {"core", "utils", "util", "helpers", "helper", "manager", "common", "misc"}
 
 

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 MARK: Final = "RUNTIME_EXPORTER_BOOTSTRAP"
 """Says that an exporter is still to be started; its value is the id of the process that `run` became."""
 
+RUN_DIRECTORY: Final = "RUNTIME_EXPORTER_RUN_DIRECTORY"
+"""The variable of the setting `run_directory`: where several workers share their numbers."""
+
+RUN_DIRECTORY_MADE: Final = "RUNTIME_EXPORTER_BOOTSTRAP_DIRECTORY"
+"""Says that nobody named that directory: programs that a worker starts are not to use it."""
+
+VARIABLES: Final = (MARK, RUN_DIRECTORY, RUN_DIRECTORY_MADE, "PYTHONPATH")
+"""What is added to an environment, or changed in it."""
+
 INJECTED: Final = str(Path(__file__).with_name("injected"))
 """The directory of our sitecustomize; nothing else is in it, as it is on the path of a foreign program."""
 
@@ -27,7 +36,8 @@ def environment(environ: Mapping[str, str], pid: int) -> dict[str, str]:
 
 
 def without(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` as it was before `environment()`."""
-    rest = {name: value for name, value in environ.items() if name != MARK}
+    """Return `environ` as it was before `environment()`, and before a directory was made for the workers."""
+    ours = {MARK, RUN_DIRECTORY, RUN_DIRECTORY_MADE} if RUN_DIRECTORY_MADE in environ else {MARK}
+    rest = {name: value for name, value in environ.items() if name not in ours}
     paths = [path for path in rest.pop("PYTHONPATH", "").split(os.pathsep) if path != INJECTED]
     return {**rest, "PYTHONPATH": os.pathsep.join(paths)} if any(paths) else rest

@@ -3,17 +3,21 @@
 It has to be in the process that serves the requests, which is often not the first one: gunicorn's arbiter forks workers, a
 reloader spawns the program again. So the first process starts it after a moment, unless it turns out to be a supervisor; any
 other starts it when it is about to serve. Who started it takes the mark out of its environment: its own children do not.
+A supervisor of several workers makes the directory in which they share their numbers.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.bootstrap import MARK, environment, without
+from runtime_exporter import forks
+from runtime_exporter.bootstrap import MARK, RUN_DIRECTORY, RUN_DIRECTORY_MADE, VARIABLES, environment, uwsgi, without
 from runtime_exporter.bootstrap.hooks import HOOKS
 from runtime_exporter.bootstrap.imports import ImportHooks
 from runtime_exporter.errors import AlreadyStartedError
@@ -45,6 +49,7 @@ class Autostart:
 
     def arm(self) -> None:
         """Start in a moment, unless `supervising()` is called before."""
+        self._disarm.clear()
         self._thread = threading.Thread(target=self._wait, name="runtime-exporter-start", daemon=True)
         self._thread.start()
 
@@ -75,6 +80,28 @@ class Autostart:
                 handle.close()
                 _replace_environment(environment(os.environ, os.getpid()))
 
+    def sharing(self, user: int = -1, group: int = -1) -> None:
+        """Do as `supervising()`, for several workers, which run as `user` and `group`: share a directory among them.
+
+        One that is in the environment, even empty, is the user's wish and stays.
+        """
+        self.supervising()
+        made = os.environ.get(RUN_DIRECTORY_MADE)
+        if not made and RUN_DIRECTORY in os.environ:
+            return
+        try:
+            # Imported now: it needs fcntl, which Windows has not, and few programs have workers.
+            from runtime_exporter.bootstrap.rundirectory import RunDirectory
+
+            # uWSGI executes itself again to reload: then it is there already, as for the second arbiter of gunicorn.
+            path = Path(made) if made and os.path.isdir(made) else None  # noqa: PTH112 - made may be None
+            directory = RunDirectory.kept(path) if path else RunDirectory.made(user, group)
+        except (ImportError, OSError) as error:
+            self._complain(f"no run directory, so each worker is alone: {error}")
+            return
+        os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(directory.path)
+        atexit.register(directory.give_up)
+
     def forked(self) -> None:
         """Begin anew in a child process: it has neither the exporter's threads nor the moment's."""
         self._lock = threading.RLock()
@@ -98,8 +125,10 @@ def begin() -> None:
     ImportHooks(
         hooks, lambda name, error: _complain(f"{name} is not measured: {type(error).__name__}: {error}")
     ).install()
-    os.register_at_fork(after_in_child=autostart.forked)
-    if mark == str(os.getpid()):
+    forks.after_in_child(autostart.forked)
+    if uwsgi.is_program():
+        uwsgi.follow(autostart)
+    elif mark == str(os.getpid()):
         autostart.arm()
 
 
@@ -119,7 +148,7 @@ def _complain(message: str) -> None:
 
 
 def _replace_environment(environ: dict[str, str]) -> None:
-    for name in (MARK, "PYTHONPATH"):
+    for name in VARIABLES:
         if name in environ:
             os.environ[name] = environ[name]
         else:

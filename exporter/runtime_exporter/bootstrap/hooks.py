@@ -10,6 +10,8 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from runtime_exporter.bootstrap import VARIABLES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
@@ -22,7 +24,10 @@ class Moments(Protocol):
         """Say that the process serves requests."""
 
     def supervising(self) -> None:
-        """Say that the process starts those that do."""
+        """Say that the process starts the one that does."""
+
+    def sharing(self, user: int = -1, group: int = -1) -> None:
+        """Say that the process starts several that do, as a user and a group if not its own."""
 
 
 def _applications(module: ModuleType, moments: Moments) -> None:
@@ -37,7 +42,17 @@ def _gunicorn_worker(module: ModuleType, moments: Moments) -> None:
 
 
 def _gunicorn_arbiter(module: ModuleType, moments: Moments) -> None:
-    _before(module.Arbiter, "run", moments.supervising)
+    construct = module.Arbiter.__init__
+
+    @functools.wraps(construct)
+    def __init__(self: Any, app: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - takes the place of one
+        # Before: it may load the application already.
+        moments.sharing(app.cfg.uid, app.cfg.gid)
+        # On SIGUSR2 it starts another arbiter with the environment that it had: the workers of both are one service.
+        app.cfg.env_orig.update({name: os.environ[name] for name in VARIABLES if name in os.environ})
+        construct(self, app, *args, **kwargs)
+
+    module.Arbiter.__init__ = __init__
 
 
 def _uvicorn_server(module: ModuleType, moments: Moments) -> None:
@@ -49,7 +64,7 @@ def _uvicorn_reload(module: ModuleType, moments: Moments) -> None:
 
 
 def _uvicorn_workers(module: ModuleType, moments: Moments) -> None:
-    _before(module.Multiprocess, "run", moments.supervising)
+    _before(module.Multiprocess, "run", moments.sharing)
 
 
 def _werkzeug_server(module: ModuleType, moments: Moments) -> None:

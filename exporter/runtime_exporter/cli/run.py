@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime_exporter.bootstrap import environment
+from runtime_exporter.bootstrap import RUN_DIRECTORY, environment, uwsgi
 from runtime_exporter.cli.settingoptions import setting_options
 from runtime_exporter.collectors import ALL
 from runtime_exporter.errors import ConfigError
@@ -36,7 +36,7 @@ def command_line(program: Sequence[str]) -> list[str]:
     path = _find(name)
     if path.suffix in (".py", ".pyz", ".pyc") or path.is_dir():
         return [sys.executable, str(path), *rest]
-    if _INTERPRETER.fullmatch(path.name):
+    if _INTERPRETER.fullmatch(path.name) or path.name in uwsgi.NAMES:
         return [str(path), *rest]
     if not _is_script(path):
         raise ConfigError(
@@ -76,6 +76,9 @@ def _run(program: Sequence[str], **given: Any) -> None:
     select(settings, ALL)
     arguments = command_line(program)
     variables = {setting.variable: given[setting.name] for setting in SETTINGS if given[setting.name] is not None}
+    if settings.run_directory:
+        # Also one from the configuration file: the servers' supervisors look for a variable, so does who only counts.
+        variables[RUN_DIRECTORY] = settings.run_directory
     environ = {**os.environ, **variables}
     if not settings.disabled:
         environ = environment(environ, os.getpid())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING
 
+from runtime_exporter import forks
 from runtime_exporter.collectors.supervision.background import Background
 from runtime_exporter.collectors.supervision.budget import Budget
 from runtime_exporter.collectors.supervision.member import Member, State
@@ -199,7 +199,7 @@ class _OwnFamilies:
 
 
 _FORK_AWARE: weakref.WeakSet[Supervisor] = weakref.WeakSet()
-"""The started supervisors of this process. A function given to `os.register_at_fork` stays for good, so there is only one."""
+"""The started supervisors of this process. A function that is called after forks stays for good, so there is only one."""
 
 
 def _after_fork_in_child() -> None:
@@ -208,5 +208,4 @@ def _after_fork_in_child() -> None:
             supervisor.forked()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+forks.after_in_child(_after_fork_in_child)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter import forks
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.routes import UNMATCHED
 from runtime_exporter.metrics import Counter, Gauge, Histogram
@@ -243,8 +243,7 @@ class _Default:
             cls.metrics.after_fork_in_child()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Default.after_fork_in_child)
+forks.after_in_child(_Default.after_fork_in_child)
 
 
 def default_metrics(**options: Any) -> HTTPMetrics:

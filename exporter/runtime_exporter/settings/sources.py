@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PREFIX = "RUNTIME_EXPORTER_"
 # What the package sets for the processes that it starts; no setting, hence not refused as an unknown one.
-INTERNAL_VARIABLES = frozenset({"RUNTIME_EXPORTER_BOOTSTRAP"})
+INTERNAL_VARIABLES = frozenset({"RUNTIME_EXPORTER_BOOTSTRAP", "RUNTIME_EXPORTER_BOOTSTRAP_DIRECTORY"})
 MASK = "********"
 _LONGEST_SHOWN = 120
 # Kubernetes describes a Service named runtime-exporter to every pod in variables such as RUNTIME_EXPORTER_SERVICE_HOST and

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import select
 import socket
 import threading
@@ -17,6 +16,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+from runtime_exporter import forks
 from runtime_exporter.costs import COSTS, WEB
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.logs import StateLog
@@ -248,9 +248,9 @@ _hooked = threading.Event()
 def _close_in_children(server: Server) -> None:
     """Have a forked child close the sockets of `server`: else the port stays taken as long as a child lives."""
     _started.add(server)
-    if not _hooked.is_set() and hasattr(os, "register_at_fork"):
+    if not _hooked.is_set():
         _hooked.set()
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        forks.after_in_child(_after_fork_in_child)
 
 
 def _after_fork_in_child() -> None:
