@@ -58,8 +58,8 @@ $(PEERS)/.installed: benchmarks/peers.txt $(STAMP)
 	@touch $@
 
 .PHONY: bench
-bench: $(STAMP) $(PEERS)/.installed ## benchmarks against the peers, with the noise floor
-	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(if $(filter-out 0,$(QUICK)),--quick)
+bench: $(STAMP) $(PEERS)/.installed ## each goal beside its figure and the peers': NAME=requests measures one report, QUICK=1 takes a first look
+	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(NAME) $(if $(filter-out 0,$(QUICK)),--quick)
 
 .PHONY: clean
 clean: ## remove what make created

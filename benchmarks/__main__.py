@@ -11,11 +11,12 @@ import argparse
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import machine, progress, table
+from benchmarks import machine, page, progress, table
 from benchmarks.figures import Figure, Goal, Item, Missing
 from benchmarks.results import FULL, QUICK, Result, judge, read_all, write
 from benchmarks.sections import REPORTS
@@ -27,19 +28,29 @@ def main() -> int:
     """Run what was asked for, and return the exit code."""
     options = _options()
     directory = Path(options.results or (QUICK if options.quick else FULL))
+    failed: list[str] = []
     try:
         if options.alone:
             _measure(options.alone, directory, quick=options.quick)
             return 0
-        failed = [] if options.page else _all(options.names or [*REPORTS], directory, quick=options.quick)
+        if not options.page:
+            failed = _all(options.names or [*REPORTS], directory, quick=options.quick)
     except KeyboardInterrupt:
         progress.clear()
+        if options.alone:  # the process that started it says so
+            return INTERRUPTED
         print("\ninterrupted: reports that were done have kept their figures", file=sys.stderr)
         return INTERRUPTED
+    results = read_all(directory)
     if not options.page:
-        _summary(directory, options.names)
+        _summary(
+            [results[name] for name in REPORTS if name in results and (not options.names or name in options.names)]
+        )
+    if directory == FULL:
+        written = page.write(results)
+        print(f"\nwritten: {written[0]} and {len(written) - 1} drawings in docs/images/")
     for name in failed:
-        print(f"error: report {name} failed, its figures are those of an earlier run or none", file=sys.stderr)
+        print(f"error: report {name} failed; its figures are those of an earlier run, or none", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -91,7 +102,9 @@ def _measure(name: str, directory: Path, *, quick: bool) -> None:
     for item in REPORTS[name].run(quick=quick):
         items.append(item)
         progress.clear()
-        print(f"  {_told(item, items)}", flush=True)
+        print(
+            textwrap.fill(_told(item, items), table.WIDTH, initial_indent="  ", subsequent_indent="      "), flush=True
+        )
     progress.clear()
     date = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%MZ")
     took = round(time.monotonic() - began, 1)
@@ -109,18 +122,14 @@ def _told(item: Item, items: list[Item]) -> str:
     return item if isinstance(item, str) else f"{item.name}: {len(item.points)} points along {item.along}"
 
 
-def _summary(directory: Path, names: list[str]) -> None:
+def _summary(results: list[Result]) -> None:
     """Print every goal beside its figure, then what was not there to compare with."""
-    results = [result for name, result in read_all(directory).items() if not names or name in names]
-    ordered = sorted(
-        results, key=lambda result: [*REPORTS].index(result.report) if result.report in REPORTS else len(REPORTS)
-    )
-    judged = [one for result in ordered for one in result.judged]
-    if judged:
+    sections = [(REPORTS[result.report].title, result.judged) for result in results]
+    if any(judged for _, judged in sections):
         print()
-        for line in table.goals(judged):
+        for line in table.goals(sections):
             print(line)
-    missing = sorted({f"{one.name} ({one.remedy})" for result in ordered for one in result.missing})
+    missing = sorted({f"{one.name} ({one.remedy})" for result in results for one in result.missing})
     if missing:
         print(f"\nnot here to compare with: {', '.join(missing)}")
 

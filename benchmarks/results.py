@@ -63,6 +63,12 @@ class Judged:
     figure: Figure
     verdict: Verdict
 
+    @property
+    def spread(self) -> Spread:
+        """That of the figure of which the goal is."""
+        ratio = self.figure.ratio if self.goal.of == "ratio" else None
+        return ratio or self.figure.ours
+
 
 def judge(goal: Goal, figures: tuple[Figure, ...]) -> Judged:
     """Return the goal with its figure. Raises ValueError where there is none, or more than one."""

@@ -7,12 +7,13 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from benchmarks.figures import Figure, Goal, Noise, Spread
+    from benchmarks.figures import Figure, Noise, Spread
     from benchmarks.results import Judged
 
 WIDTH = 120
+_INVERSE = 0.5
 
 
 def line_of(figure: Figure) -> str:
@@ -29,35 +30,46 @@ def line_of(figure: Figure) -> str:
     return "; ".join(parts) + f"; n = {figure.count}"
 
 
-def goals(judged: Iterable[Judged]) -> Iterator[str]:
-    """Yield the goals as a table: what was promised, the figure, what was measured, the verdict."""
-    rows = [("goal", "measured", "A/A", "n", "verdict"), *(_row(one) for one in judged)]
-    widths = [max(len(row[place]) for row in rows) for place in range(5)]
+def goals(sections: Iterable[tuple[str, Sequence[Judged]]]) -> Iterator[str]:
+    """Yield the goals by titles of sections as a table: what was promised, what was measured, the noise, the verdict."""
+    told = [(title, [_row(one) for one in judged]) for title, judged in sections if judged]
+    head = ("goal", "measured", "A/A", "n", "verdict")
+    widths = [max(len(row[place]) for row in [head, *(row for _, rows in told for row in rows)]) for place in range(5)]
     widths[0] = min(widths[0], WIDTH - sum(widths[1:]) - 2 * 4)
-    for row in rows:
-        first, *more = textwrap.wrap(row[0], widths[0])
-        yield "  ".join(
-            [first.ljust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        ).rstrip()
-        yield from (f"  {rest}" for rest in more)
+    yield from _lines(head, widths)
+    for title, rows in told:
+        yield ""
+        yield title
+        for row in rows:
+            yield from _lines(row, widths)
+
+
+def _lines(row: tuple[str, ...], widths: Sequence[int]) -> Iterator[str]:
+    first, *more = textwrap.wrap(row[0], widths[0], subsequent_indent="  ")
+    cells = [first.ljust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+    yield "  ".join(cells).rstrip()
+    yield from more
 
 
 def _row(judged: Judged) -> tuple[str, ...]:
     figure = judged.figure
     return (
         judged.goal.text,
-        measured(judged.goal, figure),
+        measured(judged),
         noise(figure.noise, figure.unit) if figure.noise else "",
         str(figure.count),
         judged.verdict,
     )
 
 
-def measured(goal: Goal, figure: Figure) -> str:
+def measured(one: Judged) -> str:
     """Return what was measured of that of which the goal is, with its quartiles."""
-    if goal.of == "ratio" and figure.ratio is not None:
-        return times(figure.ratio.middle) + quartiles(figure.ratio)
-    return amount(figure.ours.middle, figure.unit) + quartiles(figure.ours, figure.unit)
+    return measured_middle(one) + quartiles(one.spread, None if one.goal.of == "ratio" else one.figure.unit)
+
+
+def measured_middle(one: Judged) -> str:
+    """Return the median of what was measured of that of which the goal is."""
+    return times(one.spread.middle) if one.goal.of == "ratio" else amount(one.spread.middle, one.figure.unit)
 
 
 def place_of(figure: Figure) -> str:
@@ -80,9 +92,11 @@ def number(value: float) -> str:
     return f"{value:,.{min(digits, 6)}f}" if digits else f"{value:,.0f}"
 
 
-def times(value: float) -> str:
-    """Return a ratio: what is less than a half as a fraction of one, which is how many times less it is."""
-    return f"1/{number(1 / value)}" if 0 < value < 0.5 else f"x{number(value)}"
+def times(value: float, *, inverse: bool | None = None) -> str:
+    """Return a ratio; what is less than a half (or is to be `inverse`) as a fraction of one, which is how many times less it is."""
+    if inverse is None:
+        inverse = value < _INVERSE
+    return f"1/{number(1 / value)}" if inverse and value > 0 else f"x{number(value)}"
 
 
 def quartiles(spread: Spread, unit: str | None = None) -> str:
@@ -91,11 +105,16 @@ def quartiles(spread: Spread, unit: str | None = None) -> str:
         return ""
     if unit is not None:
         return f" ({number(spread.low)} to {number(spread.high)})"
-    return f" ({times(spread.low)} to {times(spread.high)})"
+    inverse = spread.middle < _INVERSE
+    return f" ({times(spread.low, inverse=inverse)} to {times(spread.high, inverse=inverse)})"
 
 
 def noise(noise: Noise, unit: str) -> str:
     """Return the quartiles of A/A: of a ratio as percent around one, of a difference in its unit."""
     if noise.relative:
         return f"{100 * (noise.low - 1):+.1f} to {100 * (noise.high - 1):+.1f} %"
-    return f"{noise.low:+.3g} to {noise.high:+.3g} {unit}".rstrip()
+    return f"{_signed(noise.low)} to {_signed(noise.high)} {unit}".rstrip()
+
+
+def _signed(value: float) -> str:
+    return f"{'-' if value < 0 else '+'}{abs(value):.2f}" if abs(value) < 10 else f"{value:+,.0f}"

@@ -1,0 +1,116 @@
+"""`python -m benchmarks`: what it runs, where it writes, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from benchmarks import __main__ as verb
+from benchmarks.figures import Figure, Goal, Missing, Spread
+from benchmarks.results import QUICK, read
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "benchmarks"]
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Runs the verb in this process, each report as if by itself: returns exit code, output and what was run."""
+    ran = []
+    items = (
+        Figure("a scrape", "ms", Spread.exactly(5.0)),
+        Goal("at most 6 ms", "a scrape", of="ours", at_most=6.0),
+        Missing("ddtrace"),
+    )
+    monkeypatch.setattr(
+        verb,
+        "REPORTS",
+        {name: SimpleNamespace(title=name.title(), run=lambda quick: items) for name in ("one", "two", "bad")},
+    )
+    monkeypatch.setattr(verb.page, "write", lambda _: pytest.fail("the page is of full results in their own place"))
+
+    def in_this_process(command, **_):
+        name = command[command.index("--alone") + 1]
+        ran.append(name)
+        if name != "bad":
+            verb._measure(name, tmp_path, quick="--quick" in command)
+        return SimpleNamespace(returncode=name == "bad")
+
+    monkeypatch.setattr(verb, "subprocess", SimpleNamespace(run=in_this_process))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--results", str(tmp_path), *arguments])
+        code = verb.main()
+        return code, capsys.readouterr(), ran
+
+    return call
+
+
+def test_all_reports_run_and_one_that_fails_stops_no_other(run):
+    code, output, ran = run()
+
+    assert ["one", "two", "bad"] == ran
+    assert 1 == code
+    assert "error: report bad failed; its figures are those of an earlier run, or none\n" == output.err
+    assert 2 == output.out.count("  -> at most 6 ms: HOLDS\n")
+    assert output.out.endswith("\nnot here to compare with: ddtrace (`make bench` installs benchmarks/peers.txt)\n")
+
+
+def test_only_what_was_asked_for_runs_and_is_summed_up(run):
+    run("one")
+    code, output, ran = run("two")
+
+    assert (0, ["one", "two"]) == (code, ran)
+    assert "\nTwo\n" in output.out
+    assert "\nOne\n" not in output.out
+
+
+def test_what_was_measured_is_in_the_reports_file_with_the_machine(run, tmp_path):
+    run("--quick", "one")
+    result = read(tmp_path / "one.json")
+
+    assert ("one", True, ["HOLDS"]) == (result.report, result.quick, [one.verdict for one in result.judged])
+    assert {"processor", "memory", "system", "python", "commit"} == {*result.machine}
+    assert "prometheus-client" in result.versions
+
+
+def test_a_quick_run_has_a_place_of_its_own(monkeypatch, run):
+    places = []
+    monkeypatch.setattr(verb, "_all", lambda names, directory, quick: places.append((directory, quick)) or [])
+    monkeypatch.setattr(verb, "read_all", lambda _: {})
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
+
+    assert 0 == verb.main()
+    assert [(QUICK, True)] == places
+
+
+def test_a_name_that_is_none_is_answered_with_those_that_are(run, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run("three")
+    assert "no such report: three; there are one, two, bad" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_what_runs_in_one_line_and_leaves_no_half_of_a_report(tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, "--quick", "--results", str(tmp_path), "locks"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as running:
+        for line in running.stdout:
+            if line.strip().startswith("profiled Lock"):
+                break
+        os.killpg(running.pid, signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+
+    assert 130 == running.returncode
+    assert "\ninterrupted: reports that were done have kept their figures\n" == errors
+    assert [] == [*tmp_path.iterdir()]
