@@ -49,6 +49,7 @@ class Counter(Metric):
         if exemplar:
             validate_exemplar(exemplar)
             self._exemplar = Exemplar(exemplar, amount, time.time())
+            self._family.exemplified = True
 
     def reset(self) -> None:
         """Start again at zero, where a logical process restarts within the real one."""
@@ -69,6 +70,7 @@ class Counter(Metric):
     def set_function(self, function: Callable[[], float]) -> None:
         """Take the total from `function` at every scrape; it must never go down."""
         self._function = function
+        self._family.computed = True
 
     def value(self) -> float:
         """Return the total now."""

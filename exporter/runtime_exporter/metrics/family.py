@@ -6,8 +6,13 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.metrics.cells import STORE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from runtime_exporter.metrics.blocks import Block
+    from runtime_exporter.metrics.cells import CellStore
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -26,32 +31,71 @@ class Family:
     """Name, type, help, unit and label names of a metric, and its children by their label values."""
 
     __slots__ = (
+        "__weakref__",
+        "blocks",
+        "cells",
         "children",
+        "computed",
+        "detail",
         "documentation",
-        "hidden",
+        "exemplified",
         "labelnames",
         "lock",
         "mode",
         "name",
         "per_worker",
+        "store",
         "type",
         "unit",
     )
 
-    def __init__(self, kind: str, name: str, documentation: str, labelnames: Sequence[str], unit: str) -> None:
+    def __init__(
+        self, kind: str, name: str, documentation: str, labelnames: Sequence[str], unit: str, store: CellStore = STORE
+    ) -> None:
         self.type = kind
         self.name = name
         self.documentation = documentation
         self.labelnames = tuple(labelnames)
         self.unit = unit
-        self.hidden = False
+        self.detail: tuple[str, ...] = ()
+        """What else two versions of a family must agree on: a histogram's bounds, an Enum's states."""
+        self.store = store
+        self.cells = store.allocate(1)
+        """Where `hidden` lies: other processes must know of it, too."""
+        store.families[id(self)] = self
         self.mode = "sum"
         """How the values of several worker processes become one: a word of `gauge.MODES`."""
         self.per_worker = False
         """Whether each live worker's own values are exposed, too, as `worker_<name>` with the label `worker`."""
         self.children: dict[tuple[str, ...], Any] = {}
+        self.blocks: list[Block] = []
+        """What the exposition keeps of the children from scrape to scrape."""
+        self.computed = False
+        """Whether a child takes its value from a function."""
+        self.exemplified = False
+        """Whether a child has or had an exemplar."""
         # Only used where there is no GIL; see cells. Reentrant: a signal handler may count while its own thread does.
         self.lock = threading.RLock()
+
+    def __del__(self) -> None:
+        cells = getattr(self, "cells", None)
+        if cells is not None:
+            self.store.release(*cells, 1)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the whole family is left out of the exposition, because it has no value now."""
+        segment, at = self.cells
+        return bool(segment.ints[at])
+
+    @hidden.setter
+    def hidden(self, hidden: bool) -> None:
+        segment, at = self.cells
+        segment.ints[at] = hidden
+
+    def forget_written(self) -> None:
+        """Let go of children that are no longer in the family: the blocks of the last scrape hold them."""
+        self.blocks = []
 
     def sample_names(self) -> tuple[str, ...]:
         """Return every name that a sample of this family may have."""

@@ -104,6 +104,7 @@ class Gauge(Metric):
         """Take the value from `function` at every scrape. One that raises leaves its sample out."""
         self._floats[self._at]  # says that labels are missing
         self._function = function
+        self._family.computed = True
 
     def value(self) -> float:
         """Return the value now."""

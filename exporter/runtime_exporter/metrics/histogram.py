@@ -118,6 +118,7 @@ class Histogram(Observed):
         if self._exemplars is None:
             self._exemplars = {}
         self._exemplars[bucket] = Exemplar(exemplar, amount, time.time())
+        self._family.exemplified = True
 
     def time(self) -> Timer:
         """Observe the seconds that a block or a function took: context manager and decorator."""

@@ -116,7 +116,7 @@ class Metric(PeerAttributes):
         self._family.per_worker = per_worker
         self._configure()
         if names:
-            self._labels: str | None = None
+            self._labels: tuple[str, ...] | None = None
             self._known: dict[tuple[str, ...], Any] = self._family.children
             self._segment: Segment | None = None
             self._ints: Any = _MissingLabels(self._type)
@@ -124,9 +124,9 @@ class Metric(PeerAttributes):
             self._at = 0
             self._function: Callable[[], float] | None = None
         else:
-            self._become_child("")
+            self._become_child(())
             self._family.children[()] = self
-        if registry is not None:
+        if registry:
             registry.register(self)
 
     # What a type says of itself.
@@ -165,7 +165,8 @@ class Metric(PeerAttributes):
                 if value.__class__ is not str:
                     break
             else:
-                return child
+                if not labelkwargs:
+                    return child
         return self._child(self._label_values(labelvalues, labelkwargs))
 
     def _label_values(self, labelvalues: tuple[object, ...], labelkwargs: dict[str, object]) -> tuple[str, ...]:
@@ -173,7 +174,7 @@ class Metric(PeerAttributes):
         if not names:
             raise ValueError(f"No label names were set when constructing {self}")
         if self._labels is not None:
-            raise ValueError(f"{self} already has labels set ({self._labels}); can not chain calls to .labels()")
+            raise ValueError(f"{self} already has labels set ({self.label_string}); can not chain calls to .labels()")
         if labelvalues and labelkwargs:
             raise ValueError("Can't pass both *args and **kwargs")
         if labelkwargs:
@@ -193,13 +194,14 @@ class Metric(PeerAttributes):
             self._copy_configuration(new)
             if own := getattr(self, "__dict__", None):  # what the constructor of a subclass keeps
                 new.__dict__.update(own)
-            new._become_child(label_string(family.labelnames, labelvalues))
+            new._become_child(labelvalues)
             # Two threads may both come here: setdefault lets one of them win, the other's child dies unused.
             child = family.children.setdefault(labelvalues, new)
         return child  # type: ignore[no-any-return]
 
-    def _become_child(self, labels: str) -> None:
-        self._labels = labels
+    def _become_child(self, labelvalues: tuple[str, ...]) -> None:
+        # The same tuple as the key of `children`: the text of labels is made by who writes it, not kept for each.
+        self._labels = labelvalues
         self._known = _NO_CHILDREN
         self._function = None
         count = self._cells()
@@ -225,6 +227,7 @@ class Metric(PeerAttributes):
         if len(labelvalues) != len(names):
             raise ValueError(f"Incorrect label count (expected {len(names)}, got {labelvalues})")
         self._family.children.pop(tuple(map(str, labelvalues)), None)
+        self._family.forget_written()
 
     def remove_by_labels(self, labels: dict[str, str]) -> None:
         """Remove every series that has all of `labels`."""
@@ -242,11 +245,13 @@ class Metric(PeerAttributes):
         for values in tuple(self._family.children):
             if all(values[at] == value for at, value in wanted):
                 self._family.children.pop(values, None)
+        self._family.forget_written()
 
     def clear(self) -> None:
         """Remove every series of a metric with labels."""
         if self._family.labelnames:
             self._family.children.clear()
+            self._family.forget_written()
 
     # prometheus_client's Collector protocol.
 
@@ -288,7 +293,7 @@ class Metric(PeerAttributes):
     @property
     def label_string(self) -> str:
         """The child's labels as the exposition writes them, without braces; empty without labels."""
-        return self._labels or ""
+        return label_string(self._family.labelnames, self._labels) if self._labels else ""
 
     @property
     def hidden(self) -> bool:

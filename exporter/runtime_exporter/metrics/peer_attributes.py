@@ -42,7 +42,7 @@ class PeerAttributes:
 
     __slots__ = ()
     _family: Family
-    _labels: str | None
+    _labels: tuple[str, ...] | None
 
     @property
     def _name(self) -> str:
@@ -62,8 +62,8 @@ class PeerAttributes:
 
     @property
     def _labelvalues(self) -> tuple[str, ...]:
-        """The values of a child's labels; empty for a parent, and for a child that was removed."""
-        return next((values for values, child in tuple(self._family.children.items()) if child is self), ())
+        """The values of a child's labels; empty for a parent."""
+        return self._labels or ()
 
     @property
     def _metrics(self) -> dict[tuple[str, ...], Any]:
