@@ -92,6 +92,8 @@ def test_values_that_cannot_be_hashed_become_text_like_any(counter):
         lambda c: c.labels(a="1", b="2", c="3"),
         lambda c: c.labels(a="1", z="2"),
         lambda c: c.labels("1", b="2"),
+        lambda c: c.labels("1", "2", b="2"),
+        lambda c: c.labels("1", "2", z="3"),
         lambda c: c.labels("1", "2").labels("1", "2"),
         lambda c: c.labels("1", "2").labels(),
         lambda c: c.inc(),
@@ -104,6 +106,7 @@ def test_values_that_cannot_be_hashed_become_text_like_any(counter):
     ],
 )
 def test_wrong_labels_are_a_value_error_and_make_no_series(counter, call):
+    counter.labels("1", "2")
     with pytest.raises(ValueError):
         call(counter)
     assert {key for key in samples(counter) if key[1:] != (("a", "1"), ("b", "2"))} == set()
