@@ -29,6 +29,7 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
             panels.row("Memory", *_memory(scope)),
             panels.row("Garbage collection", *_garbage(scope, config)),
             panels.row("Go", *_go(scope)) if scope.source.word == "go" else panels.row("Threads", *_threads(scope)),
+            panels.row("Workers", *_workers(scope), collapsed=True),
             panels.row("Event loop (asyncio)", *_event_loop(scope, config), collapsed=True),
             panels.row("Operating system", *_system(scope), collapsed=True),
             panels.row("Host", *_host(scope, config), collapsed=True),
@@ -384,6 +385,31 @@ def _go(scope: Scope) -> list[panels.Panel]:
             Query(panels.quantile(0.99, waits), f"{scope.per_instance} p99"),
             unit="s",
             width=6,
+        ),
+    ]
+
+
+def _workers(scope: Scope) -> list[panels.Panel]:
+    worker = f"{scope.per_instance} worker {{{{worker}}}}"
+    return [
+        panels.timeseries(
+            "CPU by worker",
+            "Cores that each worker of a preforking server uses. One far above the others: it holds a long request, or the load is not spread.",
+            Query(scope.rate("worker_process_cpu_seconds_total"), worker),
+            unit="short",
+            axis="cores",
+        ),
+        panels.timeseries(
+            "Memory by worker",
+            "Resident memory of each worker, pages shared with the others included. Lines that rise alike are a leak of the code; one alone met the request that leaks.",
+            Query(scope.select("worker_process_resident_memory_bytes"), worker),
+            unit="bytes",
+        ),
+        panels.timeseries(
+            "Age of each worker",
+            "How long each worker has been running. Teeth are workers that are replaced: by max_requests on purpose, by a timeout or a crash if not.",
+            Query(f"time() - {scope.select('worker_process_start_time_seconds')}", worker),
+            unit="s",
         ),
     ]
 

@@ -37,9 +37,15 @@ def test_the_page_of_metrics_is_what_the_code_says():
 
 def test_the_samples_of_the_dashboards_tests_are_of_the_families_that_there_are(families):
     sampled = yaml.safe_load((ROOT / "tests" / "dashboards" / "contract.yaml").read_text())
-    assert {
+    rows = {(name, about["type"], tuple(sorted(about.get("labels", {})))) for name, about in sampled.items()}
+    of_each = {
+        ("worker_" + catalogue.exposed_name(family), family.type, tuple(sorted((*family.labelnames, "worker"))))
+        for family in families.values()
+        if family.per_worker
+    }
+    assert rows - of_each == {
         (catalogue.exposed_name(family), family.type, tuple(sorted(family.labelnames))) for family in families.values()
-    } == {(name, about["type"], tuple(sorted(about.get("labels", {})))) for name, about in sampled.items()}
+    }
 
 
 def test_there_are_generated_files():
@@ -47,7 +53,7 @@ def test_there_are_generated_files():
 
 
 def test_every_name_that_rules_and_dashboards_read_is_exposed_or_recorded(families):
-    exposed = {name for family in families.values() for name in family.sample_names()}
+    exposed = {name for family in families.values() for name in catalogue.names(family)}
     assert [] == contract.unknown_names(GENERATED, exposed)
 
 
@@ -58,11 +64,11 @@ def test_what_is_known_of_act_is_what_it_exposes():
 
 
 def test_every_name_the_documents_speak_of_exists(families):
-    exposed = {name for family in families.values() for name in family.sample_names()} | contract.OF_ACT
+    exposed = {name for family in families.values() for name in catalogue.names(family)} | contract.OF_ACT
     recorded = set().union(*(contract.names_recorded(path.read_text()) for path in GENERATED if path.suffix == ".yaml"))
     pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
     spoken = re.compile(
-        r"\b(?:process|python|http_server|host|runtime_exporter)_[a-z0-9_]+_(?:total|bytes|seconds|ratio|info)\b"
+        r"\b(?:worker|process|python|http_server|host|runtime_exporter)_[a-z0-9_]+_(?:total|bytes|seconds|ratio|info)\b"
     )
     wrong = {
         (str(page.relative_to(ROOT)), name)
@@ -82,7 +88,7 @@ def test_every_help_is_one_sentence(families):
 
 
 def test_no_family_is_called_what_another_ones_samples_are_called(families):
-    names = [name for family in families.values() for name in family.sample_names()]
+    names = [name for family in families.values() for name in catalogue.names(family)]
     assert sorted(set(names)) == sorted(names)
 
 

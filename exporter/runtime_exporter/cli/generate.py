@@ -10,6 +10,7 @@ from runtime_exporter.agent.collector import AgentCollector
 from runtime_exporter.errors import CheckError
 from runtime_exporter.exporter import Exporter
 from runtime_exporter.http import HTTPMetrics
+from runtime_exporter.metrics import catalogue
 from runtime_exporter.mixin import bundle, config, explain, exposed, outputs, write
 from runtime_exporter.mixin.generate import generate
 from runtime_exporter.settings import Settings
@@ -116,7 +117,7 @@ def _exposed() -> frozenset[str]:
         *Exporter(Settings(http_body_sizes=True), http=HTTPMetrics(body_sizes=True)).families(),
         *AgentCollector(tuple).families,
     )
-    return frozenset(name for metric in families for name in metric.family.sample_names())
+    return frozenset(name for metric in families for name in catalogue.names(metric.family))
 
 
 def _check(todo: write.Plan) -> None:

@@ -35,6 +35,16 @@ _SECTIONS: Final = (
 )
 
 
+OF_WORKER: Final = "worker_"
+"""What stands before the name of a family that tells of each worker what another one tells of all."""
+
+
+def names(family: Family) -> tuple[str, ...]:
+    """Return every name that a sample of a family may have, the workers' own among them."""
+    common = family.sample_names()
+    return (*common, *(OF_WORKER + name for name in common)) if family.per_worker else common
+
+
 def exposed_name(family: Family) -> str:
     """Return the name that is seen in Prometheus: the family's, with what its type puts behind."""
     return family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
