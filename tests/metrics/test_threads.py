@@ -118,7 +118,7 @@ def test_scrapes_while_series_come_and_go_are_whole(rapid_switches):
 def test_a_forked_child_counts_for_itself_and_can_make_new_series_though_a_lock_was_held():
     count = metrics.Counter("c", "C", ["a"], registry=None)
     count.labels("parent").inc(5)
-    with cells.STORE._lock:
+    with cells.STORE.lock:
         child = os.fork()
         if child == 0:
             try:

@@ -5,15 +5,24 @@ observations) or as a float (`floats`, for everything else). Under the GIL `floa
 between its read and its write: CPython (3.10 and later) hands the GIL over only at calls, at jumps backward and at
 the entry of functions, and that statement has none. `tests/metrics/test_threads.py` keeps watch on it. Builds
 without a GIL take the family's lock instead (`FREE_THREADED`).
+
+Where several processes serve together (`workers`), a `Journal` lays a file under the same addresses and writes down
+what lies where: whoever holds a cell never notices.
 """
 
 from __future__ import annotations
 
 import mmap
-import os
 import sys
 import threading
-from typing import Final
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakValueDictionary
+
+from runtime_exporter import forks
+
+if TYPE_CHECKING:
+    from runtime_exporter.metrics.family import Family
 
 FREE_THREADED: Final = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
@@ -26,7 +35,7 @@ CELL_BYTES: Final = 8
 class Segment:
     """One mapping and its two views. A view never moves, so that holders of a cell need no lock to use it."""
 
-    __slots__ = ("floats", "ints", "size")
+    __slots__ = ("buffer", "first", "floats", "ints", "size")
 
     def __init__(self, size: int) -> None:
         # Private, not shared: after a fork without exec parent and child must not write into each other's numbers.
@@ -35,8 +44,33 @@ class Segment:
         else:  # pragma: no cover - Windows
             buffer = mmap.mmap(-1, size * CELL_BYTES)
         self.size = size
+        self.buffer = buffer
+        self.first: int | None = None
+        """Where the segment begins in the file that other processes read, in cells; None where none is laid under it."""
         self.ints = memoryview(buffer).cast("q")
         self.floats = memoryview(buffer).cast("d")
+
+
+class Journal(Protocol):
+    """Told what lies in which cells, before anybody counts in them."""
+
+    def lay(self, segment: Segment) -> None:
+        """Lay a file under a new segment, if there is room for one."""
+
+    def define(self, family: Family) -> None:
+        """Write down a family that has no series yet."""
+
+    def born(self, child: Any, labelvalues: tuple[str, ...]) -> None:
+        """Write down a series whose cells are ready."""
+
+    def told(self, child: Any, pairs: dict[str, str]) -> None:
+        """Write down what an Info says now."""
+
+    def removed(self, child: Any) -> None:
+        """Write down that a series ends."""
+
+    def died(self, segment: Segment, at: int, count: int) -> None:
+        """Take the cells of a child that nobody holds any more. Runs inside finalisers."""
 
 
 class CellStore:
@@ -44,18 +78,26 @@ class CellStore:
 
     def __init__(self) -> None:
         self._segment = Segment(SEGMENT_CELLS)
+        self.segments = [self._segment]
+        self.families: WeakValueDictionary[int, Family] = WeakValueDictionary()
+        """Every family whose cells are here, by its identity."""
+        self.journal: Journal | None = None
         self._next = 0
-        self._free: dict[int, list[tuple[Segment, int]]] = {}
+        self._free: dict[int, deque[tuple[Segment, int]]] = {}
         # Reentrant: a signal handler or a finaliser may make a series while its own thread is making one here.
-        self._lock = threading.RLock()
-        self.mapped_bytes = SEGMENT_CELLS * CELL_BYTES
+        self.lock = threading.RLock()
+
+    @property
+    def mapped_bytes(self) -> int:
+        """Bytes of all mappings."""
+        return sum(segment.size for segment in self.segments) * CELL_BYTES
 
     def allocate(self, count: int) -> tuple[Segment, int]:
         """Return a segment and the index of the first of `count` cells in it, all zero."""
         try:
             segment, at = self._free[count].pop()
         except (KeyError, IndexError):
-            with self._lock:
+            with self.lock:
                 return self._carve(count)
         for index in range(at, at + count):
             segment.ints[index] = 0
@@ -63,17 +105,26 @@ class CellStore:
 
     def release(self, segment: Segment, at: int, count: int) -> None:
         """Take cells back. Runs inside finalisers, that is anywhere: hence no lock, only atomic operations."""
-        self._free.setdefault(count, []).append((segment, at))
+        if self.journal is not None and segment.first is not None:
+            self.journal.died(segment, at, count)
+        else:
+            self.free(segment, at, count)
+
+    def free(self, segment: Segment, at: int, count: int) -> None:
+        """Let cells be handed out again."""
+        self._free.setdefault(count, deque()).append((segment, at))
 
     def after_fork_in_child(self) -> None:
         """Make a new lock: another thread may have held the old one when this process was forked."""
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     def _carve(self, count: int) -> tuple[Segment, int]:
         if self._next + count > self._segment.size:
-            size = max(SEGMENT_CELLS, count)
-            self._segment, self._next = Segment(size), 0
-            self.mapped_bytes += size * CELL_BYTES
+            segment = Segment(max(SEGMENT_CELLS, count))
+            if self.journal is not None:
+                self.journal.lay(segment)
+            self.segments.append(segment)
+            self._segment, self._next = segment, 0
         # No call between the two: who comes in from above on this thread comes before or after them.
         at = self._next
         self._next += count
@@ -81,11 +132,10 @@ class CellStore:
 
 
 def choose_store() -> CellStore:
-    """Return the store of this process. One process, one anonymous store; prefork will put a file behind it."""
+    """Return the store of this process."""
     return CellStore()
 
 
 STORE: Final = choose_store()
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=STORE.after_fork_in_child)
+forks.after_in_child(STORE.after_fork_in_child)
