@@ -493,10 +493,6 @@ def _system(scope: Scope) -> list[panels.Panel]:
 def _host(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     idle = f"{EACH}, cpu", scope.rate("host_cpu_seconds_total", 'mode=~"idle|iowait"')
     available = f"{scope.select('host_memory_available_bytes')} / {scope.select('host_memory_total_bytes')}"
-    space = f"{scope.select('host_filesystem_available_bytes')} / {scope.select('host_filesystem_size_bytes')}"
-    inodes = f"{scope.select('host_filesystem_available_inodes')} / {scope.select('host_filesystem_size_inodes')}"
-    unless = panels.differing(config, "alerts.diskFilling.ratio")
-    full = panels.steps("red", (config["alerts"]["diskFilling"]["ratio"], "green"), unless=unless)
     return [
         panels.timeseries(
             "Busy cores of the host",
@@ -519,22 +515,36 @@ def _host(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             unit="percentunit",
             maximum=1,
         ),
-        panels.timeseries(
+        _left_on_disk(
             "Space left on disk",
             "The share of the space that is left on the file systems the process writes to. The line is the ratio of RuntimeDiskFilling.",
-            Query(space, f"{scope.per_instance} {{{{path}}}}"),
-            unit="percentunit",
-            maximum=1,
-            width=12,
-            thresholds=full,
+            *("host_filesystem_available_bytes", "host_filesystem_size_bytes"),
+            scope=scope,
+            config=config,
         ),
-        panels.timeseries(
+        _left_on_disk(
             "Inodes left on disk",
             "The share of the files that can still be created there: many small ones fill a disk that has space. Empty where there is no such limit.",
-            Query(inodes, f"{scope.per_instance} {{{{path}}}}"),
-            unit="percentunit",
-            maximum=1,
-            width=12,
-            thresholds=full,
+            *("host_filesystem_available_inodes", "host_filesystem_size_inodes"),
+            scope=scope,
+            config=config,
         ),
     ]
+
+
+def _left_on_disk(
+    title: str, description: str, available: str, size: str, *, scope: Scope, config: Mapping[str, Any]
+) -> panels.Panel:
+    return panels.timeseries(
+        title,
+        description,
+        Query(f"{scope.select(available)} / {scope.select(size)}", f"{scope.per_instance} {{{{path}}}}"),
+        unit="percentunit",
+        maximum=1,
+        width=12,
+        thresholds=panels.steps(
+            "red",
+            (config["alerts"]["diskFilling"]["ratio"], "green"),
+            unless=panels.differing(config, "alerts.diskFilling.ratio"),
+        ),
+    )
