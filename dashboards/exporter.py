@@ -67,12 +67,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "CPU that the exporter itself uses, as a share of its budget, in the instance where it is worst. Red from the ratio of RuntimeExporterOverBudget.",
             Query(f"max({over})"),
             unit="percentunit",
-            thresholds=panels.steps(
-                "green",
-                (1, "yellow"),
-                (config["alerts"]["overBudget"]["ratio"], "red"),
-                unless=panels.differing(config, "alerts.overBudget.ratio"),
-            ),
+            thresholds=panels.configured_steps(config, "green", (1, "yellow"), ("alerts.overBudget.ratio", "red")),
         ),
         panels.stat(
             "Slowest scrape",
@@ -91,11 +86,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(f"sum(increase({scope.select('runtime_exporter_folded_total')}[$__range]))"),
             unit="short",
             decimals=0,
-            thresholds=panels.steps(
-                "green",
-                (config["alerts"]["labelsFolded"]["folded"], "yellow"),
-                unless=panels.differing(config, "alerts.labelsFolded.folded"),
-            ),
+            thresholds=panels.configured_steps(config, "green", ("alerts.labelsFolded.folded", "yellow")),
             sparkline=False,
         ),
     ]

@@ -84,12 +84,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "CPU that profiling itself uses, as a share of the exporter's budget, in the instance where it is worst.",
             Query(f"max({over})"),
             unit="percentunit",
-            thresholds=panels.steps(
-                "green",
-                (1, "yellow"),
-                (config["alerts"]["overBudget"]["ratio"], "red"),
-                unless=panels.differing(config, "alerts.overBudget.ratio"),
-            ),
+            thresholds=panels.configured_steps(config, "green", (1, "yellow"), ("alerts.overBudget.ratio", "red")),
         ),
         panels.stat(
             "Bias",

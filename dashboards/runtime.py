@@ -38,8 +38,6 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
 
 
 def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
-    alerts = config["alerts"]
-    memory, fds = alerts["memoryNearLimit"], alerts["fdExhaustion"]
     cpu = f"{scope.rate('process_cpu_seconds_total')} / {scope.select('process_cpu_limit_cores')}"
     rss = f"{scope.select('process_resident_memory_bytes')} / {scope.select('process_memory_limit_bytes')}"
     return [
@@ -69,7 +67,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             thresholds=panels.steps(
                 "green",
                 (1, "yellow"),
-                (alerts["restarting"]["restarts"] + 1, "red"),
+                (config["alerts"]["restarting"]["restarts"] + 1, "red"),
                 unless=panels.differing(config, "alerts.restarting.restarts"),
             ),
             sparkline=False,
@@ -87,13 +85,11 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "The instance that is nearest to its memory limit (cgroup or rlimit), where the kernel kills it. Red from the ratio of RuntimeMemoryNearLimit.",
             Query(f"max({rss})"),
             unit="percentunit",
-            thresholds=panels.steps(
+            thresholds=panels.configured_steps(
+                config,
                 "green",
-                (memory["prediction"]["ratio"], "yellow"),
-                (memory["ratio"], "red"),
-                unless=panels.differing(
-                    config, "alerts.memoryNearLimit.ratio", "alerts.memoryNearLimit.prediction.ratio"
-                ),
+                ("alerts.memoryNearLimit.prediction.ratio", "yellow"),
+                ("alerts.memoryNearLimit.ratio", "red"),
             ),
             nothing="no limit",
         ),
@@ -102,18 +98,17 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "The instance that is nearest to its limit of open files and sockets. Red from the ratio of RuntimeFdExhaustion.",
             Query(f"max({scope.select('process_open_fds')} / {scope.select('process_max_fds')})"),
             unit="percentunit",
-            thresholds=panels.steps(
+            thresholds=panels.configured_steps(
+                config,
                 "green",
-                (fds["prediction"]["ratio"], "yellow"),
-                (fds["ratio"], "red"),
-                unless=panels.differing(config, "alerts.fdExhaustion.ratio", "alerts.fdExhaustion.prediction.ratio"),
+                ("alerts.fdExhaustion.prediction.ratio", "yellow"),
+                ("alerts.fdExhaustion.ratio", "red"),
             ),
         ),
     ]
 
 
 def _cpu(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
-    alerts = config["alerts"]
     throttled = panels.ratio(scope.rate("process_cpu_throttled_periods_total"), scope.rate("process_cpu_periods_total"))
     return [
         panels.timeseries(
@@ -151,11 +146,7 @@ def _cpu(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             Query(scope.sum_by(EACH, scope.rate("process_cpu_throttled_seconds_total")), f"{scope.per_instance} time"),
             unit="percentunit",
             width=6,
-            thresholds=panels.steps(
-                "green",
-                (alerts["cpuThrottled"]["ratio"], "red"),
-                unless=panels.differing(config, "alerts.cpuThrottled.ratio"),
-            ),
+            thresholds=panels.configured_steps(config, "green", ("alerts.cpuThrottled.ratio", "red")),
         ),
     ]
 
@@ -220,7 +211,6 @@ def _memory(scope: Scope) -> list[panels.Panel]:
 
 
 def _garbage(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
-    alerts = config["alerts"]
     buckets = f"sum by (generation, le) ({scope.rate('python_gc_duration_seconds_bucket')})"
     return [
         panels.timeseries(
@@ -228,11 +218,7 @@ def _garbage(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "The share of wall time in which each instance stands still for the collector. The line is the ratio of RuntimeGcPressure.",
             Query(scope.sum_by(EACH, scope.rate("python_gc_duration_seconds_sum")), scope.per_instance),
             unit="percentunit",
-            thresholds=panels.steps(
-                "green",
-                (alerts["gcPressure"]["ratio"], "red"),
-                unless=panels.differing(config, "alerts.gcPressure.ratio"),
-            ),
+            thresholds=panels.configured_steps(config, "green", ("alerts.gcPressure.ratio", "red")),
         ),
         panels.timeseries(
             "Collector pauses",
@@ -415,9 +401,8 @@ def _workers(scope: Scope) -> list[panels.Panel]:
 
 
 def _event_loop(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
-    alerts = config["alerts"]
     lag = scope.sum_by(f"{EACH}, le", scope.rate("python_asyncio_loop_lag_seconds_bucket"))
-    blocked = alerts["eventLoopBlocked"]
+    blocked = config["alerts"]["eventLoopBlocked"]
     return [
         panels.timeseries(
             "Event loop lag",
@@ -431,11 +416,7 @@ def _event_loop(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
             "How late the loop is in its worst moments, as RuntimeEventLoopBlocked looks at it: the line is its threshold.",
             Query(panels.quantile(blocked["quantile"], lag), scope.per_instance),
             unit="s",
-            thresholds=panels.steps(
-                "green",
-                (panels.seconds(blocked["threshold"]), "red"),
-                unless=panels.differing(config, "alerts.eventLoopBlocked.threshold"),
-            ),
+            thresholds=panels.configured_steps(config, "green", ("alerts.eventLoopBlocked.threshold", "red")),
         ),
         panels.timeseries(
             "Tasks by coroutine",
@@ -542,9 +523,5 @@ def _left_on_disk(
         unit="percentunit",
         maximum=1,
         width=12,
-        thresholds=panels.steps(
-            "red",
-            (config["alerts"]["diskFilling"]["ratio"], "green"),
-            unless=panels.differing(config, "alerts.diskFilling.ratio"),
-        ),
+        thresholds=panels.configured_steps(config, "red", ("alerts.diskFilling.ratio", "green")),
     )

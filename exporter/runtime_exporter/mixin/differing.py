@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runtime_exporter.mixin.duration import seconds
+from runtime_exporter.mixin.fields import Steps, steps
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,6 +27,26 @@ def differing(config: Mapping[str, Any], *paths: str) -> str:
                 f"No threshold is drawn, since services differ in {path}: {_named(other)}, all others {_text(general)}."
             )
     return ""
+
+
+def configured_steps(config: Mapping[str, Any], base: str, *changes: tuple[float | str, str]) -> Steps:
+    """Return thresholds as `steps` does, where a value may be a path such as "alerts.gcPressure.ratio": what is configured there.
+
+    A duration becomes seconds. None is drawn where services differ in one of the paths, of which the last counts first.
+    """
+    paths = [value for value, _ in changes if isinstance(value, str)]
+    return steps(
+        base,
+        *((_number(config, value), color) for value, color in changes),
+        unless=differing(config, *reversed(paths)),
+    )
+
+
+def _number(config: Mapping[str, Any], value: float | str) -> float:
+    if not isinstance(value, str):
+        return value
+    found: float | str = _at(config, value)
+    return seconds(found) if isinstance(found, str) else found
 
 
 def _at(tree: Mapping[str, Any], path: str) -> Any:

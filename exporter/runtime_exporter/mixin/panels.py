@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.errors import ConfigError, MissingExtraError
 from runtime_exporter.mixin import grid, offered
 from runtime_exporter.mixin.annotations import events
-from runtime_exporter.mixin.differing import differing
+from runtime_exporter.mixin.differing import configured_steps, differing
 from runtime_exporter.mixin.duration import seconds
 from runtime_exporter.mixin.fields import (
     NEUTRAL,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
-    "NEUTRAL", "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "dashboard", "differing",
+    "NEUTRAL", "Column", "Dashboard", "Panel", "Query", "Requests", "Row", "Scope", "Step", "Variable", "budget_left", "colored", "configured_steps", "dashboard", "differing",
     "error_budget_steps", "filled_to", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
     "state_timeline", "steps", "table", "timeseries",
 ]  # fmt: skip
