@@ -3,6 +3,7 @@ import logging
 import pytest
 
 from collectors.doubles import Scripted
+from runtime_exporter import metrics
 from runtime_exporter.collectors.collector import Collector
 from runtime_exporter.collectors.supervision.member import SCRAPE_LIMIT_SECONDS, Member, State
 from runtime_exporter.errors import NoData
@@ -45,6 +46,34 @@ def test_a_collector_that_raises_shows_nothing_until_it_works_again(member, coll
     member.run()
 
     assert ((State.FAILED, ()), collector.families) == (broken, member.families)
+
+
+def test_other_workers_see_a_gauge_only_while_it_has_a_value_and_a_total_from_its_first_on(collector, clock, cpu):
+    gauge, counter = metrics.Gauge("g", "G", registry=None), metrics.Counter("c", "C", registry=None)
+    collector.families = (gauge, counter)
+    member = Member(collector, clock=clock, cpu=cpu)
+
+    def withheld():
+        return gauge.family.withheld, counter.family.withheld
+
+    new = withheld()
+    member.run()
+    works = withheld()
+    collector.error = OSError("gone")
+    member.run()
+    broken = withheld()
+    member.forked()
+
+    assert ((True, True), (False, False), (True, False), (True, True)) == (new, works, broken, withheld())
+
+
+def test_a_family_may_be_hidden_and_withheld_each_without_the_other():
+    metric = metrics.Gauge("g", "G", registry=None)
+    metric.hidden = metric.family.withheld = True
+    metric.hidden = False
+    seen = (metric.hidden, metric.family.withheld)
+    metric.hidden, metric.family.withheld = True, False
+    assert ((False, True), (True, False)) == (seen, (metric.hidden, metric.family.withheld))
 
 
 def test_no_data_is_not_a_failure(member, collector):

@@ -11,11 +11,14 @@ from runtime_exporter.metrics.cells import STORE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runtime_exporter.metrics.blocks import Block
     from runtime_exporter.metrics.cells import CellStore
+    from runtime_exporter.metrics.cellsource import CellBlock
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+_HIDDEN: Final = 1
+_WITHHELD: Final = 2
 
 SUFFIXES: Final = {
     "counter": ("_total", "_created"),
@@ -61,14 +64,14 @@ class Family:
         """What else two versions of a family must agree on: a histogram's bounds, an Enum's states."""
         self.store = store
         self.cells = store.allocate(1)
-        """Where `hidden` lies: other processes must know of it, too."""
+        """Where `hidden` and `withheld` lie, as bits: other processes must know of them, too."""
         store.families[id(self)] = self
         self.mode = "sum"
         """How the values of several worker processes become one: a word of `gauge.MODES`."""
         self.per_worker = False
         """Whether each live worker's own values are exposed, too, as `worker_<name>` with the label `worker`."""
         self.children: dict[tuple[str, ...], Any] = {}
-        self.blocks: list[Block] = []
+        self.blocks: list[CellBlock] = []
         """What the exposition keeps of the children from scrape to scrape."""
         self.computed = False
         """Whether a child takes its value from a function."""
@@ -85,13 +88,30 @@ class Family:
     @property
     def hidden(self) -> bool:
         """Whether the whole family is left out of the exposition, because it has no value now."""
-        segment, at = self.cells
-        return bool(segment.ints[at])
+        return bool(self._state & _HIDDEN)
 
     @hidden.setter
     def hidden(self, hidden: bool) -> None:
+        self._state = self._state | _HIDDEN if hidden else self._state & ~_HIDDEN
+
+    @property
+    def withheld(self) -> bool:
+        """Whether other processes leave the whole family out, because whoever keeps it up to date cannot."""
+        return bool(self._state & _WITHHELD)
+
+    @withheld.setter
+    def withheld(self, withheld: bool) -> None:
+        self._state = self._state | _WITHHELD if withheld else self._state & ~_WITHHELD
+
+    @property
+    def _state(self) -> int:
         segment, at = self.cells
-        segment.ints[at] = hidden
+        return segment.ints[at]
+
+    @_state.setter
+    def _state(self, state: int) -> None:
+        segment, at = self.cells
+        segment.ints[at] = state
 
     def forget_written(self) -> None:
         """Let go of children that are no longer in the family: the blocks of the last scrape hold them."""

@@ -25,6 +25,7 @@ _PACE_OF_DEMOTED_SECONDS = 5.0
 # In the background, something that has no new values after so many of its intervals, and at least so long, is broken.
 _INTERVALS_UNTIL_STALE = 3.0
 _LEAST_SECONDS_UNTIL_STALE = 60.0
+_TOTALS = frozenset(("counter", "histogram", "summary"))
 
 
 class State(enum.Enum):
@@ -59,6 +60,8 @@ class Member:
         self._fresh_until = float("inf")
         self._expensive = False
         self._started = False
+        self._was_fine = False
+        self._withhold()
 
     @property
     def interval(self) -> float | None:
@@ -92,6 +95,8 @@ class Member:
     def forked(self) -> None:
         """Forget what was true in the parent process. In the background there is nothing fresh until the child starts it."""
         self.state = State.UNKNOWN
+        self._was_fine = False
+        self._withhold()
         self._fresh_until = float("inf")
         try:
             self.collector.forked()
@@ -129,11 +134,22 @@ class Member:
             least = min(self._costs)
             self._expensive = least > (SCRAPE_LIMIT_SECONDS / 2 if self._expensive else SCRAPE_LIMIT_SECONDS)
 
+    def _withhold(self) -> None:
+        """Let other workers, which read the cells, see the families only while they have values.
+
+        A total that they have seen stays: without it the sum of all would fall, which is what a restart looks like.
+        """
+        fine = self.state is State.FINE
+        self._was_fine |= fine
+        for metric in self.collector.families:
+            metric.family.withheld = not (fine or (self._was_fine and metric.family.type in _TOTALS))
+
     def _turn(self, state: State, detail: str) -> None:
         """Change the state; a change is one line in the log."""
         before, self.state = self.state, state
         if state is before:
             return
+        self._withhold()
         if state in (State.FAILED, State.LATE):
             logger.warning("collector %s %s: %s", self.collector.name, state.value, detail)
         elif before in (State.FAILED, State.LATE):
