@@ -15,7 +15,6 @@ from __future__ import annotations
 import mmap
 import sys
 import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -69,7 +68,7 @@ class Journal(Protocol):
     def removed(self, child: Any) -> None:
         """Write down that a series ends."""
 
-    def died(self, segment: Segment, at: int, count: int) -> None:
+    def died(self, segment: Segment, at: int, size: int) -> None:
         """Take the cells of a child that nobody holds any more. Runs inside finalisers."""
 
 
@@ -83,7 +82,7 @@ class CellStore:
         """Every family whose cells are here, by its identity."""
         self.journal: Journal | None = None
         self._next = 0
-        self._free: dict[int, deque[tuple[Segment, int]]] = {}
+        self._free: dict[int, list[tuple[Segment, int]]] = {}
         # Reentrant: a signal handler or a finaliser may make a series while its own thread is making one here.
         self.lock = threading.RLock()
 
@@ -112,7 +111,7 @@ class CellStore:
 
     def free(self, segment: Segment, at: int, count: int) -> None:
         """Let cells be handed out again."""
-        self._free.setdefault(count, deque()).append((segment, at))
+        self._free.setdefault(count, []).append((segment, at))
 
     def after_fork_in_child(self) -> None:
         """Make a new lock: another thread may have held the old one when this process was forked."""
@@ -131,11 +130,7 @@ class CellStore:
         return self._segment, at
 
 
-def choose_store() -> CellStore:
-    """Return the store of this process."""
-    return CellStore()
-
-
-STORE: Final = choose_store()
+STORE: Final = CellStore()
+"""The cells of this process."""
 
 forks.after_in_child(STORE.after_fork_in_child)

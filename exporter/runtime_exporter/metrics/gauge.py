@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from prometheus_client import REGISTRY
 
-from runtime_exporter.metrics.cells import FREE_THREADED
+from runtime_exporter.metrics.cells import FREE_THREADED, STORE
 from runtime_exporter.metrics.contexts import InprogressTracker, Timer
 from runtime_exporter.metrics.metric import Metric, Point
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from runtime_exporter.metrics.cells import CellStore
     from runtime_exporter.metrics.peer_attributes import Number
 
 Mode: TypeAlias = Literal[
@@ -27,7 +28,7 @@ MODES: Final[frozenset[str]] = frozenset(get_args(Mode))
 
 
 class Gauge(Metric):
-    """A value that can be set, raised and lowered. Cells of a child: value."""
+    """A value that can be set, raised and lowered. Cells of a child: value; and when it was set, where the last wins."""
 
     __slots__ = ("_last_wins",)
     _type = "gauge"
@@ -45,19 +46,21 @@ class Gauge(Metric):
         multiprocess_mode: Mode = "all",
         *,
         per_worker: bool = False,
+        store: CellStore = STORE,
     ) -> None:
         self._last_wins = multiprocess_mode.endswith("mostrecent")
         super().__init__(
             *(name, documentation, labelnames, namespace, subsystem, unit, registry),
             multiprocess_mode=multiprocess_mode,
             per_worker=per_worker,
+            store=store,
         )
 
     def _copy_configuration(self, child: Gauge) -> None:
         child._last_wins = self._last_wins
 
     def _cells(self) -> int:
-        return 1
+        return 2 if self._last_wins else 1
 
     def inc(self, amount: float = 1) -> None:
         """Add `amount`."""
@@ -86,6 +89,8 @@ class Gauge(Metric):
     def set(self, value: float) -> None:
         """Set the value."""
         self._floats[self._at] = float(value)
+        if self._last_wins:
+            self._floats[self._at + 1] = time.time()
 
     def set_to_current_time(self) -> None:
         """Set the value to the Unix time in seconds."""

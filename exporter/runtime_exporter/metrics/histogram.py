@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from runtime_exporter.metrics.cells import FREE_THREADED
+from runtime_exporter.metrics.cells import FREE_THREADED, STORE
 from runtime_exporter.metrics.contexts import Timer
 from runtime_exporter.metrics.family import validate_exemplar
 from runtime_exporter.metrics.metric import Point, created_enabled
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from runtime_exporter.metrics.cells import CellStore
     from runtime_exporter.metrics.peer_attributes import Number
 
 INF: Final = float("inf")
@@ -50,6 +51,7 @@ class Histogram(Observed):
         buckets: Sequence[float | str] = DEFAULT_BUCKETS,
         *,
         per_worker: bool = False,
+        store: CellStore = STORE,
     ) -> None:
         bounds = [float(bound) for bound in buckets]
         if bounds != sorted(set(bounds)):
@@ -66,8 +68,14 @@ class Histogram(Observed):
         # The same text as prometheus_client's: a series must not change its name with the library.
         self.le = tuple(floatToGoString(bound) for bound in bounds)  # type: ignore[no-untyped-call]
         super().__init__(
-            *(name, documentation, labelnames, namespace, subsystem, unit, registry), per_worker=per_worker
+            *(name, documentation, labelnames, namespace, subsystem, unit, registry),
+            per_worker=per_worker,
+            store=store,
         )
+
+    def _configure(self) -> None:
+        super()._configure()
+        self._family.detail = self.le
 
     def _copy_configuration(self, child: Histogram) -> None:
         child._bounds = self._bounds

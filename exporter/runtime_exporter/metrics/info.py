@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY
 
+from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.family import valid_labelnames
 from runtime_exporter.metrics.metric import Metric, Point
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from prometheus_client import CollectorRegistry
+
+    from runtime_exporter.metrics.cells import CellStore
 
 
 class Info(Metric):
@@ -37,6 +40,8 @@ class Info(Metric):
         if any(value is None for value in val.values()):
             raise ValueError("Label value cannot be None")
         self._pairs = {key: str(value) for key, value in val.items()}
+        if self._family.store.journal is not None:
+            self._family.store.journal.told(self, self._pairs)
 
     @property
     def _value(self) -> dict[str, str]:
@@ -63,15 +68,18 @@ class Enum(Metric):
         unit: str = "",
         registry: CollectorRegistry | None = REGISTRY,
         states: Iterable[str] | None = None,
+        *,
+        store: CellStore = STORE,
     ) -> None:
         self._states = tuple(states or ())
         if not self._states:
             raise ValueError(f"No states provided for Enum metric: {name}")
-        super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry)
+        super().__init__(name, documentation, labelnames, namespace, subsystem, unit, registry, store=store)
 
     def _configure(self) -> None:
         if self._family.name in self._family.labelnames:
             raise ValueError(f"Overlapping labels for Enum metric: {self._family.name}")
+        self._family.detail = self._states
 
     def _copy_configuration(self, child: Enum) -> None:
         child._states = self._states

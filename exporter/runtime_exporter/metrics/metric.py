@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar
     from typing_extensions import Self
 
-    from runtime_exporter.metrics.cells import Segment
+    from runtime_exporter.metrics.cells import CellStore, Segment
 
 
 class Point(NamedTuple):
@@ -105,16 +105,19 @@ class Metric(PeerAttributes):
         *,
         multiprocess_mode: str = "sum",
         per_worker: bool = False,
+        store: CellStore = STORE,
     ) -> None:
         if multiprocess_mode not in self._modes:
             raise ValueError("Invalid multiprocess mode: " + multiprocess_mode)
         names = valid_labelnames(labelnames, self._reserved)
         self._family = Family(
-            self._type, full_name(self._type, name, namespace, subsystem, unit), documentation, names, unit
+            self._type, full_name(self._type, name, namespace, subsystem, unit), documentation, names, unit, store
         )
         self._family.mode = multiprocess_mode
         self._family.per_worker = per_worker
         self._configure()
+        if store.journal is not None:
+            store.journal.define(self._family)
         if names:
             self._labels: tuple[str, ...] | None = None
             self._known: dict[tuple[str, ...], Any] = self._family.children
@@ -205,15 +208,19 @@ class Metric(PeerAttributes):
         self._known = _NO_CHILDREN
         self._function = None
         count = self._cells()
-        segment, self._at = STORE.allocate(count)
+        store = self._family.store
+        segment, self._at = store.allocate(count)
         self._segment, self._ints, self._floats = segment, segment.ints, segment.floats
         self._reset()
+        if store.journal is not None:
+            # Before anybody can count in it: what was counted is found, whatever happens to this process.
+            store.journal.born(self, labelvalues)
 
     def __del__(self) -> None:
         # Not when the series is removed: somebody may still hold the child and count on it.
         segment = getattr(self, "_segment", None)
         if segment is not None:
-            STORE.release(segment, self._at, self._cells())
+            self._family.store.release(segment, self._at, self._cells())
 
     def __copy__(self) -> Self:
         # A second owner of the same cells would give them back while the first still counts in them.
@@ -226,7 +233,7 @@ class Metric(PeerAttributes):
             raise ValueError(f"No label names were set when constructing {self}")
         if len(labelvalues) != len(names):
             raise ValueError(f"Incorrect label count (expected {len(names)}, got {labelvalues})")
-        self._family.children.pop(tuple(map(str, labelvalues)), None)
+        self._remove(tuple(map(str, labelvalues)))
         self._family.forget_written()
 
     def remove_by_labels(self, labels: dict[str, str]) -> None:
@@ -244,14 +251,20 @@ class Metric(PeerAttributes):
             return
         for values in tuple(self._family.children):
             if all(values[at] == value for at, value in wanted):
-                self._family.children.pop(values, None)
+                self._remove(values)
         self._family.forget_written()
 
     def clear(self) -> None:
         """Remove every series of a metric with labels."""
         if self._family.labelnames:
-            self._family.children.clear()
+            for values in tuple(self._family.children):
+                self._remove(values)
             self._family.forget_written()
+
+    def _remove(self, values: tuple[str, ...]) -> None:
+        child = self._family.children.pop(values, None)
+        if child is not None and self._family.store.journal is not None:
+            self._family.store.journal.removed(child)
 
     # prometheus_client's Collector protocol.
 
@@ -289,6 +302,12 @@ class Metric(PeerAttributes):
     def family(self) -> Family:
         """What all series of this metric have in common."""
         return self._family
+
+    @property
+    def cells(self) -> tuple[Segment, int]:
+        """Where the cells of a child lie: the segment, and the index of the first."""
+        segment: Segment = self._segment  # type: ignore[assignment] - only asked of children
+        return segment, self._at
 
     @property
     def label_string(self) -> str:
