@@ -9,7 +9,6 @@ local number = import 'number.libsonnet';
 local quoted = import 'quoted.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
-
 local asking(config) =
   local targets = { prometheus: true, vmalert: false };
   if std.objectHas(targets, config.target) then targets[config.target]
