@@ -14,8 +14,9 @@ from prometheus_client import REGISTRY
 from prometheus_client import exposition as peer_text
 from prometheus_client.openmetrics import exposition as peer_openmetrics
 
+from runtime_exporter.metrics.cellsource import cells_of
 from runtime_exporter.metrics.failures import log_failure
-from runtime_exporter.metrics.families import family_bytes
+from runtime_exporter.metrics.families import point_bytes, source_bytes
 from runtime_exporter.metrics.family import sample_names
 from runtime_exporter.metrics.metric import Metric
 
@@ -106,7 +107,11 @@ class _Writer:
             return
         begin = self._out.tell()
         try:
-            self._out.writelines(family_bytes(metric, self._openmetrics, self._names))
+            source = cells_of(metric)
+            if source is None:
+                self._out.writelines(point_bytes(metric, self._openmetrics, self._names))
+            else:
+                self._out.writelines(source_bytes(source, self._openmetrics, self._names))
         except BaseException:
             self._out.seek(begin)
             self._out.truncate()

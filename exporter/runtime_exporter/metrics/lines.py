@@ -11,15 +11,16 @@ from runtime_exporter.metrics.failures import log_failure
 from runtime_exporter.metrics.family import escape_value, format_float, label_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from prometheus_client.samples import Exemplar
 
     from runtime_exporter.metrics.family import Family
     from runtime_exporter.metrics.metric import Metric, Point
+    from runtime_exporter.metrics.source import Described
 
 
-def head(family: Family, openmetrics: bool) -> str:
+def head(family: Described, openmetrics: bool) -> str:
     """Return the HELP, TYPE and UNIT lines of a family, the first without a newline before it."""
     name, kind = family.name, family.type
     documentation = escape_help(family.documentation)
@@ -36,7 +37,7 @@ def head(family: Family, openmetrics: bool) -> str:
     return f"# HELP {name} {documentation}\n# TYPE {name} {kind}"
 
 
-def created_head(family: Family) -> str:
+def created_head(family: Described) -> str:
     """Return the head of the `_created` samples in the text format, which knows them only as a gauge of their own."""
     return f"# HELP {family.name}_created {escape_help(family.documentation)}\n# TYPE {family.name}_created gauge"
 
@@ -55,21 +56,24 @@ def exemplar_text(exemplar: Exemplar) -> str:
 
 def point_lines(
     family: Family, children: Iterable[Metric], openmetrics: bool, chosen: Callable[[str], bool]
-) -> Iterator[str]:
-    """Yield the samples of children from their points, whose names are `chosen`.
+) -> tuple[list[str], list[str]]:
+    """Return the samples of children from their points, whose names are `chosen`, and `_created` that stand elsewhere.
 
-    A child whose function raises is left out. The text format has `_created` samples elsewhere.
+    A child whose function raises is left out.
     """
+    lines: list[str] = []
+    created: list[str] = []
     for child in children:
         labels = child.label_string
         for suffix, own, value, exemplar in _points(child):
             name = family.name + suffix
-            if not chosen(name) or (suffix == "_created" and not openmetrics):
-                continue
-            both = ",".join(part for part in (labels, label_string(tuple(own), tuple(own.values()))) if part)
-            braces = f"{{{both}}}" if both else ""
-            behind = exemplar_text(exemplar) if exemplar and openmetrics else ""
-            yield f"\n{name}{braces} {format_float(value)}{behind}"
+            if chosen(name):
+                both = ",".join(part for part in (labels, label_string(tuple(own), tuple(own.values()))) if part)
+                braces = f"{{{both}}}" if both else ""
+                behind = exemplar_text(exemplar) if exemplar and openmetrics else ""
+                where = created if suffix == "_created" and not openmetrics else lines
+                where.append(f"\n{name}{braces} {format_float(value)}{behind}")
+    return lines, created
 
 
 def _points(child: Metric) -> list[Point]:

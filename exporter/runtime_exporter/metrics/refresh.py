@@ -9,11 +9,12 @@ from __future__ import annotations
 from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.metrics.blocks import Block, Written
+from runtime_exporter.metrics.blocks import Written
 from runtime_exporter.metrics.cells import CELL_BYTES
-from runtime_exporter.metrics.columns import texts
+from runtime_exporter.metrics.source import texts
 
 if TYPE_CHECKING:
+    from runtime_exporter.metrics.blocks import Block
     from runtime_exporter.metrics.rows import Rows
 
 FEW: Final = 3

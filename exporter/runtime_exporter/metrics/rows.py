@@ -5,17 +5,12 @@ Everything that is done for each sample is done in C: slices of lists, `map`, on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class Line(NamedTuple):
-    """One sample that each child of a family has: its name, and the label that is its own (`le="0.1"`), if any."""
-
-    name: str
-    own: str = ""
+    from runtime_exporter.metrics.source import Line
 
 
 class Rows:
