@@ -1,6 +1,7 @@
 // A signal outside its band: lib/anomalies.libsonnet says which, recording/anomaly.libsonnet how wide.
 local alert = import '../lib/alert.libsonnet';
 local anomalies = import '../lib/anomalies.libsonnet';
+local enabled = import '../lib/enabled.libsonnet';
 local fill = import '../lib/fill.libsonnet';
 local number = import '../lib/number.libsonnet';
 local signalsOf = import '../signals.libsonnet';
@@ -51,8 +52,7 @@ local groupSize = 20;
       ],
     }),
 
-  local on = config.alerts.enabled && settings != null && settings.enabled,
-  local rules = if !on then [] else std.flattenArrays([
+  local rules = if !config.alerts.enabled || !enabled(settings) then [] else std.flattenArrays([
     told(spec, direction)
     for spec in anomalies.of(config)
     for direction in (if spec.direction == 'both' then ['high', 'low'] else [spec.direction])

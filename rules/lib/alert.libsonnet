@@ -8,6 +8,7 @@
 //   same severity, the label `part` tells the two from each other.
 //   level, dashboard, subject and instance stay hidden fields: lib/links.libsonnet makes the URLs from them.
 local duration = import 'duration.libsonnet';
+local enabled = import 'enabled.libsonnet';
 
 local given(settings, key) = local value = std.get(settings, key); value != null && duration.seconds(value) > 0;
 
@@ -17,8 +18,8 @@ local withoutNewline(text) = std.strReplace(std.strReplace(text + end, '\n' + en
 
 function(settings, spec)
   local beside = std.get(spec, 'beside');
-  local alike = beside != null && std.get(beside, 'enabled', true) && beside.severity == settings.severity;
-  if settings == null || !std.get(settings, 'enabled', true) then []
+  local alike = enabled(beside) && beside.severity == settings.severity;
+  if !enabled(settings) then []
   else [{
     level:: spec.level,
     dashboard:: spec.dashboard,

@@ -11,6 +11,7 @@
 // `runtime-exporter generate` checks what a user's YAML says (exporter/runtime_exporter/mixin/anomalies.py).
 local fill = import 'fill.libsonnet';
 local labelsOf = import 'labels.libsonnet';
+local on = import 'on.libsonnet';
 local signalsOf = import '../signals.libsonnet';
 
 local choices = { strategy: ['robust', 'adaptive'], direction: ['both', 'high', 'low'], season: ['week', 'day'], missing: ['zero', 'nothing'] };
@@ -60,7 +61,7 @@ local complete(config, name, given) =
   },
 
   of(config):: (
-    if config.anomaly == null || config.anomaly.requests == null || !config.anomaly.requests.enabled then []
+    if !on(config.anomaly, 'requests') then []
     else [complete(config, 'requests', config.anomaly.requests { signal: 'requests' })]
   ) + [
     complete(config, name, config.anomalies[name])

@@ -14,13 +14,14 @@
 local duration = import 'duration.libsonnet';
 local fill = import 'fill.libsonnet';
 local number = import 'number.libsonnet';
+local on = import 'on.libsonnet';
 
 local defaults = { sli: 'availability', selector: '', by: 'job', period: '30d', alert: true, windows: null };
 
 local ofEveryService(config) =
-  (if config.slo.availability == null || !config.slo.availability.enabled then []
+  (if !on(config.slo, 'availability') then []
    else [defaults { name: 'availability', objective: config.http.objective, period: config.http.budgetPeriod, alert: false }])
-  + (if config.slo.latency == null || !config.slo.latency.enabled then []
+  + (if !on(config.slo, 'latency') then []
      else [defaults + config.slo.latency { name: 'latency', sli: 'latency' }]);
 
 local checked(config, slo) =
