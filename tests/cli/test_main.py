@@ -182,3 +182,10 @@ def test_ctrl_c_ends_a_verb_with_130_and_no_traceback():
         _, stderr = process.communicate(timeout=30)
 
     assert (130, b"") == (process.returncode, stderr)
+
+
+def test_a_verb_in_the_environment_of_workers_is_none_of_them_but_knows_their_settings(tmp_path):
+    environ = {"RUNTIME_EXPORTER_RUN_DIRECTORY": str(tmp_path)}
+    assert str(tmp_path) in run("list", "settings", environ=environ).stdout
+    assert 0 == run("list", "metrics", environ=environ).returncode
+    assert [] == [*tmp_path.iterdir()]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -16,7 +17,7 @@ from runtime_exporter.errors import CheckError, ConfigError, ExporterError
 from runtime_exporter.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FAILURE = 1
 USAGE = 2
@@ -39,6 +40,21 @@ VERBS = {
 }
 
 
+RUN_DIRECTORY = "RUNTIME_EXPORTER_RUN_DIRECTORY"
+"""Makes a worker of every process that imports our metrics."""
+
+
+@contextlib.contextmanager
+def _without(variable: str) -> Iterator[None]:
+    """Let a variable not be in the environment for a moment: who looks at a service with its environment is none of its workers."""
+    value = os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ[variable] = value
+
+
 class LazyGroup(click.Group):
     """A group whose verbs are imported when they are run, so that one pays for its own imports only."""
 
@@ -55,7 +71,8 @@ class LazyGroup(click.Group):
         """Return the command of a verb, importing its module."""
         if cmd_name not in self.verbs:
             ctx.fail(f"no such command {cmd_name!r}{did_you_mean(cmd_name, self.verbs)}")
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        with _without(RUN_DIRECTORY):
+            command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
