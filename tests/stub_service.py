@@ -53,3 +53,19 @@ def says(body, status=200, **headers):
         handler.wfile.write(body)
 
     return answer
+
+
+@contextlib.contextmanager
+def exposing(exposition):
+    """Serve what `exposition()` returns, as the text that Prometheus scrapes; yield the address as a target."""
+
+    def answer(handler):
+        body = exposition().encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/plain; version=0.0.4")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with serving(answer) as (address, _):
+        yield f"127.0.0.1:{address.port}"

@@ -16,7 +16,7 @@ import yaml
 from compat import rules
 from compat.programs import ROOT, running
 from runtime_exporter.mixin import outputs
-from stub_service import serving
+from stub_service import exposing
 from tools import free_port, require, wait_for
 
 if TYPE_CHECKING:
@@ -78,21 +78,17 @@ def service():
     """Serve a counter that grows evenly; yield the address."""
     begin = time.monotonic()
 
-    def answer(handler):
+    def exposition():
         count = REQUESTS_A_SECOND * (time.monotonic() - begin)
         labels = 'http_request_method="GET",http_route="/orders",http_response_status_code="200"'
         name = "http_server_request_duration_seconds"
         body = f"# TYPE {name} histogram\n"
         body += "".join(f'{name}_bucket{{{labels},le="{bound}"}} {count}\n' for bound in ("0.1", "1.0", "+Inf"))
         body += f"{name}_count{{{labels}}} {count}\n{name}_sum{{{labels}}} {count / 20}\n"
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/plain; version=0.0.4")
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body.encode())
+        return body
 
-    with serving(answer) as (address, _):
-        yield f"127.0.0.1:{address.port}"
+    with exposing(exposition) as address:
+        yield address
 
 
 def shard_of(address):

@@ -11,7 +11,7 @@ import yaml
 
 from compat.programs import running
 from runtime_exporter.mixin.generate import generate
-from stub_service import serving
+from stub_service import exposing
 from tools import free_port, require, wait_for
 
 # Both services stand still for 0.4 of the time; for one team that is too much.
@@ -27,19 +27,15 @@ def service():
     """Serve a process that collects garbage for a share of the time and answers requests; yield the address."""
     begin = time.monotonic()
 
-    def answer(handler):
+    def exposition():
         passed = time.monotonic() - begin
         labels = 'http_request_method="GET",http_route="/",http_response_status_code="200"'
         body = f'python_gc_duration_seconds_sum{{generation="2"}} {SHARE * passed}\n'
         body += f"http_server_request_duration_seconds_count{{{labels}}} {50 * passed}\n"
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/plain; version=0.0.4")
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body.encode())
+        return body
 
-    with serving(answer) as (address, _):
-        yield f"127.0.0.1:{address.port}"
+    with exposing(exposition) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
