@@ -259,13 +259,18 @@ def _check_text(value: Any, path: tuple[str, ...]) -> None:
     if not isinstance(value, str):
         raise refuse(path, value, "is not a text")
     if path[-1].lower().endswith("selector"):
-        if not promql.is_matchers(value):
-            raise refuse(path, value, 'is not a list of label matchers such as job="shop", env=~"prod|canary"')
-        wrong = promql.syntax_error(f"up{{{value}}}")
-        if wrong:
-            raise refuse(path, value, f"is not PromQL: {wrong}")
+        check_matchers(path, value, 'job="shop", env=~"prod|canary"')
     if path[-1].endswith("Label") and not promql.is_label(value):
         raise refuse(path, value, "is not the name of a label")
+
+
+def check_matchers(path: tuple[str, ...], value: Any, example: str) -> None:
+    """Raise ConfigError unless `value`, at `path`, is what may stand between the braces of a selector, such as `example`."""
+    if not isinstance(value, str) or not promql.is_matchers(value):
+        raise refuse(path, value, f"is not a list of label matchers such as {example}")
+    problem = promql.syntax_error(f"up{{{value}}}")
+    if problem:
+        raise refuse(path, value, f"is not PromQL: {problem}")
 
 
 def _short(value: object) -> str:

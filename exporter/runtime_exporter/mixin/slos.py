@@ -154,11 +154,7 @@ def _check_counter(place: tuple[str, ...], value: Any) -> None:
 
 def _check_selector(path: tuple[str, ...], value: Any, effective: Mapping[str, Any]) -> None:
     place = (*path, "selector")
-    if not isinstance(value, str) or not promql.is_matchers(value):
-        raise config.refuse(place, value, 'is not a list of label matchers such as job="shop", http_route="/orders"')
-    wrong = promql.syntax_error(f"up{{{value}}}")
-    if wrong:
-        raise config.refuse(place, value, f"is not PromQL: {wrong}")
+    config.check_matchers(place, value, 'job="shop", http_route="/orders"')
     kept = [effective["namespaceLabel"], "job", "http_route"]
     if effective["showMultiCluster"]:
         kept.insert(0, effective["clusterLabel"])
