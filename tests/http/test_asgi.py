@@ -273,6 +273,7 @@ def test_every_loop_is_announced_once(wrap, measured):
 
     asyncio.run(twice())
     assert len(loops) == 1
+    measured.clock.sleep(1)  # loops are looked at once a second
     asyncio.run(twice())
     assert len(loops) == 2
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import string
-import sys
-from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -13,12 +11,6 @@ from hypothesis import strategies as st
 from runtime_exporter.http import trace
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
-@pytest.fixture
-def sdk(monkeypatch):
-    """The presence of OpenTelemetry's SDK, all of which we ask is whether it is loaded."""
-    monkeypatch.setitem(sys.modules, trace.SDK, ModuleType(trace.SDK))
 
 
 def test_a_sampled_trace_is_an_exemplar():
@@ -65,22 +57,16 @@ def test_every_well_formed_header_is_read_back(trace_id, span_id, flags):
     assert expected == labels
 
 
-def test_without_a_header_and_without_opentelemetry_there_is_no_exemplar(monkeypatch):
-    monkeypatch.delitem(trace.sys.modules, trace.SDK, raising=False)
-    assert trace.exemplar(None) is None
-
-
-def test_the_current_span_of_opentelemetry_is_preferred_to_the_callers(sdk):
+@pytest.mark.parametrize(
+    ("sampled", "expected"), [(1, {"trace_id": f"{0xABC:032x}", "span_id": f"{0xDEF:016x}"}), (0, None)]
+)
+def test_the_current_span_of_opentelemetry_is_an_exemplar_if_it_is_sampled(sampled, expected):
     otel = pytest.importorskip("opentelemetry.trace")
-    context = otel.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=otel.TraceFlags(1))
+    context = otel.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=otel.TraceFlags(sampled))
     with otel.use_span(otel.NonRecordingSpan(context)):
-        labels = trace.exemplar(f"00-{TRACE}-{SPAN}-01")
-    assert {"trace_id": f"{0xABC:032x}", "span_id": f"{0xDEF:016x}"} == labels
-    assert {"trace_id": TRACE, "span_id": SPAN} == trace.exemplar(f"00-{TRACE}-{SPAN}-01")
+        assert expected == trace.labels(trace.current())
 
 
-def test_a_span_that_is_not_sampled_is_no_exemplar(sdk):
-    otel = pytest.importorskip("opentelemetry.trace")
-    context = otel.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=otel.TraceFlags(0))
-    with otel.use_span(otel.NonRecordingSpan(context)):
-        assert trace.exemplar(None) is None
+def test_where_no_span_is_current_there_is_no_exemplar():
+    pytest.importorskip("opentelemetry.trace")
+    assert trace.labels(trace.current()) is None

@@ -34,7 +34,7 @@ def attach() -> None:
         try:
             exchange = _exchange(request)
             if exchange is not None:
-                exchange.route = template(match.route)
+                exchange.told = template(match.route)
         except Exception as error:  # noqa: BLE001 - never into the host
             report("finding Django's route", error)
         return match

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.http import trace
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.routes import UNMATCHED
+from runtime_exporter.metrics.cells import FREE_THREADED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from runtime_exporter.http.metrics import HTTPMetrics
-
-    FindRoute = Callable[[dict[str, Any], str | None], str | None]
+    from runtime_exporter.http.series import Key, Method, Series, Where
 
 KEY: Final = "runtime_exporter.exchange"
 """Where the exchange lies in a WSGI environ or an ASGI scope: for the framework's hooks, and for a second middleware."""
@@ -24,45 +20,56 @@ SERVER_ERROR: Final = 500
 CLIENT_CLOSED_REQUEST: Final = 499
 """nginx's status for a client that went away before its answer was complete."""
 
-BODILESS: Final = frozenset({204, 304})
-_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_MODULES: Final = sys.modules
 
 
 class Exchange:
-    """One request from its arrival until the last byte of its answer was handed over; then `finish()` counts it, once."""
+    """One request from its arrival until the last byte of its answer was handed over; then `finish()` counts it, once.
 
-    __slots__ = (
-        "_find",
-        "_leave",
-        "_started",
-        "declared_bytes",
-        "excepted",
-        "exemplar",
-        "finished",
-        "method",
-        "metrics",
-        "request_bytes",
-        "response_bytes",
-        "route",
-        "status",
-        "where",
-    )
+    Made without a constructor, by the middleware that sets what has no value here: calling one costs more than all that it
+    would do. Functions that are kept in an attribute are called by a name of their own, since Python 3.11 is slow to call
+    what looks like a method and is none.
+    """
 
-    def __init__(self, metrics: HTTPMetrics, method: object, where: dict[str, Any], find: FindRoute) -> None:
-        self.metrics = metrics
-        self.where = where
-        self.route: str | None = None
-        self.status: Any = None
-        self.exemplar: dict[str, str] | None = None
-        self.finished = True  # until it is begun there is nothing to finish
-        self.excepted = False
-        self.request_bytes = 0
-        self.response_bytes = 0
-        self.declared_bytes: int | None = None
-        self._find = find
-        self.method, self._leave = metrics.begin(method)
-        self._started = metrics.clock()
-        self.finished = False
+    __slots__ = ("ended_as", "excepted", "finished", "method", "series", "span", "started", "told", "where")
+
+    method: Method
+    where: Where
+    started: float
+    finished: bool
+    told: str | None
+    """The route, where a framework's hook has told it."""
+    series: Series | None
+    """That of the response, once it has started."""
+    ended_as: int | None
+    """The status that counts instead of the response's."""
+    span: Any
+    """What was OpenTelemetry's current span when the response started. Not there where nobody looked."""
+    excepted: bool
+    """Not there before the first exception."""
+
+    def key(self) -> Key:
+        """Return what tells the route, which is known from when the response starts, from all others."""
+        raise NotImplementedError
+
+    def traceparent(self) -> str | None:
+        """Return the W3C header of that name."""
+        raise NotImplementedError
+
+    def start(self, status: object) -> None:
+        """Note the status of the response and find the route, while the application still knows it. Never raises."""
+        method = self.method
+        try:
+            if method.traced:
+                self.span = trace.current()
+            key = self.key()
+            try:
+                self.series = method.known[key][status]
+            except KeyError:
+                self.series = method.learn(self.where, key, status)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("finding a route", error)
+            self.series = self._unmatched(status)
 
     def finish(self) -> None:
         """Count the request with what is known of it. Later calls do nothing. Never raises."""
@@ -70,65 +77,71 @@ class Exchange:
             return
         self.finished = True
         try:
-            elapsed = self.metrics.clock() - self._started
-            self._leave()
+            method = self.method
+            clock = method.clock
+            now = clock()
+            if FREE_THREADED:
+                method.gauge.dec()
+            else:
+                method.floats[method.at] -= 1.0
+            series = self.series
+            if series is None or self.ended_as is not None:
+                series = self._otherwise()
+            seconds = now - self.started
+            tally = series.tally
+            bucket = tally(seconds)
+            if now >= series.due[bucket]:
+                self._exemplify(series, bucket, seconds, now)
             # It refers to us: the cycle would keep both until a garbage collection.
-            where, self.where = self.where, {}
-            where.pop(KEY, None)
-            self._count(elapsed)
+            self.where.pop(KEY, None)
         except Exception as error:  # noqa: BLE001 - never into the host
             report("counting a request", error)
 
-    def learn(self, traceparent: str | None) -> None:
-        """Find the route and the trace, while the application still knows them. Never raises."""
-        if self.finished:
-            return
-        try:
-            self.route = self._find(self.where, self.route)
-            if traceparent is not None or trace.SDK in sys.modules:
-                self.exemplar = trace.exemplar(traceparent)
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("finding a route", error)
-
     def excepted_by(self, error: BaseException | None) -> None:
         """Count an exception that the application did not handle: the first of a request, with the request's route."""
-        if self.excepted:
+        if getattr(self, "excepted", False):
             return
         self.excepted = True
         try:
-            self.metrics.count_exception(self.route or UNMATCHED, error)
+            self.method.metrics.count_exception(self._route(), error)
         except Exception as fault:  # noqa: BLE001 - never into the host
             report("counting an exception", fault)
 
-    def _count(self, seconds: float) -> None:
-        """Count a duration, and what else is measured."""
-        metrics, route = self.metrics, self.route or UNMATCHED
-        metrics.observe(self.method, route, self.status or SERVER_ERROR, seconds, self.exemplar)
-        if metrics.body_sizes:
-            metrics.observe_sizes(self.method, route, self.request_bytes, self._sent())
+    def _unmatched(self, status: object) -> Series | None:
+        try:
+            return self.method.metrics.series(self.method.label, UNMATCHED, status)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("counting a request", error)
+            return None
 
-    def _sent(self) -> int:
-        """Return the bytes of the response body: those that we saw, else (a file that the server sends) those declared.
+    def _otherwise(self) -> Series:
+        """Return the series of a request that did not end as its response began, or had none."""
+        status = self.ended_as or SERVER_ERROR
+        if self.series is None:
+            self.start(status)
+        else:
+            method = self.method
+            self.series = method.metrics.series(method.label, self.series.route, status)
+        if self.series is None:
+            raise RuntimeError("there is no series to count it in")
+        return self.series
 
-        None are sent for HEAD and some statuses, whatever the application hands over (RFC 9110, section 6.4.1).
-        """
-        status = int(self.status or SERVER_ERROR)
-        if self.method == "HEAD" or status < 200 or status in BODILESS:  # noqa: PLR2004 - 1xx: interim responses
-            return 0
-        return self.response_bytes or self.declared_bytes or 0
+    def _exemplify(self, series: Series, bucket: int, seconds: float, now: float) -> None:
+        """Give the request's trace to a bucket that wants an exemplar."""
+        self.method.traced = trace.SDK in sys.modules
+        span = getattr(self, "span", None)
+        labels = None if span is None else trace.labels(span)
+        if labels is None:
+            traceparent = self.traceparent()
+            labels = None if traceparent is None else trace.parse(traceparent)
+        series.exemplify(bucket, seconds, labels, now)
 
-
-def declared_length(headers: Iterable[Any]) -> int | None:
-    """Return what the Content-Length among `headers` says (names and values as text or bytes), or None.
-
-    None also where it is malformed: the digits of RFC 9110, section 8.6, and below 10**18, or it counts as absent.
-    """
-    for name, value in headers:
-        if _text(name).lower() == "content-length":
-            digits = _text(value).strip(" \t")
-            return int(digits) if _LENGTH.fullmatch(digits) else None
-    return None
-
-
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    def _route(self) -> str:
+        """Return the name of the route as far as it is known now."""
+        if self.series is not None:
+            return self.series.route
+        try:
+            return self.method.middleware.name(self.where, self.key())[0]
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("finding a route", error)
+            return UNMATCHED

@@ -18,9 +18,10 @@ def find(environ: Mapping[str, Any]) -> str | None:
 
     Flask takes the request out of the environ when its context ends: ask while `start_response` is called.
     """
-    request = environ.get("werkzeug.request")
-    rule = getattr(request, "url_rule", None)
-    return None if rule is None else str(rule.rule)
+    if "werkzeug.request" not in environ:
+        return None
+    rule = getattr(environ["werkzeug.request"], "url_rule", None)
+    return None if rule is None else rule.rule
 
 
 def attach() -> None:
@@ -49,7 +50,7 @@ def _on_exception(_sender: object, exception: BaseException, **_: object) -> Non
             return
         exchange = request.environ.get(KEY)
         if exchange is not None:
-            exchange.route = exchange.route or find(request.environ)
+            exchange.told = exchange.told or find(request.environ)
             exchange.excepted_by(exception)
     except Exception as error:  # noqa: BLE001 - never into the host
         report("hearing of Flask's exception", error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter import forks
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.routes import UNMATCHED
+from runtime_exporter.http.series import OTHER, Series
 from runtime_exporter.metrics import Counter, Gauge, Histogram
 from runtime_exporter.metrics.bounded import BoundedLabel
 from runtime_exporter.settings import OTEL_BUCKETS_SECONDS
@@ -56,9 +57,8 @@ class HTTPMetrics:
         self._errors = BoundedLabel(error_limit)
         self._duration, self._active, self._exceptions = _families(buckets)
         self._request_size, self._response_size = _size_families()
-        self._observers: dict[tuple[str, str, object], Observer] = {}
+        self._series: dict[tuple[str, str, str], Series] = {}
         self._sizes: dict[tuple[str, str], tuple[Observer, Observer]] = {}
-        self._gauges: dict[str, tuple[str, Callable[[], None], Callable[[], None]]] = {}
         self._loop_callbacks: list[Callable[[asyncio.AbstractEventLoop], None]] = []
         self._loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -80,24 +80,24 @@ class HTTPMetrics:
             "http_server_exceptions_total": self._errors.folded,
         }
 
-    # What a middleware calls for each request.
+    # What a middleware asks once for each method, and once for each series, as long as it has room to remember them.
 
-    def begin(self, method: object) -> tuple[str, Callable[[], None]]:
-        """Count a request as active; return the method's label and what to call when the request is over."""
-        gauge = self._gauges.get(method)  # type: ignore[call-overload]
-        label, inc, dec = gauge or self._gauge(METHODS.get(method, OTHER_METHOD))  # type: ignore[call-overload]
-        inc()
-        return label, dec
+    def active(self, method: object) -> tuple[str, Gauge]:
+        """Return the label of a method, and the gauge of its active requests."""
+        label = METHODS.get(method, OTHER_METHOD)  # type: ignore[call-overload]
+        return label, self._active.labels(label)
 
-    def observe(
-        self, method: str, route: str, status: object, seconds: float, exemplar: dict[str, str] | None = None
-    ) -> None:
-        """Count a finished request. `status` is a number, or the three digits as text."""
-        observe = self._observers.get((method, route, status)) or self._observer(method, route, status)
-        if exemplar is None:
-            observe(seconds)
-        else:
-            observe(seconds, exemplar)
+    def series(self, method: str, route: str, status: object) -> Series:
+        """Return the series of requests with this method's label; `status` is a number, or text that begins with one."""
+        labels = (method, self._route(route), self._statuses.fold(status_label(status)))
+        series = self._series.get(labels)
+        return series or self._series.setdefault(labels, Series(self._duration, labels))
+
+    # What happens less often than a request, or is asked for.
+
+    def observe(self, method: str, route: str, status: object, seconds: float) -> None:
+        """Count a finished request, as a middleware does by its series."""
+        self.series(method, route, status).tally(seconds)
 
     def observe_sizes(self, method: str, route: str, request_bytes: int, response_bytes: int) -> None:
         """Count the sizes of both bodies of a finished request, in bytes."""
@@ -140,23 +140,9 @@ class HTTPMetrics:
 
     # The slow way, taken once for each series.
 
-    def _gauge(self, label: str) -> tuple[str, Callable[[], None], Callable[[], None]]:
-        child = self._active.labels(label)
-        # Only known methods are kept: the others are as many as a client likes.
-        return self._gauges.setdefault(label, (label, child.inc, child.dec))
-
     def _route(self, route: str) -> str:
         """Return the label of a route; "unmatched" takes no place among the routes."""
         return route if route == UNMATCHED else self._routes.fold(route)
-
-    def _observer(self, method: str, route: str, status: object) -> Observer:
-        label = self._route(route)
-        code = self._statuses.fold(status_label(status))
-        observe = self._duration.labels(method, label, code).observe
-        if label == route and code != self._statuses.other:
-            # Folded values are not kept as keys, or 100,000 routes would be 100,000 entries.
-            self._observers[method, route, status] = observe
-        return observe
 
     def _size_observers(self, method: str, route: str) -> tuple[Observer, Observer]:
         label = self._route(route)
@@ -222,12 +208,12 @@ def _announce(loop: asyncio.AbstractEventLoop, callback: Callable[[asyncio.Abstr
 
 
 def status_label(status: object) -> str:
-    """Return the label of a status: three digits, or "other" for what no HTTP status is."""
+    """Return the label of a status: three digits, or "other" for what no HTTP status is. Of text the first three count."""
     try:
-        code = int(status)  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        return "other"
-    return str(code) if 100 <= code <= 599 else "other"  # noqa: PLR2004 - RFC 9110, section 15
+        code = int(status[:3] if isinstance(status, (str, bytes)) else status)  # type: ignore[call-overload]
+    except (OverflowError, TypeError, ValueError):
+        return OTHER
+    return str(code) if 100 <= code <= 599 else OTHER  # noqa: PLR2004 - RFC 9110, section 15
 
 
 class _Default:

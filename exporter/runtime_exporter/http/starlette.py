@@ -27,22 +27,14 @@ class Templates:
         # id -> (the object, so that its id stays its own; its templates, several where it stands in several places)
         self._known: dict[int, tuple[object, tuple[str, ...]]] = {}
 
-    def find(self, scope: Mapping[str, Any]) -> str | None:
-        """Return the template of the route that was taken, or None where none was."""
-        route = scope.get("route")
-        extra = scope.get("fastapi")
-        if extra is not None:
-            # FastAPI shares one route between the inclusions of a router; what belongs to one of them is the context.
-            context = extra.get("effective_route_context")
-            if context is not None and (route is None or context.original_route is route):
-                route = context
+    def find(self, scope: Mapping[str, Any]) -> tuple[str | None, object]:
+        """Return the template of the route that was taken, or None where none was; and the route, unless it has other templates."""
+        route = identity(scope)
         if route is None:
-            route = scope.get("endpoint")  # all that Starlette before 1.0 says, and FastAPI of a plain route
-            if route is None:
-                return None
+            return None, ()
         known = self._known.get(id(route))
         templates = self._learn(route, scope) if known is None else known[1]
-        return templates[0] if len(templates) == 1 else _fitting(templates, scope)
+        return (templates[0], route) if len(templates) == 1 else (_fitting(templates, scope), None)
 
     def _learn(self, route: object, scope: Mapping[str, Any]) -> tuple[str, ...]:
         if len(self._known) > _ENTRIES_LIMIT:  # an application that makes routes as it runs
@@ -55,6 +47,19 @@ class Templates:
         found.setdefault(id(route), (route, (own,) if isinstance(own, str) else ()))
         self._known.update(found)
         return found[id(route)][1]
+
+
+def identity(scope: Mapping[str, Any]) -> object:
+    """Return the object by which `scope` names its route, or None."""
+    route = scope["route"] if "route" in scope else None  # noqa: SIM401 - no call: this is done for each request
+    if "fastapi" in scope:
+        # FastAPI shares one route between the inclusions of a router; what belongs to one of them is the context.
+        context = scope["fastapi"].get("effective_route_context")
+        if context is not None and (route is None or context.original_route is route):
+            return context
+    if route is None and "endpoint" in scope:
+        return scope["endpoint"]  # all that Starlette before 1.0 says, and FastAPI of a plain route
+    return route
 
 
 def _walk(routes: Iterable[Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[object, str]]:

@@ -1,10 +1,10 @@
-"""The trace that a request belongs to, for exemplars: OpenTelemetry's current span, else the W3C `traceparent` header."""
+"""The trace that a request belongs to, for exemplars: OpenTelemetry's current span, or the W3C `traceparent` header."""
 
 from __future__ import annotations
 
 import re
 import sys
-from typing import Final
+from typing import Any, Final
 
 # W3C Trace Context, level 1, section 3.2: version "-" trace-id "-" parent-id "-" flags. Version 00 has nothing after the
 # flags, a later one may; version ff is forbidden. Upper case is invalid.
@@ -18,15 +18,6 @@ _LONGEST: Final = 512
 _SAMPLED: Final = 1
 
 
-def exemplar(traceparent: str | None) -> dict[str, str] | None:
-    """Return the labels of an exemplar, trace_id and span_id in hexadecimal, or None where no sampled trace is known."""
-    if SDK in sys.modules:
-        labels = _current_span()
-        if labels is not None:
-            return labels
-    return None if traceparent is None else parse(traceparent)
-
-
 def parse(traceparent: str) -> dict[str, str] | None:
     """Return trace_id and span_id of a `traceparent` header, or None where it is malformed or the trace is not sampled."""
     match = _TRACEPARENT.fullmatch(traceparent) if len(traceparent) <= _LONGEST else None
@@ -38,8 +29,13 @@ def parse(traceparent: str) -> dict[str, str] | None:
     return {"trace_id": trace_id, "span_id": span_id}
 
 
-def _current_span() -> dict[str, str] | None:
-    context = sys.modules["opentelemetry.trace"].get_current_span().get_span_context()
+def current() -> Any:
+    """Return the context of OpenTelemetry's current span. To be asked only where SDK is loaded."""
+    return sys.modules["opentelemetry.trace"].get_current_span().get_span_context()
+
+
+def labels(context: Any) -> dict[str, str] | None:
+    """Return trace_id and span_id of the context of a span, or None where there was no span or the trace is not sampled."""
     if not context.is_valid or not context.trace_flags.sampled:
         return None
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}

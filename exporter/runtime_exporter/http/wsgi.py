@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.http import django, flask
-from runtime_exporter.http.exchange import KEY, SERVER_ERROR, Exchange, declared_length
+from runtime_exporter.http import flask
+from runtime_exporter.http.exchange import KEY, SERVER_ERROR, Exchange
 from runtime_exporter.http.guard import report
-from runtime_exporter.http.metrics import default_metrics
+from runtime_exporter.http.middleware import Middleware
+from runtime_exporter.http.routes import UNMATCHED
+from runtime_exporter.http.sizes import Sizes, declared_length
+from runtime_exporter.metrics.cells import FREE_THREADED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from runtime_exporter.http.exchange import FindRoute
     from runtime_exporter.http.metrics import HTTPMetrics
+    from runtime_exporter.http.middleware import RouteFunction
+    from runtime_exporter.http.series import Key
 
     Environ = dict[str, Any]
-    RouteFunction = Callable[[Environ], str | None]
     WSGIApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class WSGIMiddleware:
+class WSGIMiddleware(Middleware):
     """A WSGI application that calls `app` and counts what its requests cost.
 
     `metrics` is where to (this process's `default_metrics()` if None). `route` names the route of a request from its environ,
@@ -32,184 +35,228 @@ class WSGIMiddleware:
     def __init__(
         self, app: WSGIApplication, metrics: HTTPMetrics | None = None, *, route: RouteFunction | None = None
     ) -> None:
-        self.app = app
-        self.metrics = metrics
-        self.route = route
-        self._mounts: tuple[str, ...] = ()
-        self._ready = False
+        super().__init__(app, metrics, route)
+        self._exchange: type[WSGIExchange] = WSGIExchange
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request as `app` does."""
-        exchange = self._begin(environ, start_response)
-        if exchange is None:
-            return self.app(environ, start_response)
+        app = self.app
+        exchange: WSGIExchange | None = None
         try:
-            body = self.app(environ, exchange.start_response)
+            if KEY not in environ or environ[KEY].finished:  # else another of our middlewares counts it
+                try:
+                    method = self._methods[environ["REQUEST_METHOD"]]
+                except KeyError:
+                    method = self._prepared(environ.get("REQUEST_METHOD"))
+                make = self._exchange
+                begun = make()
+                if self._sized:
+                    begun.measure(environ)
+                begun.server_start = start_response
+                begun.method = method
+                begun.where = environ
+                begun.told = begun.series = begun.ended_as = None
+                begun.finished = False
+                clock = method.clock
+                begun.started = clock()
+                environ[KEY] = begun
+                # Nothing comes after this that could fail.
+                if FREE_THREADED:
+                    method.gauge.inc()
+                else:
+                    method.floats[method.at] += 1.0
+                exchange = begun
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("beginning a request", error)
+        if exchange is None:
+            return app(environ, start_response)  # type: ignore[no-any-return]
+        try:
+            body = app(environ, exchange.start_response)
         except BaseException as error:
             exchange.fail(error)
             raise
-        result: Iterable[bytes] = exchange.take(body)
-        return result
+        return exchange.take(body)  # type: ignore[no-any-return]
 
-    def find(self, environ: Environ, known: str | None) -> str | None:
-        """Return the route of a request whose response starts now; `known` is what a framework's hook has told."""
-        if self.route is not None:
-            name = self.route(environ)
-            if name is not None:
-                return str(name)
-        rule = known or flask.find(environ)
-        return flask.prefix(environ, self._mounts) + rule if rule is not None and self._mounts else rule
-
-    def _begin(self, environ: Environ, start_response: Callable[..., Any]) -> WSGIExchange | None:
-        """Return the exchange of a new request, or None where another of our middlewares counts it already."""
-        try:
-            if not self._ready:
-                self._prepare()
-            outer = environ.get(KEY)
-            if outer is not None and not outer.finished:
-                return None
-            assert self.metrics is not None  # noqa: S101 - _prepare() chose it
-            exchange = WSGIExchange(self.metrics, environ, self.find, start_response)
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("beginning a request", error)
-            return None
-        environ[KEY] = exchange
-        if exchange.metrics.body_sizes and "wsgi.input" in environ:
-            environ["wsgi.input"] = _CountedInput(environ["wsgi.input"], exchange)
-        return exchange
+    def name(self, where: Environ, key: Key) -> tuple[str, object]:  # noqa: ARG002 - the other middleware needs it
+        """Return the name of a route, which is its key."""
+        return (UNMATCHED if key is None else str(key)), ()
 
     def _prepare(self) -> None:
-        """Do at the first request what a constructor must not: choose the metrics, hook the frameworks that are loaded."""
-        if self.metrics is None:
-            self.metrics = default_metrics()
-        self._mounts = tuple(flask.mounts(self.app))
+        super()._prepare()
+        self._exchange = SizedExchange if self._sized else WSGIExchange
+        self.prefixes = flask.mounts(self.app)
         flask.attach()
-        django.attach()
-        self._ready = True
 
 
 class WSGIExchange(Exchange):
-    """One WSGI request: its `start_response`, and then the iterable that the server gets as the body."""
+    """One WSGI request: its `start_response`, and what becomes of its body."""
 
-    __slots__ = ("_body", "_server_start")
+    __slots__ = ("server_start", "sizes")
 
-    def __init__(
-        self, metrics: HTTPMetrics, environ: Environ, find: FindRoute, start_response: Callable[..., Any]
-    ) -> None:
-        super().__init__(metrics, environ.get("REQUEST_METHOD"), environ, find)
-        self._server_start = start_response
-        self._body: Any = ()
+    server_start: Callable[..., Any]
+    sizes: Sizes
+    """Only where bodies are measured."""
 
-    def start_response(self, status: Any, headers: Any, *exc_info: Any) -> Any:
+    def start_response(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
         """Note what the response says of itself and pass it on; return the server's `write`."""
-        try:
-            self.status = status[:3]
-            self.learn(self.where.get("HTTP_TRACEPARENT"))
-            if exc_info and exc_info[0]:
-                self.excepted_by(exc_info[0][1])
-            if self.metrics.body_sizes:
-                self.declared_bytes = declared_length(headers)
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("reading a response's start", error)
-        write = self._server_start(status, headers, *exc_info)
-        return self._counted(write) if self.metrics.body_sizes else write
+        self.start(status)
+        server_start = self.server_start
+        if exc_info is None:
+            return server_start(status, headers)
+        if exc_info:
+            self.excepted_by(exc_info[1])
+        return server_start(status, headers, exc_info)
+
+    def key(self) -> Key:
+        """Return the route's name where a user or Django told it, else Flask's rule."""
+        environ = self.where
+        route = self.method.route
+        if route is not None:
+            name = route(environ)
+            if name is not None:
+                return str(name)
+        rule = self.told
+        if rule is None:
+            rule = flask.find(environ)
+        prefixes = self.method.middleware.prefixes
+        return flask.prefix(environ, prefixes) + rule if prefixes and rule is not None else rule
 
     def fail(self, error: BaseException) -> None:
         """Count the request as one that `error` ended: 500, also where the response had begun."""
         if not isinstance(error, GeneratorExit):
-            self.learn(self.where.get("HTTP_TRACEPARENT"))
-            self.status = SERVER_ERROR
+            self.ended_as = SERVER_ERROR
             self.excepted_by(error)
         self.finish()
 
     def take(self, body: Any) -> Any:
         """Return what the server gets for `body`, such that the end of the body ends the exchange."""
-        if type(body) in (list, tuple):
+        if type(body) is list or type(body) is tuple:
             # The whole body is there and the application is done. Left as it is, the server still sees its length.
-            if self.metrics.body_sizes:
-                self._count_bytes(body)
             self.finish()
             return body
         if self._is_file(body):
             # Wrapped, the server would no longer know it for a file, and not use sendfile(2).
             try:
-                return self._watch_close(body)
+                return _watch_close(body, self)
             except Exception as error:  # noqa: BLE001 - a server's own type, that takes no attributes
                 report("watching a file", error)
-        self._body = body
-        return self
+        return Body(self, body)
 
-    # The body.
+    def measure(self, environ: Environ) -> None:
+        """Count the bytes of the bodies, from before the application reads any."""
+        self.sizes = Sizes()
+        if "wsgi.input" in environ:
+            environ["wsgi.input"] = _CountedInput(environ["wsgi.input"], self.sizes)
 
-    def __iter__(self) -> Iterator[bytes]:
-        sizes = self.metrics.body_sizes
-        try:
-            # Not "yield from": it would close the body where only the iterator is dropped, and the server closes it again.
-            for chunk in self._body:
-                if sizes:
-                    self._count_bytes((chunk,))
-                yield chunk
-        except BaseException as error:
-            self.fail(error)
-            raise
-        self.finish()
+    def see(self, chunk: Any) -> None:
+        """Take note of a part of the body."""
 
-    def close(self) -> None:
-        """Close the application's body, once, as the server asks; a body that was not exhausted ends here."""
-        body, self._body = self._body, ()
-        try:
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
-        except BaseException as error:
-            self.excepted_by(error)
-            raise
-        finally:
-            self.finish()
-
-    def __del__(self) -> None:
-        # A body that was neither read nor closed, as by a middleware that answers something else, is not active for ever.
-        if not self.finished:
-            self.finish()
-
-    def _watch_close(self, file: Any) -> Any:
-        """Return `file`, whose `close()` ends the exchange from now on. Nobody sees its bytes: the declared length counts."""
-        close = getattr(file, "close", None)
-        self._body = _Closing(close)
-        file.close = self.close
-        return file
+    def traceparent(self) -> str | None:
+        """Return the W3C header of that name."""
+        return self.where.get("HTTP_TRACEPARENT")
 
     def _is_file(self, body: object) -> bool:
         wrapper = self.where.get("wsgi.file_wrapper")
         return isinstance(wrapper, type) and isinstance(body, wrapper)
 
-    def _counted(self, write: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+
+class SizedExchange(WSGIExchange):
+    """One WSGI request whose bodies are measured."""
+
+    __slots__ = ()
+
+    def start_response(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
+        """Note what the response says of itself and pass it on; return the server's `write`, counting."""
+        try:
+            self.sizes.declared = declared_length(headers)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("reading a response's start", error)
+        write = super().start_response(status, headers, exc_info)
+
         def counted(data: bytes) -> Any:
-            self._count_bytes((data,))
+            self.see(data)
             return write(data)
 
         return counted
 
-    def _count_bytes(self, chunks: Iterable[bytes]) -> None:
+    def take(self, body: Any) -> Any:
+        """Return what the server gets for `body`."""
+        if type(body) is list or type(body) is tuple:
+            for chunk in body:
+                self.see(chunk)
+        return super().take(body)
+
+    def see(self, chunk: Any) -> None:
+        """Count a part of the body."""
         try:
-            self.response_bytes += sum(map(len, chunks))
+            self.sizes.sent += len(chunk)
         except TypeError as error:  # not bytes: the server will complain
             report("counting a body", error)
 
+    def finish(self) -> None:
+        """Count the request, and then its bodies."""
+        if self.finished:
+            return
+        super().finish()
+        self.sizes.count(self.method, self.series)
 
-class _Closing:
-    """Has nothing but the `close()` of a file that was replaced."""
 
-    def __init__(self, close: Callable[[], None] | None) -> None:
-        self.close = close
+class Body:
+    """What the server gets in the place of an application's iterable."""
+
+    __slots__ = ("_body", "_exchange")
+
+    def __init__(self, exchange: WSGIExchange, body: Any) -> None:
+        self._exchange = exchange
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        exchange = self._exchange
+        try:
+            # Not "yield from": it would close the body where only the iterator is dropped, and the server closes it again.
+            for chunk in self._body:
+                exchange.see(chunk)
+                yield chunk
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.finish()
+
+    def close(self) -> None:
+        """Close the application's body, once, as the server asks; a body that was not exhausted ends here."""
+        body, self._body = self._body, ()
+        _close(getattr(body, "close", None), self._exchange)
+
+    def __del__(self) -> None:
+        # A body that was neither read nor closed, as by a middleware that answers something else, is not active for ever.
+        self._exchange.finish()
+
+
+def _watch_close(file: Any, exchange: WSGIExchange) -> Any:
+    """Return `file`, whose `close()` ends the exchange from now on. Nobody sees its bytes: the declared length counts."""
+    close = getattr(file, "close", None)
+    file.close = lambda: _close(close, exchange)
+    return file
+
+
+def _close(close: Callable[[], object] | None, exchange: WSGIExchange) -> None:
+    """Call an application's `close`, if it has one, and end the exchange."""
+    try:
+        if close is not None:
+            close()
+    except BaseException as error:
+        exchange.excepted_by(error)
+        raise
+    finally:
+        exchange.finish()
 
 
 class _CountedInput:
     """A `wsgi.input` that counts what the application reads; in everything else it is the server's."""
 
-    def __init__(self, stream: Any, exchange: Exchange) -> None:
+    def __init__(self, stream: Any, sizes: Sizes) -> None:
         self._stream = stream
-        self._exchange = exchange
+        self._sizes = sizes
 
     def __getattr__(self, name: str) -> Any:
         # Beyond PEP 3333: what the server's stream has of an io.RawIOBase, and nothing that it does not have.
@@ -236,9 +283,9 @@ class _CountedInput:
         return [self._counted(line) for line in self._stream.readlines(*hint)]
 
     def _counted(self, data: bytes) -> bytes:
-        self._exchange.request_bytes += len(data or b"")
+        self._sizes.received += len(data or b"")
         return data
 
     def _counted_number(self, number: int | None) -> int | None:
-        self._exchange.request_bytes += number or 0
+        self._sizes.received += number or 0
         return number
