@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from runtime_exporter.mixin import promql
+from runtime_exporter.mixin.exposition import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -44,8 +45,6 @@ OF_PROMETHEUS = OF_SERVERS | OF_ACT | {
     "scrape_sample_limit", "ALERTS", "ALERTS_FOR_STATE",
 }  # fmt: skip
 
-_TYPE_LINE = re.compile(r"# TYPE (\S+) (\w+)")
-_SAMPLE_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _SUFFIXES = {
     "histogram": ("_bucket", "_sum", "_count"),
     "summary": ("", "_sum", "_count"),
@@ -90,12 +89,8 @@ def names_recorded(text: str) -> frozenset[str]:
 def names_exposed(text: str) -> frozenset[str]:
     """Return the names that samples may have by a text exposition (with its TYPE lines), or by a plain list of names."""
     names: set[str] = set()
-    for line in text.splitlines():
-        typed = _TYPE_LINE.match(line)
-        if typed:
-            names.update(typed[1] + suffix for suffix in _SUFFIXES.get(typed[2], ("",)))
-        elif not line.startswith("#") and (sample := _SAMPLE_NAME.match(line.strip())):
-            names.add(sample[0])
+    for line in told(text):
+        names.update(line.name + suffix for suffix in _SUFFIXES.get(line.type, ("",)))
     return frozenset(names)
 
 
