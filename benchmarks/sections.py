@@ -95,7 +95,7 @@ SECTIONS = (
     Section(
         "overhead",
         "What the exporter costs a process, and how true it tells",
-        "A program of so many threads and series, idle or as busy as the interpreter lets it be, scraped every 15 s for six minutes. Outside, the exporter's is the CPU of the process\n"
+        "A program of so many threads and series, idle or as busy as the interpreter lets it be, scraped every 15 s for four minutes. Outside, the exporter's is the CPU of the process\n"
         "less that of the program's threads, by the kernel's clocks, and what signal handlers took of these. Beside it stands what the exporter tells, in seconds and as a ratio.",
         (),
     ),
