@@ -102,7 +102,12 @@ def page(
 def _summary(quiet: Sequence[Case], faulty: Sequence[Case], ours: Mapping[str, Score], loud: set[str]) -> Iterable[str]:
     caught, faults = sum(len(found.caught) for found in ours.values()), sum(found.faults for found in ours.values())
     yield f"- {len(quiet)} histories of services that are well: alarms in {sum(case.title in loud for case in quiet)} of them."
-    yield f"- {len(faulty)} histories with a fault: {caught} of {faults} faults told in time ({caught / max(1, faults):.0%})."
+    yield f"- {len(faulty)} histories with a fault: {caught} of {faults} faults told in time ({_share(caught, faults)})."
+
+
+def _share(part: int, whole: int) -> str:
+    """Return a percentage that is 100 % only where nothing is missing."""
+    return "100 %" if part == whole else f"{min(part / whole, 0.999):.1%}".replace("%", " %")
 
 
 def _unasked(ours: Mapping[str, Score]) -> list[str]:

@@ -205,6 +205,14 @@ def test_the_page_names_what_was_run_what_is_asked_and_what_went_wrong():
     assert "No history has a fault for these, which were listened to all the same (0 false alarms): `Idle`." in text
 
 
+@pytest.mark.parametrize(
+    ("caught", "faults", "share"),
+    [(317, 318, "99.7 %"), (9999, 10_000, "99.9 %"), (318, 318, "100 %"), (0, 0, "100 %"), (0, 5, "0.0 %")],
+)
+def test_what_is_missing_is_not_rounded_away(caught, faults, share):
+    assert share == page._share(caught, faults)
+
+
 def test_the_command_in_the_page_is_the_one_that_was_run():
     options = gauntlet.parser().parse_args(["--seed", "1", "2", "--detector", "Memory", "--write", "docs/detectors.md"])
     assert "make gauntlet SEED='1 2' DETECTOR=Memory WRITE=docs/detectors.md" == gauntlet.command(options)
