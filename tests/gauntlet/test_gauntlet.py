@@ -198,7 +198,7 @@ def test_the_page_names_what_was_run_what_is_asked_and_what_went_wrong():
     )
     text = page.page("make gauntlet", [case.label, quiet.label], ours, {}, {}, ["too few"])
     assert "Written by `make gauntlet`" in text
-    assert "- 1 histories with a fault: 1 of 2 faults told in time (50%)." in text
+    assert "- 1 histories with a fault: 1 of 2 faults told in time (50.0 %)." in text
     assert "- Not reached: too few." in text
     assert "- late Leak: fault/leak 10 %/h/0, seed 1 after 2.0 h" in text
     assert "| leak 10 %/h | `Leak` | 15 min to 1.5 h | 2 | 1 | 2.0 h |" in text
