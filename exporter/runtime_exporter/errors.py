@@ -2,6 +2,7 @@
 
 ExporterError
 ├── ConfigError           a setting, a configuration file or a rule's configuration is wrong (.setting .value .source)
+├── RunDirectoryError     workers cannot share their numbers through a directory
 ├── AlreadyStartedError   this process already has a started exporter
 ├── ProfileError          a profile cannot be read, taken or written
 │   └── BusyError         another one is being taken: it may be asked for again
@@ -34,6 +35,10 @@ class ConfigError(ExporterError):
         self.setting = setting
         self.value = value
         self.source = source
+
+
+class RunDirectoryError(ExporterError):
+    """A process cannot share its numbers through this directory. Says what, where, and what would be right."""
 
 
 class AlreadyStartedError(ExporterError):

@@ -4,6 +4,8 @@ A drop-in: every name of prometheus_client is here, so that `from prometheus_cli
 `from runtime_exporter.metrics import …`. docs/drop-in.md has what differs.
 """
 
+import os
+
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
@@ -66,3 +68,9 @@ __all__ = [
     "start_wsgi_server",
     "write_to_textfile",
 ]
+
+if os.environ.get("RUNTIME_EXPORTER_RUN_DIRECTORY"):
+    # Only then: nobody else pays for what it imports.
+    from runtime_exporter.metrics.workers.environment import join_from_environment
+
+    join_from_environment()

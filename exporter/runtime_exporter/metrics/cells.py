@@ -102,6 +102,10 @@ class CellStore:
             segment.ints[index] = 0
         return segment, at
 
+    def allocate_state(self) -> tuple[Segment, int]:
+        """Return a zeroed cell for the state of a family."""
+        return self.allocate(1)
+
     def release(self, segment: Segment, at: int, count: int) -> None:
         """Take cells back. Runs inside finalisers, that is anywhere: hence no lock, only atomic operations."""
         if self.journal is not None and segment.first is not None:

@@ -63,7 +63,7 @@ class Family:
         self.detail: tuple[str, ...] = ()
         """What else two versions of a family must agree on: a histogram's bounds, an Enum's states."""
         self.store = store
-        self.cells = store.allocate(1)
+        self.cells = store.allocate_state()
         """Where `hidden` and `withheld` lie, as bits: other processes must know of them, too."""
         store.families[id(self)] = self
         self.mode = "sum"
@@ -81,9 +81,9 @@ class Family:
         self.lock = threading.RLock()
 
     def __del__(self) -> None:
-        cells = getattr(self, "cells", None)
-        if cells is not None:
-            self.store.release(*cells, 1)
+        if hasattr(self, "cells"):
+            segment, at = self.cells
+            self.store.release(segment, at, 1)
 
     @property
     def hidden(self) -> bool:

@@ -44,6 +44,14 @@ class Info(Metric):
             self._family.store.journal.told(self, self._pairs)
 
     @property
+    def pairs(self) -> dict[str, str]:
+        """What it says."""
+        return self._pairs
+
+    def begin_anew(self) -> None:
+        """Say what was said: it is no number that could count twice."""
+
+    @property
     def _value(self) -> dict[str, str]:
         return self._pairs
 

@@ -144,6 +144,15 @@ class Metric(PeerAttributes):
     def _reset(self) -> None:
         """Give a new child's cells their first values, where zero is not right."""
 
+    def begin_anew(self) -> None:
+        """Begin at the cells' first values: their memory is empty, because a fork or another file lies under them."""
+        self._reset()
+
+    def evaluate(self) -> None:
+        """Write what a function says into the cell, where other processes read it. Raises what the function raises."""
+        if self._function is not None:
+            self._floats[self._at] = float(self._function())
+
     def points(self) -> Iterator[Point]:
         """Yield the samples of this child."""
         raise NotImplementedError
@@ -306,7 +315,7 @@ class Metric(PeerAttributes):
     @property
     def cells(self) -> tuple[Segment, int]:
         """Where the cells of a child lie: the segment, and the index of the first."""
-        segment: Segment = self._segment  # type: ignore[assignment] - only asked of children
+        segment: Any = self._segment
         return segment, self._at
 
     @property

@@ -1,0 +1,23 @@
+"""Several processes that serve together: each counts in files of its own, and any of them answers for all.
+
+A process that calls `join` gets a number, the value of the label `worker`, and its cells lie from then on in a file
+of the run directory. `Merged` reads the files of all. Nothing on the way of a request knows of it.
+
+    slots.py        who is alive: numbers, locks, the names of the files
+    log.py          records that a reader can trust, however the writer ended
+    definition.py   what a family is, apart from its series
+    mapping.py      lays a file under cells that are in use
+    journal.py      what a process writes of itself
+    life.py         what another process reads of it
+    retired.py      the numbers of those that ended, in one file
+    plan.py         which series of which process goes where
+    shape.py        many series put together at once
+    merging.py      many processes as one
+    worker.py       joining, forking, ending
+"""
+
+from runtime_exporter.errors import RunDirectoryError
+from runtime_exporter.metrics.workers.merging import Merged
+from runtime_exporter.metrics.workers.worker import Worker, current, evaluate, forked, join
+
+__all__ = ["Merged", "RunDirectoryError", "Worker", "current", "evaluate", "forked", "join"]

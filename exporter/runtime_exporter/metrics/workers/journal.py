@@ -1,0 +1,221 @@
+"""What a process writes of itself: its cells as a file, and the log that says what lies in which of them.
+
+Kinds of records (see `life.py`, which reads them):
+
+    ["family", number, cell of its state, definition]
+    ["series", number of the family, [[label values, first cell], …]]
+    ["pairs", cell, {…}]       what an Info says
+    ["removed", cell]          a series ended; where it counted, what it counted still counts until it is folded
+    ["ended", number]          a family is gone
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from runtime_exporter.metrics.cells import CELL_BYTES
+from runtime_exporter.metrics.workers import log
+from runtime_exporter.metrics.workers.definition import COUNTING, Definition
+from runtime_exporter.metrics.workers.mapping import lay_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtime_exporter.metrics.cells import CellStore, Segment
+    from runtime_exporter.metrics.family import Family
+    from runtime_exporter.metrics.workers.slots import Name
+
+logger = logging.getLogger("runtime_exporter")
+
+MOST_BYTES: Final = 64 << 20
+"""Bytes of a process's cells, and of its log. What comes after is seen by this process alone, and counted."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series that is written down: its family's definition and its label values."""
+
+    definition: Definition
+    values: tuple[str, ...]
+
+
+@dataclass
+class Grave:
+    """A series that ended and whose numbers still count; its cells are free once nobody holds them any more."""
+
+    series: Series
+    place: tuple[Segment, int]
+    free: bool = False
+
+
+class Journal:
+    """The files of this process. Told by `cells`, `metric` and `info` of what happens."""
+
+    def __init__(self, directory: Path, name: Name, store: CellStore) -> None:
+        """Make both files. Raises OSError."""
+        self._store = store
+        self._cells = name.path(directory, "cells")
+        self._size = 0
+        self.left_out = 0
+        """Series that other processes do not see, because there was no room for them."""
+        self.graves: dict[tuple[Segment, int], Grave] = {}
+        self.buried = 0
+        """How many graves were folded and are gone."""
+        self._series: dict[int, Series | int] = {}
+        self._numbers: WeakKeyDictionary[Family, tuple[int, Definition]] = WeakKeyDictionary()
+        self._next = count()
+        self._dead: deque[tuple[Segment, int, int]] = deque()
+        # Reentrant: a signal handler may make a series while its own thread is making one.
+        self._lock = threading.RLock()
+        self._written = 0
+        os.close(os.open(self._cells, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        path = name.path(directory, "keys")
+        self._log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def close(self) -> None:
+        """Close the log."""
+        with suppress(OSError):
+            os.close(self._log)
+
+    # What `cells.Journal` asks for.
+
+    def lay(self, segment: Segment) -> None:
+        """Lay the file under a segment, where there is room for it."""
+        try:
+            self.extend(segment)
+        except OSError as error:
+            logger.warning("%s cannot grow, new series are seen by this process alone: %s", self._cells, error)
+
+    def extend(self, segment: Segment) -> None:
+        """Lay the file under a segment, and keep what is in it. Raises OSError."""
+        offset, size = self._size * CELL_BYTES, segment.size * CELL_BYTES
+        if offset + size > MOST_BYTES:
+            raise OSError(f"it may have {MOST_BYTES} bytes")
+        descriptor = os.open(self._cells, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            _reserve(descriptor, offset, size)
+            lay_file(segment.buffer, descriptor, offset)
+        finally:
+            os.close(descriptor)
+        segment.first = self._size
+        self._size += segment.size
+
+    def define(self, family: Family) -> None:
+        """Write down a family."""
+        with self._lock:
+            self._define(family)
+
+    def born(self, child: Any, labelvalues: tuple[str, ...]) -> None:
+        """Write down a series."""
+        self.births(child.family, [(child, labelvalues)])
+
+    def births(self, family: Family, children: list[tuple[Any, tuple[str, ...]]]) -> None:
+        """Write down several series of a family at once."""
+        with self._lock:
+            number, definition = self._define(family)
+            placed = [(_cell(*child.cells), values) for child, values in children]
+            found = [(cell, values) for cell, values in placed if cell is not None]
+            if found and self._write("series", number, [[values, cell] for cell, values in found]):
+                self._series.update((cell, Series(definition, values)) for cell, values in found)
+                self.left_out += len(placed) - len(found)
+            else:
+                self.left_out += len(placed)
+
+    def told(self, child: Any, pairs: dict[str, str]) -> None:
+        """Write down what an Info says."""
+        cell = _cell(*child.cells)
+        if cell in self._series:
+            self._write("pairs", cell, pairs)
+
+    def removed(self, child: Any) -> None:
+        """Write down that a series ended."""
+        with self._lock:
+            self._end(*child.cells)
+
+    def died(self, segment: Segment, at: int, size: int) -> None:
+        """Remember cells that nobody holds any more: a finaliser may take no lock."""
+        self._dead.append((segment, at, size))
+
+    # The ends of series.
+
+    def bury(self) -> None:
+        """Give back the cells of what died: at once what only was, and what counted when it has been folded."""
+        with self._lock:
+            while self._dead:
+                segment, at, size = self._dead.popleft()
+                self._end(segment, at)
+                grave = self.graves.get((segment, at))
+                if grave is None:
+                    self._store.free(segment, at, size)
+                else:
+                    grave.free = True
+
+    def folded(self, graves: list[Grave]) -> None:
+        """Give back the cells of the oldest graves, which were folded."""
+        with self._lock:
+            for grave in graves:
+                del self.graves[grave.place]
+                self.buried += 1
+                if grave.free:
+                    self._store.free(*grave.place, len(grave.series.definition.codes))
+
+    def _end(self, segment: Segment, at: int) -> None:
+        cell = _cell(segment, at)
+        known = None if cell is None else self._series.pop(cell, None)
+        if isinstance(known, int):
+            self._write("ended", known)
+        elif known is not None:
+            self._write("removed", cell)
+            if known.definition.type in COUNTING:
+                self.graves[segment, at] = Grave(known, (segment, at))
+
+    # Writing.
+
+    def _define(self, family: Family) -> tuple[int, Definition]:
+        definition = Definition.of(family)
+        known = self._numbers.get(family)
+        if known is not None and known[1] == definition:
+            return known
+        known = next(self._next) if known is None else known[0], definition
+        self._numbers[family] = known
+        cell = _cell(*family.cells)
+        if cell is not None and self._write("family", known[0], cell, definition.written()):
+            self._series[cell] = known[0]
+        return known
+
+    def _write(self, *record: Any) -> bool:
+        data = log.encode(*record)
+        with self._lock:
+            if self._written + len(data) > MOST_BYTES:
+                return False
+            try:
+                written = os.write(self._log, data)
+            except OSError:
+                written = 0
+            if written == len(data):
+                self._written += written
+                return True
+            # What is cut would hide everything after it.
+            with suppress(OSError):
+                os.ftruncate(self._log, self._written)
+            return False
+
+
+def _cell(segment: Segment, at: int) -> int | None:
+    return None if segment.first is None else segment.first + at
+
+
+def _reserve(descriptor: int, offset: int, size: int) -> None:
+    """Take the place on the disk: a page that is missing later would kill the process with SIGBUS."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, offset, size)
+    else:
+        os.pwrite(descriptor, bytes(size), offset)

@@ -1,0 +1,279 @@
+"""The numbers of those that ended, in one file: however many they were, a reader reads one more.
+
+The file is written beside and renamed. It lists whom it has folded, because their files are removed only after that: a
+reader that finds both takes the file's word. `generation` tells one file from the next.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from contextlib import suppress
+from dataclasses import dataclass, field
+from struct import Struct, error
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.metrics.cells import CELL_BYTES
+from runtime_exporter.metrics.workers import log
+from runtime_exporter.metrics.workers.definition import COUNTING, Definition
+from runtime_exporter.metrics.workers.life import Keys, Life
+from runtime_exporter.metrics.workers.slots import folding, living, names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from runtime_exporter.metrics.workers.journal import Journal
+    from runtime_exporter.metrics.workers.slots import Name
+
+Key = tuple[str, tuple[str, ...]]
+"""A series: the name of its family and its label values."""
+
+_HEAD: Final = Struct("<8sQQQI4x")
+_MAGIC: Final = b"rtexp\0\0\1"
+MOST_SERIES: Final = 200_000
+"""Series of the dead that are kept; of more, those go that were folded first."""
+WHOLE: Final = -1
+"""Said of a life that is folded with everything."""
+
+
+@dataclass(eq=False)
+class Retired:
+    """What the file says. A source of numbers like a `Life`."""
+
+    generation: int = 0
+    folded: dict[str, int] = field(default_factory=dict)
+    """For each life that still has files how many of its graves are in here, or WHOLE."""
+    deaths: int = 0
+    """How many lives were folded since the directory was empty."""
+    since: dict[str, float] = field(default_factory=dict)
+    """When the family's definition was made, Unix seconds."""
+    keys: Keys = field(default_factory=Keys)
+    values: tuple[Any, ...] = ()
+
+
+def generation(directory: Path) -> int:
+    """Return the generation of the file now; 0 where there is none."""
+    try:
+        with (directory / "retired").open("rb") as file:
+            return int(_HEAD.unpack(file.read(_HEAD.size))[1])
+    except (OSError, error):
+        return 0
+
+
+def read(directory: Path) -> Retired:
+    """Return the file's content; an empty one where there is none or it is damaged."""
+    try:
+        data = (directory / "retired").read_bytes()
+        magic, number, length, cells, checksum = _HEAD.unpack_from(data)
+        body = data[_HEAD.size :]
+        if magic != _MAGIC or crc32(body) != checksum or len(body) != length + cells * CELL_BYTES:
+            return Retired()
+        records, _ = log.decode(body[:length])
+        _, folded, deaths, since = records[0]
+        found = Retired(number, dict(folded), int(deaths), dict(since))
+        found.keys.apply(records[1:], cells)
+        codes = "".join(entry.definition.codes for entry in found.keys.entries.values())
+        found.values = Struct(codes).unpack(body[length:])
+    except (OSError, error, ValueError, TypeError, IndexError):
+        return Retired()
+    return found
+
+
+class Ledger:
+    """Adds up the numbers of those that ended."""
+
+    def __init__(self, retired: Retired) -> None:
+        self.retired = retired
+        self.families: dict[str, tuple[Definition, float]] = {}
+        self.series: dict[Key, list[Any]] = {}
+        for entry in retired.keys.entries.values():
+            definition = entry.definition
+            self.add(
+                definition,
+                retired.since.get(definition.name, 0.0),
+                entry.values,
+                retired.values[entry.cell : entry.end],
+            )
+
+    def add(self, definition: Definition, since: float, values: tuple[str, ...], cells: Sequence[Any]) -> None:
+        """Take over a series. Of two definitions that do not agree the newer stands, and the other's numbers go."""
+        if not keeps(definition):
+            return
+        known = self.families.get(definition.name)
+        if known is not None and known[0].shape != definition.shape:
+            if known[1] >= since:
+                return
+            for key in [key for key in self.series if key[0] == definition.name]:
+                del self.series[key]
+        if known is None or known[1] < since:
+            self.families[definition.name] = definition, since
+        key = definition.name, values
+        valid = settled(definition, cells)
+        before = self.series.get(key)
+        self.series[key] = valid if before is None else together(definition, before, valid)
+
+    def drop(self, key: Key) -> None:
+        """Forget a series that was removed."""
+        self.series.pop(key, None)
+
+    def data(self, folded: dict[str, int], deaths: int) -> bytes:
+        """Return the file's bytes."""
+        since = {name: began for name, (_, began) in self.families.items()}
+        body = [log.encode("folded", folded, self.retired.deaths + deaths, since)]
+        grouped: dict[str, list[tuple[tuple[str, ...], list[Any]]]] = {name: [] for name in self.families}
+        for (name, values), cells in [*self.series.items()][-MOST_SERIES:]:
+            grouped[name].append((values, cells))
+        at, codes, numbers = 0, [], []
+        for number, (name, members) in enumerate(grouped.items()):
+            definition, _ = self.families[name]
+            body.append(log.encode("family", number, 0, definition.written()))
+            pairs = []
+            for values, cells in members:
+                pairs.append([values, at])
+                at += len(cells)
+                numbers += cells
+            codes.append(definition.codes * len(members))
+            body.append(log.encode("series", number, pairs))
+        keys = b"".join(body)
+        content = keys + Struct("".join(codes)).pack(*numbers)
+        return _HEAD.pack(_MAGIC, self.retired.generation + 1, len(keys), at, crc32(content)) + content
+
+
+def keeps(definition: Definition) -> bool:
+    """Return whether a worker's numbers of this family stay when it ends."""
+    return definition.type in COUNTING or (
+        definition.type == "gauge" and definition.mode in ("sum", "min", "max", "mostrecent")
+    )
+
+
+def settled(definition: Definition, cells: Sequence[Any]) -> list[Any]:
+    """Return the cells of a series with the valid sum in both places."""
+    counts = definition.counts
+    if not counts:
+        return [*cells]
+    total = cells[counts + (sum(cells[:counts]) & 1)]
+    return [*cells[:counts], total, total, cells[-1]]
+
+
+def together(definition: Definition, one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    """Return the cells of two workers' series as one."""
+    if definition.mode == "mostrecent":
+        return [*max(one, other, key=lambda cells: cells[1])]
+    choose = {"min": min, "max": max}.get(definition.mode)
+    if choose is not None:
+        return [*map(choose, one, other)]
+    if definition.type == "gauge":
+        return [one[0] + other[0]]
+    return [*(a + b for a, b in zip(one[:-1], other[:-1], strict=True)), min(one[-1], other[-1])]
+
+
+def fold(directory: Path, name: Name | None = None, journal: Journal | None = None) -> bool:
+    """Add the dead to the file and remove theirs, and the graves of this process's `journal`; return whether it was done.
+
+    Does nothing while somebody else folds. Raises OSError, before anything is removed.
+    """
+    with folding(directory) as alone:
+        return alone and _fold(directory, name, journal)
+
+
+def _fold(directory: Path, name: Name | None, journal: Journal | None) -> bool:
+    before = read(directory)
+    # In this order: whoever has files had its lock before.
+    lives = names(directory)
+    alive = living(directory)
+    dead = [life for life in lives if life not in alive]
+    fresh = [life for life in dead if before.folded.get(str(life)) != WHOLE]
+    graves = [] if journal is None else [*journal.graves.values()]
+    if fresh or graves:
+        ledger = Ledger(before)
+        folded = {life: count for life, count in before.folded.items() if life in set(map(str, lives))}
+        present = _Present(directory, [life for life in lives if life in alive])
+        for life in fresh:
+            _add(ledger, directory, life, folded.get(str(life), 0), present)
+            folded[str(life)] = WHOLE
+        if journal is not None and name is not None:
+            for grave in graves:
+                segment, at = grave.place
+                cells = Struct(grave.series.definition.codes).unpack_from(segment.buffer, at * CELL_BYTES)
+                _bury(ledger, grave.series.definition, name.began, grave.series.values, cells, present.besides(name))
+            folded[str(name)] = journal.buried + len(graves)
+        _replace(directory, ledger.data(folded, len(fresh)))
+        if journal is not None:
+            journal.folded(graves)
+    for life in dead:
+        for kind in ("keys", "cells"):
+            with suppress(FileNotFoundError):
+                life.path(directory, kind).unlink()
+    return bool(fresh or graves)
+
+
+class _Present:
+    """Which series living workers have; found out when it is asked."""
+
+    def __init__(self, directory: Path, lives: Iterable[Name]) -> None:
+        self._directory = directory
+        self._lives = lives
+        self._keys: dict[Name, set[Key]] | None = None
+
+    def besides(self, name: Name | None) -> Collection[Key]:
+        """Return those of all but one."""
+        if self._keys is None:
+            self._keys = {}
+            for life in self._lives:
+                with suppress(OSError):
+                    self._keys[life] = _keys(self._directory, life)
+        return set().union(*(keys for life, keys in self._keys.items() if life != name))
+
+
+def _keys(directory: Path, name: Name) -> set[Key]:
+    life = Life(directory, name)
+    try:
+        life.read_keys()
+    finally:
+        life.close()
+    return {(entry.definition.name, entry.values) for entry in life.keys.entries.values()}
+
+
+def _add(ledger: Ledger, directory: Path, name: Name, skip: int, present: _Present) -> None:
+    try:
+        life = Life(directory, name)
+    except OSError:
+        return
+    try:
+        life.read_keys()
+        life.read_cells()
+    finally:
+        life.close()
+    hidden = {number for number, (_, cell) in life.keys.families.items() if life.values[cell : cell + 1] == (1,)}
+    for entry in life.keys.entries.values():
+        if entry.family not in hidden or entry.definition.type in COUNTING:
+            ledger.add(entry.definition, name.began, entry.values, life.values[entry.cell : entry.end])
+    for entry in life.keys.graves[skip:]:
+        cells = life.values[entry.cell : entry.end]
+        _bury(ledger, entry.definition, name.began, entry.values, cells, present.besides(name))
+
+
+def _bury(
+    ledger: Ledger,
+    definition: Definition,
+    since: float,
+    values: tuple[str, ...],
+    cells: Sequence[Any],
+    others: Collection[Key],
+) -> None:
+    """Fold a series that was removed: where nobody has it any more it is gone, as it would be with one process."""
+    if (definition.name, values) in others:
+        ledger.add(definition, since, values, cells)
+    else:
+        ledger.drop((definition.name, values))
+
+
+def _replace(directory: Path, data: bytes) -> None:
+    new = directory / "retired.new"
+    try:
+        new.write_bytes(data)
+        new.replace(directory / "retired")
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise

@@ -1,0 +1,17 @@
+"""What numbers can be taken from: the files of one process, or those of all that ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from runtime_exporter.metrics.workers.life import Keys
+
+
+class Source(Protocol):
+    """`Life` or `Retired`."""
+
+    keys: Keys
+    values: tuple[Any, ...]
+
+    def __hash__(self) -> int: ...

@@ -1,0 +1,244 @@
+"""A process that counts together with others: how it joins, what a fork makes of it, how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter import forks
+from runtime_exporter.errors import RunDirectoryError
+from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.workers import retired, slots
+from runtime_exporter.metrics.workers.journal import Journal
+from runtime_exporter.metrics.workers.mapping import lay_copy, lay_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runtime_exporter.metrics.cells import CellStore
+    from runtime_exporter.metrics.family import Family
+
+logger = logging.getLogger("runtime_exporter")
+
+WAIT: Final = 10.0
+"""Seconds that a process which joins waits for another that folds."""
+
+KEPT: Final = ("min", "max", "mostrecent", "livemin", "livemax", "livemostrecent")
+"""Modes in which a value that parent and child both have counts once: a fork keeps it."""
+
+
+class Worker:
+    """This process among those that share a run directory."""
+
+    def __init__(self, directory: Path, slot: slots.Slot, journal: Journal) -> None:
+        self.directory = directory
+        self._slot = slot
+        self._journal = journal
+        self._ticking = threading.Lock()
+
+    @property
+    def number(self) -> int:
+        """The value of the label `worker`: small, and taken over by the next when this process ends."""
+        return self._slot.name.slot
+
+    @property
+    def left_out(self) -> int:
+        """Series that only this process sees, because its files have no room for them."""
+        return self._journal.left_out
+
+    def tick(self) -> None:
+        """Say that this process lives, evaluate functions, fold who is dead and what was removed. Raises nothing.
+
+        To be called every few seconds; who calls it less keeps the files of the dead for longer.
+        """
+        if not self._ticking.acquire(blocking=False):
+            return
+        try:
+            evaluate(STORE)
+            self._journal.bury()
+            with suppress(OSError):
+                self._slot.beat()
+                retired.fold(self.directory, self._slot.name, self._journal)
+        finally:
+            self._ticking.release()
+
+    def leave(self) -> None:
+        """End it in good order: what this process counted stays, and what it counts from now on is its own affair."""
+        global _worker  # noqa: PLW0603 - there is one such process
+        if _worker is not self:
+            return
+        self.tick()
+        _keep_alone(STORE)
+        _worker = None
+        _left.add(self.directory)
+        self._journal.close()
+        self._slot.close()
+
+    def forget(self) -> None:
+        """Let go of what a fork copied from the parent, whose it still is."""
+        self._journal.close()
+        self._slot.close()
+
+
+_worker: Worker | None = None
+_left: set[Path] = set()
+"""Directories that keep what this process counted before it left them."""
+
+
+def current() -> Worker | None:
+    """Return this process as a worker, None where it has not joined."""
+    return _worker
+
+
+def join(directory: Path) -> Worker:
+    """Share what this process counts, has counted and will count with all that join the same directory.
+
+    Joining again is the same as once. Raises RunDirectoryError where it cannot be done; then nothing has changed.
+    """
+    global _worker  # noqa: PLW0603 - there is one such process
+    where = Path(directory).absolute()
+    if _worker is not None:
+        if _worker.directory == where:
+            return _worker
+        raise RunDirectoryError(f"{where}: this process shares its numbers through {_worker.directory} already")
+    try:
+        _worker = _join(where)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{where}: cannot be shared by workers: {error.strerror or error}; it must be a directory that exists, that"
+            " this user may write, and with room: better one in memory (/dev/shm)"
+        ) from error
+    return _worker
+
+
+def _join(where: Path) -> Worker:
+    with slots.folding(where, WAIT) as alone:
+        if alone:
+            slots.clean(where)
+        slot = slots.take(where)
+    try:
+        with suppress(OSError):
+            retired.fold(where)
+        return _share(where, slot, anew=where in _left)
+    except BaseException:
+        slot.close()
+        raise
+
+
+def _share(where: Path, slot: slots.Slot, *, anew: bool) -> Worker:
+    """Lay files under all cells and write down what they are."""
+    journal = Journal(where, slot.name, STORE)
+    try:
+        with STORE.lock:
+            if anew:
+                _begin_anew(STORE)
+            for segment in STORE.segments:
+                journal.extend(segment)
+            # From here on series are written down as they are born; those before in what follows.
+            STORE.journal = journal
+        for family in [*STORE.families.values()]:
+            _write_down(journal, family)
+    except BaseException:
+        _keep_alone(STORE)
+        journal.close()
+        for kind in ("keys", "cells"):
+            slot.name.path(where, kind).unlink(missing_ok=True)
+        raise
+    return Worker(where, slot, journal)
+
+
+def _write_down(journal: Journal, family: Family) -> None:
+    journal.define(family)
+    children = [*family.children.items()]
+    if children:
+        journal.births(family, [(child, values) for values, child in children])
+    if family.type == "info":
+        for _, child in children:
+            journal.told(child, child.pairs)
+
+
+def _keep_alone(store: CellStore) -> None:
+    """Take the cells back from the files, with what is in them."""
+    with store.lock:
+        store.journal = None
+        for segment in store.segments:
+            if segment.first is not None:
+                lay_copy(segment.buffer)
+                segment.first = None
+
+
+def forked() -> None:
+    """Make a process of its own of the child of a fork: what was counted before is counted by the parent.
+
+    Called by itself after `os.fork`; to be called by who forks in another way. The child never writes into the parent's
+    files: where it cannot have files, it counts for itself.
+    """
+    global _worker  # noqa: PLW0603 - there is one such process
+    parent = _worker
+    if parent is None:
+        return
+    _worker = STORE.journal = None
+    parent.forget()
+    kept = [*_kept(STORE)]
+    for segment in STORE.segments:
+        segment.first = None
+        lay_nothing(segment.buffer)
+    try:
+        slot = slots.take(parent.directory)
+        try:
+            _begin(STORE, kept)
+            _worker = _share(parent.directory, slot, anew=False)
+        except BaseException:
+            slot.close()
+            raise
+    except OSError as error:
+        _begin(STORE, kept)
+        logger.warning("%s: the numbers of process %d are its own: %s", parent.directory, os.getpid(), error)
+
+
+def _kept(store: CellStore) -> Iterator[tuple[Any, int]]:
+    """Yield what a child keeps: states, and values that count once however many processes have them."""
+    for family in [*store.families.values()]:
+        segment, at = family.cells
+        yield family, segment.ints[at]
+        if family.type == "stateset" or family.mode in KEPT:
+            for child in [*family.children.values()]:
+                segment, at = child.cells
+                yield child, segment.ints[at]
+
+
+def _begin(store: CellStore, kept: list[tuple[Any, int]]) -> None:
+    """Let all series begin, their cells being empty."""
+    for family in [*store.families.values()]:
+        for child in [*family.children.values()]:
+            child.begin_anew()
+    for holder, value in kept:
+        segment, at = holder.cells
+        segment.ints[at] = value
+
+
+def _begin_anew(store: CellStore) -> None:
+    kept = [*_kept(store)]
+    for segment in store.segments:
+        lay_nothing(segment.buffer)
+    _begin(store, kept)
+
+
+def evaluate(store: CellStore) -> None:
+    """Write what functions say into their cells, where other processes read it."""
+    for family in [*store.families.values()]:
+        if family.computed:
+            _evaluate(family)
+
+
+def _evaluate(family: Family) -> None:
+    for child in [*family.children.values()]:
+        with suppress(Exception):  # a function of the application's: its series stays as it was
+            child.evaluate()
+
+
+forks.after_in_child(forked)
