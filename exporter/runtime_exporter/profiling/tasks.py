@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,6 +12,7 @@ from runtime_exporter.profiling.pythonstack import DEEPEST, python_frame
 from runtime_exporter.profiling.threads import stack_text
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable, Mapping
 
 _TASKS: Final = ValueType("tasks", "count")
@@ -33,6 +33,8 @@ def tasks(loops: Iterable[asyncio.AbstractEventLoop]) -> tuple[TaskState, ...]:
 
 
 def _of(loop: asyncio.AbstractEventLoop) -> Iterable[asyncio.Task[Any]]:
+    import asyncio  # who has a loop has imported it; others shall not pay for it
+
     try:
         return asyncio.all_tasks(loop)
     except RuntimeError:  # the set changed under its eyes a thousand times
