@@ -96,7 +96,7 @@ def report(*, quick: bool) -> Iterator[Item]:
 
 def look(state: State, *, settle: float, seconds: float) -> Seen:
     """Run the program in a state, and return what is seen of it in `seconds` after it has settled."""
-    with _running(state) as program:
+    with running(state) as program:
         observer = Observer(program)
         began = time.monotonic()
         observer.look()
@@ -211,7 +211,8 @@ def _thread_seconds(pid: int, tid: int) -> float:
 
 
 @contextmanager
-def _running(state: State) -> Iterator[Program]:
+def running(state: State) -> Iterator[Program]:
+    """Run the program in a state until the end of the block."""
     what = [str(state.threads), str(state.routes), "saturated" if state.saturated else "idle"]
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.watched", *what],

@@ -24,6 +24,8 @@ class Section:
     text: str = ""
     """How it is measured and what is to be seen: Markdown, no figures."""
     plots: tuple[Dots | Lines | Curves, ...] = ()
+    long: bool = False
+    """Whether it takes longer in full than all the others: it runs only where it is asked for."""
 
     def run(self, *, quick: bool) -> Iterator[Item]:
         """Yield what the report finds. It is imported only now: what it needs, no other report does."""
@@ -97,6 +99,13 @@ SECTIONS = (
         "What the exporter costs a process, and how true it tells",
         "A program of so many threads and series, idle or as busy as the interpreter lets it be, scraped every 15 s for four minutes. Outside, the exporter's is the CPU of the process\n"
         "less that of the program's threads, by the kernel's clocks, and what signal handlers took of these. Beside it stands what the exporter tells, in seconds and as a ratio.",
+        (),
+        long=True,
+    ),
+    Section(
+        "load",
+        "What a scraper in a hurry gets",
+        "A program of 1,000 routes, 17,000 samples and more, is scraped so often that a million a minute come out of it, and by a hundred at once. Every answer is looked at.",
         (),
     ),
     Section(
