@@ -1,5 +1,7 @@
 """Our own families as the exposition takes them: what their cells say, line by line."""
 
+# ruff: noqa: SLF001 - the exposition is the other half of the metrics
+
 from __future__ import annotations
 
 from contextlib import nullcontext
@@ -45,12 +47,12 @@ class CellBlock(Block):
 
     def __init__(self, metric: Metric, children: list[Any], *, one_line: bool) -> None:
 
-        values = [child._labels for child in children]  # noqa: SLF001
+        values = [child._labels for child in children]
         super().__init__(children, label_columns(metric.family.labelnames, values, one_line=one_line))
         self.runs: list[_Run] = []
-        size = metric._cells() * CELL_BYTES  # noqa: SLF001
+        size = metric._cells() * CELL_BYTES
         for child in children:
-            begin, buffer = child._at * CELL_BYTES, child._ints.obj  # noqa: SLF001
+            begin, buffer = child._at * CELL_BYTES, child._ints.obj
             last = self.runs[-1] if self.runs else None
             if last and last.end == begin and last.buffer is buffer:
                 self.runs[-1] = _Run(buffer, last.begin, begin + size)
@@ -66,10 +68,9 @@ class Cells(Source):
 
     def __init__(self, metric: Metric) -> None:
         self.family = metric.family
-        self.exemplified = metric.family.exemplified
         self.created = created_enabled()
         self._metric = metric
-        self._width = metric._cells()  # noqa: SLF001
+        self._width = metric._cells()
 
     def blocks(self) -> list[CellBlock]:
         """Return the children as they are now."""
@@ -89,6 +90,10 @@ class Cells(Source):
         # A copy in one call: no other thread of ours comes between a count and its sum.
         with self.family.lock if FREE_THREADED else _NO_LOCK:
             return b"".join([buffer[begin:end] for buffer, begin, end in block.runs])
+
+    def exemplified(self) -> bool:
+        """Return whether a child has or had an exemplar."""
+        return self.family.exemplified
 
     def created_column(self, cells: bytes) -> Column:
         """Return when each child began: its last cell."""

@@ -1,7 +1,7 @@
 """Writing families as Prometheus' text format 0.0.4 and as OpenMetrics 1.0.
 
-Our own metrics are written straight from their cells, from label strings prepared when the child was made. Every
-other collector goes through prometheus_client's own writer. A collector that raises costs only its own families.
+Our own metrics are written straight from their cells and prometheus_client's from their insides, many lines at a time.
+Every other collector goes through prometheus_client's own writer. A collector that raises costs only its own families.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from runtime_exporter.metrics.failures import log_failure
 from runtime_exporter.metrics.families import point_bytes, source_bytes
 from runtime_exporter.metrics.family import sample_names
 from runtime_exporter.metrics.metric import Metric
+from runtime_exporter.metrics.peersource import peer_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from prometheus_client.metrics_core import Metric as CoreMetric
+
+    from runtime_exporter.metrics.peersource import PeerSource
 
 CONTENT_TYPE_LATEST: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_CONTENT_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -105,19 +108,39 @@ class _Writer:
         family = metric.family
         if family.hidden or not self._claim(family.type, family.name):
             return
+        source = cells_of(metric)
+        if source is None:
+            self._write(point_bytes(metric, self._openmetrics, self._names))
+        else:
+            self._write(source_bytes(source, self._openmetrics, self._names))
+
+    def _write(self, pieces: Iterable[bytes]) -> None:
+        """Write all pieces, or none where they cannot all be made."""
         begin = self._out.tell()
         try:
-            source = cells_of(metric)
-            if source is None:
-                self._out.writelines(point_bytes(metric, self._openmetrics, self._names))
-            else:
-                self._out.writelines(source_bytes(source, self._openmetrics, self._names))
+            self._out.writelines(pieces)
         except BaseException:
             self._out.seek(begin)
             self._out.truncate()
             raise
 
     def _foreign(self, collector: Any) -> None:
+        source = peer_source(collector)
+        if source is None or not self._read(source):
+            self._ask(collector)
+
+    def _read(self, source: PeerSource) -> bool:
+        """Return whether a metric of prometheus_client's could be read, or need not be since another has its name."""
+        names = sample_names(source.family.type, source.family.name)
+        if self._seen.isdisjoint(names):
+            try:
+                self._write(source_bytes(source, self._openmetrics, self._names))
+            except Exception:  # noqa: BLE001 - whatever is not as expected: then it is asked
+                return False
+            self._seen.update(names)
+        return True
+
+    def _ask(self, collector: Any) -> None:
         for metric in collector.collect():
             if not self._claim(metric.type, metric.name):
                 continue

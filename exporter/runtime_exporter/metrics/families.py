@@ -26,20 +26,21 @@ def source_bytes(source: Source, openmetrics: bool, names: Collection[str] | Non
     begun = Line(f"{family.name}_created")
     if source.created and openmetrics:
         lines.append(begun)
-    yield from _under(head(family, openmetrics), _lines(source, blocks, lines, openmetrics, chosen), names)
+    yield from _under(
+        head(family, openmetrics), _lines(source, blocks, lines, openmetrics, chosen), alone=names is None
+    )
     if source.created and not openmetrics and chosen(begun.name):
         rows = _rows(source, [begun])
         created = (rows.write(block.labels, [source.created_column(source.read(block))]) for block in blocks)
-        yield from _under(created_head(family), created, names)
+        yield from _under(created_head(family), created, alone=False)
 
 
 def point_bytes(metric: Metric, openmetrics: bool, names: Collection[str] | None) -> Iterator[bytes]:
     """Yield a family of ours from its points."""
     family = metric.family
     lines, created = point_lines(family, [*family.children.values()], openmetrics, _choice(family.name, names))
-    yield from _under(head(family, openmetrics), map(str.encode, lines), names)
-    if created:
-        yield from _under(created_head(family), map(str.encode, created), names)
+    yield from _under(head(family, openmetrics), map(str.encode, lines), alone=names is None)
+    yield from _under(created_head(family), map(str.encode, created), alone=False)
 
 
 def _choice(name: str, names: Collection[str] | None) -> Callable[[str], bool]:
@@ -48,10 +49,10 @@ def _choice(name: str, names: Collection[str] | None) -> Callable[[str], bool]:
     return names.__contains__
 
 
-def _under(heading: str, lines: Iterator[bytes], names: Collection[str] | None) -> Iterator[bytes]:
-    """Yield lines with their heading; it stands alone only where nothing was chosen by `names`."""
+def _under(heading: str, lines: Iterator[bytes], *, alone: bool) -> Iterator[bytes]:
+    """Yield lines with their heading, and that where there are none if it may stand `alone`."""
     first = next(lines, None)
-    if first is None and names is not None:
+    if first is None and not alone:
         return
     yield heading.encode("utf-8", "replace")
     if first is not None:
@@ -67,7 +68,7 @@ def _lines(
     if not places:
         return
     rows = _rows(source, [lines[place] for place in places])
-    exemplified = openmetrics and source.exemplified
+    exemplified = openmetrics and source.exemplified()
     for block in blocks:
         numbers = source.read(block)
         if len(lines) == 1 and not exemplified:

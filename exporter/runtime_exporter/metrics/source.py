@@ -43,8 +43,10 @@ class Source(ABC):
     """The lines of each child, without that of its creation."""
     created: bool
     """Whether the creation of its children is exposed."""
-    exemplified: bool
-    """Whether a child may have exemplars."""
+
+    @abstractmethod
+    def exemplified(self) -> bool:
+        """Return whether a child may have exemplars."""
 
     @abstractmethod
     def blocks(self) -> Sequence[Block]:
