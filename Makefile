@@ -58,8 +58,8 @@ $(PEERS)/.installed: benchmarks/peers.txt $(STAMP)
 	@touch $@
 
 .PHONY: bench
-bench: $(STAMP) $(PEERS)/.installed ## each goal beside its figure and the peers': NAME=requests measures one report, QUICK=1 takes a first look
-	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(NAME) $(if $(filter-out 0,$(QUICK)),--quick)
+bench: $(STAMP) $(PEERS)/.installed ## each goal beside its figure and the peers': NAME=requests, QUICK=1, LONG=1
+	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(NAME) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long)
 
 .PHONY: clean
 clean: ## remove what make created

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [NAME…]` measures, beside the peers, with the noise floor; `--page` only writes the page anew.
+"""`python -m benchmarks [--quick | --long] [NAME…]` measures, beside the peers, with the noise floor; `--page` only writes the page anew.
 
 Every report runs in a process of its own and writes its figures into benchmarks/results/<report>.json (with --quick into
 benchmarks/results/quick/, which no page is made of). At the end each goal is printed beside its figure, and docs/performance.md is
@@ -34,7 +34,7 @@ def main() -> int:
             _measure(options.alone, directory, quick=options.quick)
             return 0
         if not options.page:
-            failed = _all(options.names or [*REPORTS], directory, quick=options.quick)
+            failed = _all(options.names or _usual(options), directory, quick=options.quick)
     except KeyboardInterrupt:
         progress.clear()
         if options.alone:  # the process that started it says so
@@ -42,10 +42,13 @@ def main() -> int:
         print("\ninterrupted: reports that were done have kept their figures", file=sys.stderr)
         return INTERRUPTED
     results = read_all(directory)
+    left_out = [] if options.names or options.page else sorted({*REPORTS} - {*_usual(options)})
     if not options.page:
         _summary(
             [results[name] for name in REPORTS if name in results and (not options.names or name in options.names)]
         )
+    if left_out:
+        print(f"\nnot measured now, LONG=1 or NAME={left_out[0]} does: {', '.join(left_out)}")
     if directory == FULL:
         written = page.write(results)
         print(f"\nwritten: {written[0]} and {len(written) - 1} drawings in docs/images/")
@@ -58,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(REPORTS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller inputs; kept apart from full runs")
+    parser.add_argument("--long", action="store_true", help="also what takes longest: half an hour and more")
     parser.add_argument("--page", action="store_true", help="measure nothing, write docs/performance.md from the files")
     parser.add_argument("--results", metavar="DIR", help=f"where the files are ({FULL}; {QUICK} with --quick)")
     parser.add_argument("--alone", metavar="NAME", choices=REPORTS, help=argparse.SUPPRESS)
@@ -66,6 +70,11 @@ def _options() -> argparse.Namespace:
     if unknown:
         parser.error(f"no such report: {', '.join(sorted(unknown))}; there are {', '.join(REPORTS)}")
     return options
+
+
+def _usual(options: argparse.Namespace) -> list[str]:
+    """Return what runs where nothing is named: everything, but in full what takes longest only where that is asked for."""
+    return [name for name, section in REPORTS.items() if options.quick or options.long or not section.long]
 
 
 def _all(names: list[str], directory: Path, *, quick: bool) -> list[str]:

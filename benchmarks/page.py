@@ -26,7 +26,7 @@ _INTRODUCTION = """\
 # Performance
 
 `make bench` writes this page, its tables and its drawings from the files in [benchmarks/results/](../benchmarks/results); no figure in it was typed. `make bench
-NAME=requests` measures one report anew, `make bench QUICK=1` takes a first look and changes nothing here.
+NAME=requests` measures one report anew, `make bench LONG=1` also what takes half an hour and more, `make bench QUICK=1` takes a first look and changes nothing here.
 """
 _READING = """\
 ## How to read it

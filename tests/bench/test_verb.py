@@ -27,11 +27,11 @@ def run(monkeypatch, tmp_path, capsys):
         Goal("at most 6 ms", "a scrape", of="ours", at_most=6.0),
         Missing("ddtrace"),
     )
-    monkeypatch.setattr(
-        verb,
-        "REPORTS",
-        {name: SimpleNamespace(title=name.title(), run=lambda quick: items) for name in ("one", "two", "bad")},
-    )
+    reports = {
+        name: SimpleNamespace(title=name.title(), run=lambda quick: items, long=name == "slow")
+        for name in ("one", "two", "slow", "bad")
+    }
+    monkeypatch.setattr(verb, "REPORTS", reports)
     monkeypatch.setattr(verb.page, "write", lambda _: pytest.fail("the page is of full results in their own place"))
 
     def in_this_process(command, **_):
@@ -58,7 +58,19 @@ def test_all_reports_run_and_one_that_fails_stops_no_other(run):
     assert 1 == code
     assert "error: report bad failed; its figures are those of an earlier run, or none\n" == output.err
     assert 2 == output.out.count("  -> at most 6 ms: HOLDS\n")
-    assert output.out.endswith("\nnot here to compare with: ddtrace (`make bench` installs benchmarks/peers.txt)\n")
+    assert "\nnot here to compare with: ddtrace (`make bench` installs benchmarks/peers.txt)\n" in output.out
+
+
+def test_what_takes_longest_runs_in_full_only_where_it_is_asked_for(run):
+    _, output, ran = run()
+    assert "slow" not in ran
+    assert output.out.endswith("\nnot measured now, LONG=1 or NAME=slow does: slow\n")
+
+    for arguments in (["--long"], ["slow"], ["--quick"]):
+        ran.clear()
+        _, output, _ = run(*arguments)
+        assert "slow" in ran
+        assert "not measured now" not in output.out
 
 
 def test_only_what_was_asked_for_runs_and_is_summed_up(run):
@@ -92,7 +104,7 @@ def test_a_quick_run_has_a_place_of_its_own(monkeypatch, run):
 def test_a_name_that_is_none_is_answered_with_those_that_are(run, capsys):
     with pytest.raises(SystemExit, match="2"):
         run("three")
-    assert "no such report: three; there are one, two, bad" in capsys.readouterr().err
+    assert "no such report: three; there are one, two, slow, bad" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_what_runs_in_one_line_and_leaves_no_half_of_a_report(tmp_path):
