@@ -130,6 +130,14 @@ class Life:
         self._read += length
         return self.keys.apply(records, self._mapped())
 
+    def moved(self) -> bool:
+        """Return whether more than births was written since: what was read of the cells may be of another series."""
+        size = os.fstat(self._log).st_size
+        if size <= self._read:
+            return False
+        records, _ = log.decode(os.pread(self._log, size - self._read, self._read))
+        return any(record[0] != "series" for record in records)
+
     def read_cells(self) -> None:
         """Take all cells at one moment: no number is half written, no observation counted but not added up."""
         if self._map is None:

@@ -88,10 +88,8 @@ class Merged:
         for life in self._lives.values():
             self._take_keys(life)
             life.read_cells()
-        before = self._now()
-        for life in self._lives.values():
-            self._take_keys(life)
-        return before == self._now() and retired.generation(self._directory) == self._retired.generation
+        moved = any(life.moved() for life in self._lives.values())
+        return not moved and retired.generation(self._directory) == self._retired.generation
 
     def _open(self) -> None:
         """Know who lives, and whose files there are."""
