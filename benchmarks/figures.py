@@ -100,9 +100,9 @@ class Goal:
     at_least: float = -math.inf
 
     @property
-    def bound(self) -> float:
-        """The one end that is bound."""
-        return self.at_least if math.isinf(self.at_most) else self.at_most
+    def bounds(self) -> tuple[float, ...]:
+        """What bounds it: one end, or both."""
+        return tuple(end for end in (self.at_least, self.at_most) if not math.isinf(end))
 
     def concerns(self, figure: Figure) -> bool:
         """Return whether this is the figure that it is about."""
@@ -113,13 +113,15 @@ class Goal:
         found = figure.ratio if self.of == "ratio" else figure.ours
         if found is None:
             raise ValueError(f"{self.text}: {figure.name} has no ratio")
-        bound = self.bound
-        noise = figure.noise.reach(bound) if figure.noise else 0.0
-        straddles = found.low < bound < found.high
-        # A value on its bound keeps it; noise cannot make more sure what has none.
-        if straddles or (noise and abs(found.middle - bound) <= noise):
+        if any(self._unresolved(found, bound, figure.noise) for bound in self.bounds):
             return "NOT RESOLVED"
         return "HOLDS" if self.at_least <= found.middle <= self.at_most else "DOES NOT HOLD"
+
+    @staticmethod
+    def _unresolved(found: Spread, bound: float, noise: Noise | None) -> bool:
+        """Return whether what was found may as well be on the other side of a bound. A value on its bound keeps it."""
+        reach = noise.reach(bound) if noise else 0.0
+        return found.low < bound < found.high or (reach > 0 and abs(found.middle - bound) <= reach)
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,8 @@ def report(*, quick: bool) -> Iterator[Item]:
         ):
             title = f"{state}: {what} told over seen outside"
             yield Figure(title, "", Spread.exactly(told / outside))
-            yield Goal(f"{title}: at most {1 + TOLERANCE:g}", title, of="ours", at_most=1 + TOLERANCE)
-            yield Goal(f"{title}: at least {1 - TOLERANCE:g}", title, of="ours", at_least=1 - TOLERANCE)
+            least, most = 1 - TOLERANCE, 1 + TOLERANCE
+            yield Goal(f"{title}: {least:g} to {most:g}", title, of="ours", at_most=most, at_least=least)
 
 
 def look(state: State, *, settle: float, seconds: float) -> Seen:

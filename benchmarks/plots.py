@@ -8,12 +8,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from benchmarks import scale, table
+from benchmarks.figures import Spread
 from benchmarks.svg import Class, Drawing, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.figures import Curve, Figure, Spread, Verdict
+    from benchmarks.figures import Curve, Figure, Verdict
     from benchmarks.results import Judged
 
 US = "runtime_exporter"
@@ -150,13 +151,13 @@ def _legend(drawing: Drawing, y: float) -> None:
 
 def _better(one: Judged) -> Spread | None:
     """Return how many times better than its bound a figure is; None where that is no number of times."""
-    found, bound = one.spread, one.goal.bound
-    if bound <= 0 or found.low <= 0:
+    found, goal = one.spread, one.goal
+    bound, *other = goal.bounds
+    if other or bound <= 0 or found.low <= 0:
         return None
-    ends = (bound / found.high, bound / found.middle, bound / found.low)
-    if one.goal.at_least == bound:
-        ends = (found.low / bound, found.middle / bound, found.high / bound)
-    return type(found)(*ends)
+    if goal.at_most == bound:
+        return Spread(bound / found.high, bound / found.middle, bound / found.low)
+    return Spread(found.low / bound, found.middle / bound, found.high / bound)
 
 
 def _named(figure: Figure) -> str:

@@ -41,6 +41,20 @@ def test_a_goal_may_be_a_least(middle, expected):
 
 
 @pytest.mark.parametrize(
+    ("low", "middle", "high", "expected"),
+    [
+        (0.99, 1.0, 1.01, HOLDS),
+        (0.70, 0.72, 0.75, FAILS),
+        (1.3, 1.3, 1.3, FAILS),
+        (0.75, 0.85, 0.95, OPEN),
+        (1.1, 1.15, 1.25, OPEN),
+    ],
+)
+def test_a_goal_may_have_two_ends(low, middle, high, expected):
+    assert expected == Goal("near", "a scrape", "peer", at_least=0.8, at_most=1.2).verdict(figure(low, middle, high))
+
+
+@pytest.mark.parametrize(
     ("ours", "noise", "expected"),
     [
         (Spread(7.0, 7.5, 7.9), Noise(-0.2, 0.3, relative=False), HOLDS),
