@@ -279,7 +279,7 @@ def test_what_is_kept_of_a_metric_goes_with_it():
     before = len(peersource._known)
     TEXT.render([counter, plain])
     gone = [weakref.ref(counter), weakref.ref(plain), weakref.ref(counter.labels("x"))]
-    assert before + 1 == len(peersource._known)
+    assert before + 2 == len(peersource._known)
     del counter, plain
     gc.collect()
     assert [None] * 3 == [reference() for reference in gone]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from operator import add
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,7 +18,7 @@ from runtime_exporter.metrics.source import Column, Line, Source, texts
 from runtime_exporter.metrics.summary import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from mmap import mmap
 
     from prometheus_client.samples import Exemplar
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 BLOCK_CELLS: Final = 1024
 """Cells of a block. Measured: from a quarter of it to four times as many a scrape takes the same within a tenth."""
-
-_NO_LOCK: Final = nullcontext()
 
 
 class _Run(NamedTuple):
@@ -45,12 +42,11 @@ class CellBlock(Block):
 
     __slots__ = ("runs",)
 
-    def __init__(self, metric: Metric, children: list[Any], *, one_line: bool) -> None:
-
+    def __init__(self, source: Cells, children: list[Any]) -> None:
         values = [child._labels for child in children]
-        super().__init__(children, label_columns(metric.family.labelnames, values, one_line=one_line))
+        super().__init__(children, label_columns(source.family.labelnames, values, one_line=source.one_line))
         self.runs: list[_Run] = []
-        size = metric._cells() * CELL_BYTES
+        size = source.width * CELL_BYTES
         for child in children:
             begin, buffer = child._at * CELL_BYTES, child._ints.obj
             last = self.runs[-1] if self.runs else None
@@ -64,32 +60,28 @@ class Cells(Source):
     """A family of ours. The numbers of a block are a copy of its cells."""
 
     family: Family
-    lines: list[Line]
 
     def __init__(self, metric: Metric) -> None:
         self.family = metric.family
+        self.kept = metric.family.kept
         self.created = created_enabled()
-        self._metric = metric
-        self._width = metric._cells()
+        self.width = metric._cells()
 
-    def blocks(self) -> list[CellBlock]:
+    def blocks(self) -> Sequence[CellBlock]:
         """Return the children as they are now."""
-        family = self.family
-        size = max(1, BLOCK_CELLS // self._width)
-        one_line = len(self.lines) == 1
-        family.blocks = renewed(
-            family.blocks,
-            list(family.children.values()),
-            size,
-            lambda children: CellBlock(self._metric, children, one_line=one_line),
-        )
-        return family.blocks
+        kept = self.kept
+        children = list(self.family.children.values())
+        size = max(1, BLOCK_CELLS // self.width)
+        kept.blocks = blocks = renewed(kept.blocks, children, size, lambda some: CellBlock(self, some))
+        return blocks
 
     def read(self, block: CellBlock) -> bytes:
         """Return the cells of all children, one behind the other, as they are at one moment."""
-        # A copy in one call: no other thread of ours comes between a count and its sum.
-        with self.family.lock if FREE_THREADED else _NO_LOCK:
-            return b"".join([buffer[begin:end] for buffer, begin, end in block.runs])
+        if FREE_THREADED:
+            with self.family.lock:
+                return _copy(block.runs)
+        # In one call, between which no other thread of ours comes: a count and its sum belong together.
+        return _copy(block.runs)
 
     def exemplified(self) -> bool:
         """Return whether a child has or had an exemplar."""
@@ -97,17 +89,19 @@ class Cells(Source):
 
     def created_column(self, cells: bytes) -> Column:
         """Return when each child began: its last cell."""
-        return texts(memoryview(cells).cast("d")[self._width - 1 :: self._width].tolist())
+        return texts(memoryview(cells).cast("d")[self.width - 1 :: self.width].tolist())
 
 
 class _Value(Cells):
+    one_line = True
+
     def values(self, cells: bytes) -> bytes:
         """Return the first cell of each child."""
-        return cells if self._width == 1 else memoryview(cells).cast("d")[:: self._width].tobytes()
+        return cells if self.width == 1 else memoryview(cells).cast("d")[:: self.width].tobytes()
 
     def columns(self, cells: bytes) -> list[Column]:
         """Return the values."""
-        return [texts(memoryview(cells).cast("d")[:: self._width].tolist())]
+        return [texts(memoryview(cells).cast("d")[:: self.width].tolist())]
 
 
 class GaugeCells(_Value):
@@ -115,16 +109,19 @@ class GaugeCells(_Value):
 
     def __init__(self, metric: Gauge) -> None:
         super().__init__(metric)
-        self.lines = [Line(metric.family.name)]
         self.created = False
+
+    def lines(self) -> list[Line]:
+        """Return the value's."""
+        return [Line(self.family.name)]
 
 
 class CounterCells(_Value):
     """A counter."""
 
-    def __init__(self, metric: Counter) -> None:
-        super().__init__(metric)
-        self.lines = [Line(f"{metric.family.name}_total")]
+    def lines(self) -> list[Line]:
+        """Return the total's."""
+        return [Line(f"{self.family.name}_total")]
 
     def exemplars(self, child: Counter) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplar of the last increment that had one."""
@@ -133,9 +130,11 @@ class CounterCells(_Value):
 
 
 class _Observed(Cells):
+    one_line = False
+
     def _observed(self, cells: bytes) -> tuple[list[list[int]], Column]:
         """Return the cumulative counts, each a column, and the sums."""
-        width, counts = self._width, self._width - SUMS - 1
+        width, counts = self.width, self.width - SUMS - 1
         every = memoryview(cells).cast("q").tolist()
         columns = [every[::width]]
         for index in range(1, counts):
@@ -149,9 +148,9 @@ class _Observed(Cells):
 class SummaryCells(_Observed):
     """A summary."""
 
-    def __init__(self, metric: Summary) -> None:
-        super().__init__(metric)
-        self.lines = [Line(f"{metric.family.name}_count"), Line(f"{metric.family.name}_sum")]
+    def lines(self) -> list[Line]:
+        """Return those of count and sum."""
+        return [Line(f"{self.family.name}_count"), Line(f"{self.family.name}_sum")]
 
     def columns(self, cells: bytes) -> list[Column]:
         """Return counts and sums."""
@@ -164,22 +163,31 @@ class HistogramCells(_Observed):
 
     def __init__(self, metric: Histogram) -> None:
         super().__init__(metric)
-        name = metric.family.name
-        self.lines = [Line(f"{name}_bucket", f'le="{le}"') for le in metric.le]
-        self.lines.append(Line(f"{name}_count"))
-        if metric.has_sum:
-            self.lines.append(Line(f"{name}_sum"))
+        self._metric = metric
+
+    def lines(self) -> list[Line]:
+        """Return those of the buckets, of the count, and of the sum if there is one."""
+        name = self.family.name
+        lines = [Line(f"{name}_bucket", f'le="{le}"') for le in self._metric.le]
+        lines.append(Line(f"{name}_count"))
+        return [*lines, Line(f"{name}_sum")] if self._metric.has_sum else lines
 
     def columns(self, cells: bytes) -> list[Column]:
         """Return the cumulative buckets, counts and sums."""
         counts, sums = self._observed(cells)
         columns = [[*map(repr, column)] for column in counts]
-        columns.append([*columns[-1]])
-        return [*columns, sums][: len(self.lines)]
+        return [*columns, [*columns[-1]], sums]
 
     def exemplars(self, child: Histogram) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplars of the buckets."""
         return tuple(child.exemplars.items())
+
+
+def _copy(runs: list[_Run]) -> bytes:
+    if len(runs) == 1:
+        buffer, begin, end = runs[0]
+        return buffer[begin:end]
+    return b"".join([buffer[begin:end] for buffer, begin, end in runs])
 
 
 _SOURCES: Final[dict[type[Metric], Any]] = {
@@ -194,4 +202,5 @@ def cells_of(metric: Metric) -> Cells | None:
     """Return a family of ours as a source; None where its cells do not say all that its samples do."""
     if metric.family.computed:
         return None
-    return next((source(metric) for base, source in _SOURCES.items() if isinstance(metric, base)), None)
+    source = _SOURCES.get(type(metric)) or next((_SOURCES[kind] for kind in _SOURCES if isinstance(metric, kind)), None)
+    return source and source(metric)

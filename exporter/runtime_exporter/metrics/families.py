@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runtime_exporter.metrics.lines import created_head, exemplar_text, head, point_lines
 from runtime_exporter.metrics.refresh import refreshed
@@ -17,30 +17,59 @@ if TYPE_CHECKING:
     from runtime_exporter.metrics.source import Column, Source
 
 
+class Page(NamedTuple):
+    """What of a family is the same in each scrape."""
+
+    head: bytes
+    rows: Rows
+    places: list[int]
+    """Which of the source's columns stand in the rows; none where no line was chosen."""
+    begun: bool
+    """Whether the creation of a child is the last line of its rows."""
+    apart: tuple[bytes, Rows] | None
+    """Head and rows of the creation where it stands apart."""
+
+
 def source_bytes(source: Source, openmetrics: bool, names: Collection[str] | None) -> Iterator[bytes]:
     """Yield a family piece by piece; with `names`, only its samples that are called so, or all if it is itself."""
-    family = source.family
-    chosen = _choice(family.name, names)
+    page = _page(source, openmetrics, names)
     blocks = source.blocks()
-    lines = [*source.lines]
-    begun = Line(f"{family.name}_created")
-    if source.created and openmetrics:
-        lines.append(begun)
-    yield from _under(
-        head(family, openmetrics), _lines(source, blocks, lines, openmetrics, chosen), alone=names is None
-    )
-    if source.created and not openmetrics and chosen(begun.name):
-        rows = _rows(source, [begun])
-        created = (rows.write(block.labels, [source.created_column(source.read(block))]) for block in blocks)
-        yield from _under(created_head(family), created, alone=False)
+    if page.places or page.begun:
+        exemplified = openmetrics and source.exemplified()
+        yield page.head
+        for block in blocks:
+            numbers = source.read(block)
+            if source.one_line and not page.begun and not exemplified:
+                yield refreshed(block, source.values(numbers), page.rows)
+                continue
+            columns = source.columns(numbers)
+            if exemplified:
+                _add_exemplars(source, block, columns)
+            columns = [columns[place] for place in page.places]
+            if page.begun:
+                columns.append(source.created_column(numbers))
+            yield page.rows.write(block.labels, columns)
+        yield b"\n"
+    if page.apart and blocks:
+        begun, rows = page.apart
+        yield begun
+        for block in blocks:
+            yield rows.write(block.labels, [source.created_column(source.read(block))])
+        yield b"\n"
 
 
 def point_bytes(metric: Metric, openmetrics: bool, names: Collection[str] | None) -> Iterator[bytes]:
     """Yield a family of ours from its points."""
     family = metric.family
     lines, created = point_lines(family, [*family.children.values()], openmetrics, _choice(family.name, names))
-    yield from _under(head(family, openmetrics), map(str.encode, lines), alone=names is None)
-    yield from _under(created_head(family), map(str.encode, created), alone=False)
+    if lines or names is None:
+        yield _head(head(family, openmetrics))
+        yield "".join(lines).encode()
+        yield b"\n"
+    if created:
+        yield _head(created_head(family))
+        yield "".join(created).encode()
+        yield b"\n"
 
 
 def _choice(name: str, names: Collection[str] | None) -> Callable[[str], bool]:
@@ -49,37 +78,34 @@ def _choice(name: str, names: Collection[str] | None) -> Callable[[str], bool]:
     return names.__contains__
 
 
-def _under(heading: str, lines: Iterator[bytes], *, alone: bool) -> Iterator[bytes]:
-    """Yield lines with their heading, and that where there are none if it may stand `alone`."""
-    first = next(lines, None)
-    if first is None and not alone:
-        return
-    yield heading.encode("utf-8", "replace")
-    if first is not None:
-        yield first
-    yield from lines
-    yield b"\n"
+def _page(source: Source, openmetrics: bool, names: Collection[str] | None) -> Page:
+    """Return the page of a family; the one that the last scrape had where nothing is restricted."""
+    if names is not None:
+        return _new_page(source, openmetrics, _choice(source.family.name, names))
+    kept = source.kept.pages
+    key = (openmetrics, source.created)
+    page = kept.get(key)
+    if page is None:
+        page = kept[key] = _new_page(source, openmetrics, lambda _: True)
+    return page
 
 
-def _lines(
-    source: Source, blocks: Sequence[Block], lines: Sequence[Line], openmetrics: bool, chosen: Callable[[str], bool]
-) -> Iterator[bytes]:
+def _new_page(source: Source, openmetrics: bool, chosen: Callable[[str], bool]) -> Page:
+    family = source.family
+    lines = source.lines()
     places = [place for place, line in enumerate(lines) if chosen(line.name)]
-    if not places:
-        return
-    rows = _rows(source, [lines[place] for place in places])
-    exemplified = openmetrics and source.exemplified()
-    for block in blocks:
-        numbers = source.read(block)
-        if len(lines) == 1 and not exemplified:
-            yield refreshed(block, source.values(numbers), rows)
-            continue
-        columns = source.columns(numbers)
-        if exemplified:
-            _add_exemplars(source, block, columns)
-        if len(lines) > len(columns):
-            columns.append(source.created_column(numbers))
-        yield rows.write(block.labels, [columns[place] for place in places])
+    rows = [lines[place] for place in places]
+    begun = [Line(f"{family.name}_created")] if source.created and chosen(f"{family.name}_created") else []
+    if openmetrics:
+        return Page(
+            _head(head(family, openmetrics)), _rows(source, [*rows, *begun]), places, begun=bool(begun), apart=None
+        )
+    apart = (_head(created_head(family)), _rows(source, begun)) if begun else None
+    return Page(_head(head(family, openmetrics)), _rows(source, rows), places, begun=False, apart=apart)
+
+
+def _head(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _add_exemplars(source: Source, block: Block, columns: list[Column]) -> None:
@@ -94,6 +120,6 @@ def _rows(source: Source, lines: Sequence[Line]) -> Rows:
     names = source.family.labelnames
     if not names:
         return Rows(lines, (), "")
-    if len(source.lines) > 1:
+    if not source.one_line:
         return Rows(lines, ("",), "")
     return Rows(lines, [f'{names[0]}="', *(f'",{name}="' for name in names[1:])], '"')

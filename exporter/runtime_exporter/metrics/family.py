@@ -7,12 +7,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from runtime_exporter.metrics.cells import CellStore
-    from runtime_exporter.metrics.cellsource import CellBlock
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -35,13 +35,13 @@ class Family:
 
     __slots__ = (
         "__weakref__",
-        "blocks",
         "cells",
         "children",
         "computed",
         "detail",
         "documentation",
         "exemplified",
+        "kept",
         "labelnames",
         "lock",
         "mode",
@@ -71,8 +71,8 @@ class Family:
         self.per_worker = False
         """Whether each live worker's own values are exposed, too, as `worker_<name>` with the label `worker`."""
         self.children: dict[tuple[str, ...], Any] = {}
-        self.blocks: list[CellBlock] = []
-        """What the exposition keeps of the children from scrape to scrape."""
+        self.kept = Kept()
+        """What the exposition keeps from scrape to scrape."""
         self.computed = False
         """Whether a child takes its value from a function."""
         self.exemplified = False
@@ -115,7 +115,7 @@ class Family:
 
     def forget_written(self) -> None:
         """Let go of children that are no longer in the family: the blocks of the last scrape hold them."""
-        self.blocks = []
+        self.kept.blocks = ()
 
     def sample_names(self) -> tuple[str, ...]:
         """Return every name that a sample of this family may have."""

@@ -26,6 +26,7 @@ from prometheus_client.utils import floatToGoString
 from runtime_exporter.metrics.blocks import Block, label_columns, renewed
 from runtime_exporter.metrics.families import source_bytes
 from runtime_exporter.metrics.family import full_name, valid_labelnames
+from runtime_exporter.metrics.kept import Kept
 from runtime_exporter.metrics.source import Column, Line, Source, texts
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Exemplar
 
-_BLOCK_VALUES: Final = 1024
-"""Values of a block; see `cellsource.BLOCK_CELLS`."""
+_BLOCK_CHILDREN: Final = 512
+"""Children of a block, and an eighth of it where they have many values; see `cellsource.BLOCK_CELLS`."""
 
 _COLLECTING: Final = ("collect", "_samples", "_multi_samples", "_child_samples")
 """What makes samples of a metric: where one is replaced, it is not read but asked."""
@@ -62,26 +63,27 @@ class PeerBlock(Block):
 
     def __init__(self, source: PeerSource, children: list[Any]) -> None:
         labels = [child._labelvalues for child in children]
-        super().__init__(children, label_columns(source.family.labelnames, labels, one_line=len(source.lines) == 1))
+        super().__init__(children, label_columns(source.family.labelnames, labels, one_line=source.one_line))
         self.values = [value for child in children for value in source.values_of(child)]
         if {*map(type, children)} != {source.kind} or {*map(type, self.values)} != {_value_class()}:
             raise DifferentInsidesError
 
 
-_known: WeakKeyDictionary[Any, list[PeerBlock]] = WeakKeyDictionary()
-"""The blocks of each metric's last scrape: for as long as there is the metric."""
+_known: WeakKeyDictionary[Any, Kept] = WeakKeyDictionary()
+"""What is kept of each metric: for as long as there is the metric."""
 
 
 class PeerSource(Source):
     """A family. The numbers of a block are its values, and its children for when they began."""
 
     kind: type[Any]
-    lines: list[Line]
+    one_line = True
 
     def __init__(self, metric: Any) -> None:
         self.family = PeerFamily(
             metric._name, metric._type, metric._documentation, metric._unit, tuple(metric._labelnames)
         )
+        self.kept = _known.get(metric) or _known.setdefault(metric, Kept())
         self.created = peer_metrics._use_created
         self._metric = metric
 
@@ -93,15 +95,14 @@ class PeerSource(Source):
         """Whether a child has an exemplar."""
         return any(value._exemplar for block in self.blocks() for value in block.values)
 
-    def blocks(self) -> list[PeerBlock]:
+    def blocks(self) -> Sequence[PeerBlock]:
         """Return the children as they are now. Raises DifferentInsidesError."""
         if not self.family.labelnames:
             # Not kept: the block would hold the metric, and the metric's being there keeps the block.
             return [PeerBlock(self, [self._metric])]
         children = list(self._metric._metrics.values())
-        size = max(1, _BLOCK_VALUES // len(self.lines))
-        blocks = renewed(_known.get(self._metric, ()), children, size, lambda some: PeerBlock(self, some))
-        _known[self._metric] = blocks
+        size = _BLOCK_CHILDREN if self.one_line else _BLOCK_CHILDREN // 8
+        self.kept.blocks = blocks = renewed(self.kept.blocks, children, size, lambda some: PeerBlock(self, some))
         return blocks
 
     def read(self, block: PeerBlock) -> tuple[PeerBlock, array[float]]:
@@ -114,8 +115,7 @@ class PeerSource(Source):
 
     def columns(self, numbers: tuple[PeerBlock, array[float]]) -> list[Column]:
         """Return the values of each line."""
-        every, width = numbers[1].tolist(), len(self.lines)
-        return [texts(every[place::width]) for place in range(width)]
+        return [texts(numbers[1].tolist())]
 
     def created_column(self, numbers: tuple[PeerBlock, array[float]]) -> Column:
         """Return when each child began."""
@@ -125,9 +125,9 @@ class PeerSource(Source):
 class _CounterSource(PeerSource):
     kind = peer.Counter
 
-    def __init__(self, metric: Any) -> None:
-        super().__init__(metric)
-        self.lines = [Line(f"{metric._name}_total")]
+    def lines(self) -> list[Line]:
+        """Return the total's."""
+        return [Line(f"{self.family.name}_total")]
 
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplar of the last increment that had one."""
@@ -140,10 +140,13 @@ class _GaugeSource(PeerSource):
 
     def __init__(self, metric: Any) -> None:
         super().__init__(metric)
-        self.lines = [Line(metric._name)]
         self.created = False
 
-    def blocks(self) -> list[PeerBlock]:
+    def lines(self) -> list[Line]:
+        """Return the value's."""
+        return [Line(self.family.name)]
+
+    def blocks(self) -> Sequence[PeerBlock]:
         """Return the children as they are now. Raises DifferentInsidesError where one takes its value from a function."""
         blocks = super().blocks()
         own = peer.Gauge._child_samples
@@ -156,28 +159,31 @@ class _GaugeSource(PeerSource):
 
 class _SummarySource(PeerSource):
     kind = peer.Summary
+    one_line = False
 
-    def __init__(self, metric: Any) -> None:
-        super().__init__(metric)
-        self.lines = [Line(f"{metric._name}_count"), Line(f"{metric._name}_sum")]
+    def lines(self) -> list[Line]:
+        """Return those of count and sum."""
+        return [Line(f"{self.family.name}_count"), Line(f"{self.family.name}_sum")]
 
     def values_of(self, child: Any) -> Sequence[Any]:
         """Return count and sum."""
         return (child._count, child._sum)
 
+    def columns(self, numbers: tuple[PeerBlock, array[float]]) -> list[Column]:
+        """Return counts and sums."""
+        return [texts(numbers[1][::2].tolist()), texts(numbers[1][1::2].tolist())]
+
 
 class _HistogramSource(PeerSource):
     kind = peer.Histogram
+    one_line = False
 
-    def __init__(self, metric: Any) -> None:
-        super().__init__(metric)
-        bounds = metric._upper_bounds
-        texts_of_bounds = map(floatToGoString, bounds)
-        self.lines = [Line(f"{metric._name}_bucket", f'le="{bound}"') for bound in texts_of_bounds]
-        self.lines.append(Line(f"{metric._name}_count"))
-        if bounds[0] >= 0:
-            self.lines.append(Line(f"{metric._name}_sum"))
-        self._buckets = len(bounds)
+    def lines(self) -> list[Line]:
+        """Return those of the buckets, of the count, and of the sum if there is one."""
+        name, bounds = self.family.name, self._metric._upper_bounds
+        lines = [Line(f"{name}_bucket", f'le="{le}"') for le in map(floatToGoString, bounds)]
+        lines.append(Line(f"{name}_count"))
+        return [*lines, Line(f"{name}_sum")] if bounds[0] >= 0 else lines
 
     def values_of(self, child: Any) -> Sequence[Any]:
         """Return the buckets, which are not cumulative, and the sum."""
@@ -185,12 +191,13 @@ class _HistogramSource(PeerSource):
 
     def columns(self, numbers: tuple[PeerBlock, array[float]]) -> list[Column]:
         """Return cumulative buckets, counts and sums."""
-        every, width = numbers[1].tolist(), self._buckets + 1
+        buckets = len(self._metric._upper_bounds)
+        every, width = numbers[1].tolist(), buckets + 1
         counts = [every[::width]]
-        for index in range(1, self._buckets):
+        for index in range(1, buckets):
             counts.append([*map(add, counts[-1], every[index::width])])
         columns = [*map(texts, counts)]
-        return [*columns, [*columns[-1]], texts(every[self._buckets :: width])][: len(self.lines)]
+        return [*columns, [*columns[-1]], texts(every[buckets::width])]
 
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplars of the buckets."""

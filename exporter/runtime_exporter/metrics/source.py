@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar
 
     from runtime_exporter.metrics.blocks import Block
+    from runtime_exporter.metrics.kept import Kept
 
 Column = list[str]
 """The values of one line, child by child, as text."""
@@ -39,10 +40,15 @@ class Source(ABC):
     """A family: its lines, and its values block by block."""
 
     family: Described
-    lines: Sequence[Line]
-    """The lines of each child, without that of its creation."""
+    kept: Kept
+    one_line: bool
+    """Whether a child has one line, apart from that of its creation."""
     created: bool
     """Whether the creation of its children is exposed."""
+
+    @abstractmethod
+    def lines(self) -> list[Line]:
+        """Return the lines of each child, without that of its creation."""
 
     @abstractmethod
     def exemplified(self) -> bool:
@@ -62,7 +68,7 @@ class Source(ABC):
 
     @abstractmethod
     def columns(self, numbers: Any) -> list[Column]:
-        """Return the values of the lines."""
+        """Return the values of the lines; what comes after them is left out."""
 
     @abstractmethod
     def created_column(self, numbers: Any) -> Column:
