@@ -59,7 +59,9 @@ def report(*, quick: bool) -> Iterator[Item]:
     count = 5 if quick else 21
     for what, name in TYPICAL.items():
         yield from _reading(f"Go's CPU, {what}", (_RECORDED / name).read_bytes(), OF_TYPICAL, count)
-    yield from _reading("one as large as the largest of pprof's tests", pprof.encode(made_up(LARGE)), OF_LARGE, count)
+    yield from _reading(
+        "one as large as the largest of pprof's tests", pprof.encode(made_up(LARGE)), OF_LARGE, 2 if quick else 15
+    )
     yield from _writing(21 if quick else 101)
 
 

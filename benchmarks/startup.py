@@ -67,14 +67,14 @@ Costs = dict[str, list[Cost]]
 
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield what imports and starts cost, and what was promised of an import."""
-    imports = _rounds(_IMPORTS, count=3 if quick else 31)
+    imports = _rounds(_IMPORTS, count=2 if quick else 31)
     yield Figure(f"{_PEER}, CPU", "ms", Spread.of(cost.cpu for cost in imports[_PEER]), count=len(imports[_PEER]))
     yield Figure(f"{_PEER}, memory", "MB", Spread.of(cost.memory for cost in imports[_PEER]), count=len(imports[_PEER]))
     for name in _IMPORTS:
         if name != _PEER:
             yield from _over_the_peers(name, imports)
     starts = _rounds(
-        _STARTS, count=2 if quick else 9, before="from runtime_exporter import start", settle=_SETTLE_SECONDS
+        _STARTS, count=1 if quick else 7, before="from runtime_exporter import start", settle=_SETTLE_SECONDS
     )
     for name in _STARTS:
         for what, unit in (("cpu", "ms"), ("wall", "ms"), ("memory", "MB")):
