@@ -91,7 +91,11 @@ class Plan:
 
     def born(self, life: Life, entries: Sequence[Entry]) -> bool:
         """Take in series that were born; return whether that can be done without a new plan."""
-        if self._ended or life not in self._live or any(entry.definition.name not in self._families for entry in entries):
+        if (
+            self._ended
+            or life not in self._live
+            or any(entry.definition.name not in self._families for entry in entries)
+        ):
             return False
         for entry in entries:
             self._add(life, entry)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import chain, pairwise
 from operator import add, itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import CellStore, Segment
+from runtime_exporter.metrics.metric import created_enabled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runtime_exporter.metrics.metric import Metric
     from runtime_exporter.metrics.workers.source import Source
 
-_NONE: Final = -1
-"""Where a source has no such cell: the last of its values, behind which stands what changes nothing."""
+
+_SIDE_BY_SIDE: Final = 12
+"""From so many cells in a row on it is faster to take slices than each cell."""
 
 _ORDERS: Final[dict[str, tuple[Callable[[Any, Any], Any], float]]] = {
     "sum": (add, 0),
@@ -43,6 +46,33 @@ class Rows(CellStore):
             super().release(segment, at, count)
 
 
+class _Layer:
+    """Which cells of a source go into which rows: one after the other from row to row, some of them none."""
+
+    def __init__(self, begin: int, width: int) -> None:
+        self.begin = begin
+        self._none = [*range(-width, 0)]
+        """A row that the source does not have: behind its values stand as many that change nothing."""
+        self.cells: list[int] = []
+        self.pick: Callable[[Sequence[Any]], list[Any]] | None = None
+
+    def free(self, place: int) -> bool:
+        at = place - self.begin
+        return at >= len(self.cells) or (at >= 0 and self.cells[at] < 0)
+
+    def put(self, place: int, cells: range) -> None:
+        at = place - self.begin
+        self.cells += self._none * ((at + len(cells) - len(self.cells)) // len(cells))
+        self.cells[at : at + len(cells)] = cells
+        self.pick = None
+
+    def take(self, values: Sequence[Any]) -> list[Any]:
+        """Return the values that belong into the rows from `begin` on."""
+        if self.pick is None:
+            self.pick = _picking(self.cells)
+        return self.pick(values)
+
+
 class Shape:
     """The series that have the same cells and become one in the same way, whatever their families."""
 
@@ -51,55 +81,40 @@ class Shape:
         self._codes = codes
         self._counts = counts
         self._how = how
-        self._layers: dict[Source, list[list[int]]] = {}
-        """For each source, for each cell of `rows` which of its cells. A second layer where it has a series twice."""
-        self._picks: dict[Source, list[Callable[[Any], Any]]] = {}
-        self._size = 0
-        self._created: list[float] = []
+        self._layers: dict[Source, list[_Layer]] = {}
+        """Of each source. More than one where it has a series twice, or one that comes before those it had."""
 
     def place(self, child: Metric, source: Source, cell: int) -> None:
         """Let the cells of a source from `cell` on go into the child."""
         width = self.rows.width
         segment, at = child.cells
-        place = (self._base(segment) + at) // width * width
-        self._size = max(self._size, place + width)
-        for layer in self._layers.setdefault(source, [[]]):
-            if place >= len(layer) or layer[place] == _NONE:
-                break
-        else:
-            layer = []
-            self._layers[source].append(layer)
-        layer.extend([_NONE] * (self._size - len(layer)))
-        layer[place : place + width] = range(cell, cell + width)
-        self._picks.pop(source, None)
+        place = self._base(segment) + at
+        layers = self._layers.setdefault(source, [])
+        layer = next((layer for layer in layers if layer.free(place)), None)
+        if layer is None:
+            layer = _Layer(place, width)
+            layers.append(layer)
+        layer.put(place, range(cell, cell + width))
 
     def put_together(self) -> None:
         """Write what all sources have now into the cells of the children."""
-        flats = [flat for source in self._layers for flat in self._flats(source)]
-        if not flats:
-            return
+        parts = [(layer.begin, flat) for source in self._layers for layer, flat in self._flats(source)]
+        parts.sort(key=itemgetter(0))
         if self._how == "mostrecent":
-            whole = _latest(flats)
+            whole = _latest(parts)
         else:
-            whole = _one(_ORDERS[self._how][0], flats)
-            if len(self._codes) > 1:
+            join, neutral = _ORDERS[self._how]
+            whole = _one(join, neutral, parts)
+            if created_enabled() and len(self._codes) > 1:
                 width = self.rows.width
-                columns = [flat[width - 1 :: width] for flat in flats]
-                whole[width - 1 :: width] = [
-                    min(filter(None, times), default=0.0) for times in zip(*columns, strict=True)
-                ]
+                whole[width - 1 :: width] = _oldest(width, parts)
         self._write(whole)
 
-    def _flats(self, source: Source) -> list[list[Any]]:
-        neutral = _ORDERS[self._how][1] if self._how in _ORDERS else float("-inf")
-        values = (*source.values, neutral)
-        picks = self._picks.get(source)
-        if picks is None:
-            for layer in self._layers[source]:
-                layer.extend([_NONE] * (self._size - len(layer)))
-            # One more than there are: an itemgetter of a single index would not return a tuple.
-            picks = self._picks[source] = [itemgetter(*layer, _NONE) for layer in self._layers[source]]
-        return [self._valid([*pick(values)][:-1]) for pick in picks]
+    def _flats(self, source: Source) -> Iterator[tuple[_Layer, list[Any]]]:
+        _, neutral = _ORDERS.get(self._how, _ORDERS["max"])
+        values = source.values + (neutral,) * self.rows.width
+        for layer in self._layers[source]:
+            yield layer, self._valid(layer.take(values))
 
     def _valid(self, flat: list[Any]) -> list[Any]:
         """Put the sum that is valid into both places."""
@@ -129,17 +144,44 @@ class Shape:
             at += len(part)
 
 
-def _one(join: Callable[[Any, Any], Any], flats: Sequence[Iterable[Any]]) -> list[Any]:
-    first, *others = flats
-    for other in others:
-        first = map(join, first, other)
-    return [*first]
+def _picking(cells: list[int]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Return what takes these cells of a source: slice by slice where most of them lie side by side."""
+    starts = [at for at, (before, cell) in enumerate(pairwise(cells), 1) if cell != before + 1 or not cell]
+    if len(starts) * _SIDE_BY_SIDE > len(cells):
+        # One more than there are: an itemgetter of a single index would not return a tuple.
+        pick = itemgetter(*cells, -1)
+        return lambda values: [*pick(values)][:-1]
+    slices = [
+        slice(cells[begin], (cells[begin] + end - begin) or None) for begin, end in pairwise([0, *starts, len(cells)])
+    ]
+    return lambda values: [*chain.from_iterable(map(values.__getitem__, slices))]
 
 
-def _latest(flats: list[list[Any]]) -> list[Any]:
-    """Return of each series the value that was set last, and when."""
+def _one(join: Callable[[Any, Any], Any], neutral: float, parts: Sequence[tuple[int, list[Any]]]) -> list[Any]:
+    """Return the rows of all; each part begins where it says, and they are sorted by that."""
     whole: list[Any] = []
-    pairs = [[*zip(flat[1::2], flat[::2], strict=True)] for flat in flats]
-    for when, value in map(max, zip(*pairs, strict=True)):
-        whole += (value, when)
+    for begin, flat in parts:
+        whole.extend([neutral] * (begin - len(whole)))
+        both = min(len(whole) - begin, len(flat))
+        whole[begin : begin + both] = map(join, whole[begin : begin + both], flat)
+        whole += flat[both:]
     return whole
+
+
+def _oldest(width: int, parts: Sequence[tuple[int, list[Any]]]) -> list[float]:
+    """Return when each row began: when the first of its series did."""
+    found: list[float] = []
+    for begin, flat in parts:
+        for at, created in enumerate(flat[width - 1 :: width], begin // width):
+            found.extend([0.0] * (at + 1 - len(found)))
+            found[at] = min(found[at] or created, created or found[at])
+    return found
+
+
+def _latest(parts: Sequence[tuple[int, list[Any]]]) -> list[Any]:
+    """Return of each row the value that was set last, and when."""
+    found: dict[int, tuple[float, float]] = {}
+    for begin, flat in parts:
+        for at, (value, when) in enumerate(zip(flat[::2], flat[1::2], strict=True), begin // 2):
+            found[at] = max(found.get(at, (when, value)), (when, value))
+    return [cell for at in range(max(found, default=-1) + 1) for cell in reversed(found.get(at, (0.0, 0.0)))]
