@@ -18,6 +18,8 @@ from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.costs import PROFILING, SCRAPE
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
+from runtime_exporter.prefork.restart import restart_soon
+from runtime_exporter.prefork.sharing import Sharing
 from runtime_exporter.profiling.alerted import captures_of, comparisons_of, shelf_of
 from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.push import push_of
@@ -31,7 +33,8 @@ from runtime_exporter.web.health import Health
 from runtime_exporter.web.pprof_pages import pprof_routes
 from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.profile_pages import profile_routes
-from runtime_exporter.web.shared import SharedExposition
+from runtime_exporter.web.shared import LONGEST_SECONDS, SharedExposition
+from runtime_exporter.web.speaker import spoken
 from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
 
@@ -72,9 +75,10 @@ class Exporter:
             body_sizes=settings.http_body_sizes,
         )
         self._itself = ExporterCollector(version())
+        self._sharing = Sharing(settings, registry, self._bring_up_to_date)
         chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(
-            [*chosen, self._itself],
+            [*chosen, self._itself, *self._sharing.collectors],
             budget=settings.overhead_budget,
             patience=settings.scrape_timeout,
             folded=(self._http.folded,),
@@ -82,7 +86,12 @@ class Exporter:
         self._numbers: ProcessReadings | None = None
         self._push = push_of(settings)
         allowed = self._supervisor.budget.allowed
-        self._shared = SharedExposition(self.expose, allowed=lambda: allowed(SCRAPE), patience=settings.scrape_timeout)
+        self._shared = SharedExposition(
+            self.expose,
+            allowed=lambda: allowed(SCRAPE),
+            patience=settings.scrape_timeout,
+            longest=0.0 if self._sharing.wanted else LONGEST_SECONDS,  # the worker asked before may have said more
+        )
         self.profiling = Profiling(
             settings, read=self._readings, offer=self._push.offer, allowed=lambda: allowed(PROFILING)
         )
@@ -100,7 +109,7 @@ class Exporter:
             *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
             *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),
         )
-        self._routes = routes if settings.serves_profiles else ()
+        self._routes = spoken(routes, self._sharing.speaker) if settings.serves_profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
         self._lock = threading.RLock()
@@ -120,7 +129,7 @@ class Exporter:
 
     def families(self) -> Sequence[Metric]:
         """Return every family that may be exposed, apart from the application's own."""
-        return (*self._http.families, *self._supervisor.families, *self._shared.families, *self._push.families)
+        return (*self._supervisor.families, *self._own_families())
 
     def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
         """Return the exposition in a format; with `names`, only the families and samples that are called so."""
@@ -130,8 +139,15 @@ class Exporter:
             self._itself.scraped(time.perf_counter() - begin, exposition)
         return exposition
 
-    def _collectors(self) -> tuple[Any, ...]:
-        return (self._supervisor, *self._shared.families, *self._http.families, *self._push.families, self._registry)
+    def _own_families(self) -> tuple[Metric, ...]:
+        parts = (self._shared, self._http, self._push, self._sharing)
+        return tuple(family for part in parts for family in part.families)
+
+    def _bring_up_to_date(self) -> None:
+        self._supervisor.collected_families()
+
+    def _collectors(self) -> Sequence[Any]:
+        return self._sharing.exposed() or (self._supervisor, *self._own_families(), self._registry)
 
     def start(self) -> Exporter:
         """Serve and watch; return self.
@@ -174,7 +190,8 @@ class Exporter:
         self.profiling.open()
         if self._captures is not None:
             self._captures.open()
-        self._server = server_of(self.wsgi_app, self.settings)
+        self._sharing.join()
+        self._server = server_of(self.wsgi_app, self.settings, listen=self._sharing.listen)
         self._supervisor.start()
         if self._watcher is not None:
             self._http.on_loop(self._watcher.watch)
@@ -190,6 +207,7 @@ class Exporter:
         server, self._server = self._server, None
         if server is not None:
             server.close()
+        self._sharing.close()
         if self._watcher is not None:
             self._http.off_loop(self._watcher.watch)
         self._supervisor.close()  # with the last profiles, that are to be pushed
@@ -218,6 +236,21 @@ class Exporter:
         self._push.forked()
         if self._captures is not None:
             self._captures.forked()
+        self._sharing.forked()
+        if self._opened and self._sharing.wanted:
+            restart_soon(self._restart)
+
+    def _restart(self) -> None:
+        """Watch this process as its parent was, unless it was closed or has started an exporter of its own meanwhile."""
+        with self._lock:
+            if not self._opened or _Started.exporter is not self:
+                return
+            self._shut()  # what was inherited of the parent
+        self.yields = True
+        try:
+            self.start()
+        except Exception as error:  # noqa: BLE001 - nobody asked for it here
+            logs.LOGGER.warning("a forked process is not watched: %s", error)
 
 
 class _Started:

@@ -26,6 +26,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as a shell counts it
 # verb -> its line in --help. A verb is `command` in the module runtime_exporter.cli.<verb>; it returns None, or an exit code.
 VERBS = {
     "run": "Run a Python program with the exporter in it.",
+    "serve": "Answer for the workers of a run directory.",
     "agent": "Profile other processes: Go services and pids.",
     "generate": "Write rules, dashboards and the Alertmanager configuration.",
     "check": "Check generated files with promtool and amtool.",

@@ -53,7 +53,7 @@ class SharedExposition:
     """Shares what `expose` writes.
 
     allowed: tells the part of one core that scrapes may use; None: there is no bound. patience: the seconds after which a
-    scrape that waits for another one gets the last exposition.
+    scrape that waits for another one gets the last exposition. longest: the seconds after which one is too old; 0: always.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class SharedExposition:
         *,
         allowed: Callable[[], float] | None = None,
         patience: float = 2.0,
+        longest: float = LONGEST_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._expose = expose
         self._allowed = allowed
         self._patience = patience
+        self._longest = longest
         self._clock = clock
         self._cpu = cpu
         answers = Counter(
@@ -101,7 +103,7 @@ class SharedExposition:
         if self._pid != os.getpid():  # forked: whoever held the lock is the parent's
             self._begin()
         last = self._last.get(form)
-        if last is not None and arrived - last.begun < LONGEST_SECONDS and not self._affordable(arrived):
+        if last is not None and arrived - last.begun < self._longest and not self._affordable(arrived):
             return self._kept(last)
         if not self._lock.acquire(timeout=self._patience):
             return self._kept(self._last.get(form))
@@ -125,7 +127,7 @@ class SharedExposition:
 
     def _kept(self, exposition: Exposition | None) -> tuple[Exposition | None, float]:
         age = self._clock() - exposition.begun if exposition is not None else 0.0
-        if exposition is None or age > LONGEST_SECONDS:
+        if exposition is None or age > self._longest:
             self._answers[REFUSED].inc()
             return None, 0.0
         self._answers[KEPT].inc()

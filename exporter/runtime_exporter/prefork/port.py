@@ -1,0 +1,99 @@
+"""One port for all workers of a run directory, so that one that is replaced leaves no gap."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from runtime_exporter.logs import StateLog
+from runtime_exporter.web.listener import listen_if_free
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class SharedPort:
+    """The port that the workers of a directory listen on, each with a socket of its own.
+
+    SO_REUSEPORT lets in whoever asks for it and is of the same user, another service's workers, too, and each of the two services would
+    then answer for the other. So the first worker of a directory makes sure that the port is nobody's; that it is the first it knows by a
+    lock on a file in the directory, which every listening worker holds shared and which the kernel releases when it dies.
+
+    The child of a fork listens only where no other worker does: it may be one that computes, and lets nobody speak for minutes.
+    """
+
+    def __init__(self, directory: Path, address: str, port: int, source: Callable[[str], str]) -> None:
+        self._file = directory / f"port-{port}"
+        self._place = (address, port, source)
+        self._together = port != 0 and hasattr(socket, "SO_REUSEPORT")
+        self._stands_in = False
+        self._lock = -1
+        self._log = StateLog()
+
+    def listen(self) -> socket.socket | None:
+        """Return a socket that listens, or None where another process has the port and this one is to wait.
+
+        Raises ConfigError for an address or a port that cannot be had at all.
+        """
+        if not self._together:
+            return listen_if_free(*self._place)
+        self._open()
+        listener = None
+        try:
+            if self._may_listen():
+                listener = listen_if_free(*self._place, together=True)
+        finally:
+            if listener is None:
+                self.close()
+            else:
+                self._hold(fcntl.LOCK_SH)
+        return listener
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        descriptor, self._lock = self._lock, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def forked(self) -> None:
+        """In the child of a fork: the lock is the parent's."""
+        self.close()
+        self._stands_in = True
+
+    def _open(self) -> None:
+        self.close()
+        with suppress(OSError):  # a full disk is no reason not to listen
+            self._lock = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _may_listen(self) -> bool:
+        if self._lock < 0:
+            return not self._stands_in
+        if self._hold(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return self._nobody_there()
+        # Wait until who is the first is done: it holds the lock exclusively for two calls of bind().
+        return not self._stands_in and self._hold(fcntl.LOCK_SH)
+
+    def _nobody_there(self) -> bool:
+        probe = listen_if_free(*self._place)
+        if probe is None:
+            address, port, _ = self._place
+            who = f"port {port} of {address} is of a process that does not share {self._file.parent}"
+            self._log.report("port", "taken", f"{who}: nobody answers for these workers there")
+            return False
+        self._log.report("port", "ok", "the port is free again")
+        probe.close()
+        return True
+
+    def _hold(self, how: int) -> bool:
+        """Lock the file, and return whether that worked."""
+        if self._lock < 0:
+            return False
+        try:
+            fcntl.flock(self._lock, how)
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,100 @@
+"""The composition root of `runtime-exporter serve`: answers for the workers of a run directory from a process of its own."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from runtime_exporter import logs
+from runtime_exporter.collectors.exporter import ExporterCollector
+from runtime_exporter.errors import ConfigError
+from runtime_exporter.metrics.workers import Merged
+from runtime_exporter.prefork.exposition import Workers
+from runtime_exporter.prefork.foreign import Foreign
+from runtime_exporter.web.app import make_app
+from runtime_exporter.web.health import DEGRADED, Health
+from runtime_exporter.web.server import Server
+from runtime_exporter.web.version import version
+from runtime_exporter.web.webconfig import WebConfigFile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from runtime_exporter.metrics.exposition import Format
+    from runtime_exporter.settings import Settings
+
+
+class Service:
+    """Serves the numbers of the workers of `directory`, also while none lives. The constructor has no effects; `start` has.
+
+    It is no worker: what it tells of itself is how long its scrapes take. Profiles are of a process, and served by that one.
+    """
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self.settings = settings
+        self.health = Health(timeout=settings.health_timeout)
+        self.health.add("workers", self._workers_health, critical=False)
+        self._directory = directory
+        self._merged = Merged(directory)
+        self._foreign = Foreign(None)
+        self._itself = ExporterCollector(version())
+        self._server: Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is served; empty while it is not."""
+        return self._server.url if self._server is not None else ""
+
+    @property
+    def wsgi_app(self) -> WSGIApplication:
+        """The application that `url` serves."""
+        return make_app(self.settings, expose=self.expose, health=self.health)
+
+    def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
+        """Return the exposition; with `names`, only the families and samples that are called so."""
+        begin = time.perf_counter()
+        self._itself.update()
+        families = self._merged.collected_families()
+        parts = (Workers(self._merged), *self._itself.families, *families, *self._foreign.collectors())
+        exposition = form.render(parts, names)
+        if names is None:
+            self._itself.scraped(time.perf_counter() - begin, exposition)
+        return exposition
+
+    def start(self) -> Service:
+        """Serve; return self. Raises ConfigError where there is no such directory, or the address cannot be had."""
+        if not self._directory.is_dir():
+            problem = "no such directory" if not self._directory.exists() else "not a directory"
+            raise ConfigError(f"{self._directory}: {problem}; give the run_directory of the workers")
+        logs.configure(level=self.settings.log_level, form=self.settings.log_format)
+        self._server = self._serve()
+        self.health.started = True
+        logs.LOGGER.info("serving %s%s for the workers of %s", self.url, self.settings.metrics_path, self._directory)
+        return self
+
+    def close(self) -> None:
+        """Stop serving. A second call does nothing."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    def _serve(self) -> Server:
+        settings = self.settings
+        path = settings.web_config_file
+        server = Server(
+            self.wsgi_app,
+            settings.address,
+            settings.port,
+            WebConfigFile(path, source=settings.source("web_config_file")) if path else None,
+            connections_limit=settings.web_connections_limit,
+            timeout=settings.web_timeout,
+            source=settings.source,
+        )
+        server.start()
+        return server
+
+    def _workers_health(self) -> tuple[str, str] | None:
+        return None if self._merged.states().get("live") else (DEGRADED, "no worker lives")

@@ -1,0 +1,106 @@
+"""Processes that come of a started one: what they count is told at once, and who lives for a moment is watched as its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import requests
+
+from tools import wait_for
+from worker_process import fleet_in
+
+ORDERS = 'orders_total{kind="a"}'
+LIVE = 'runtime_exporter_workers{state="live"}'
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    with fleet_in(tmp_path) as fleet:
+        yield fleet
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "said = fork(work, 4, 30)",
+        "pids = []; t = threading.Thread(target=lambda: pids.append(fork(work, 4, 30))); t.start(); t.join(); said = pids[0]",
+    ],
+    ids=["from the main thread", "from a thread"],
+)
+def test_a_forked_child_counts_for_itself_is_watched_and_takes_over_when_its_parent_dies(fleet, how):
+    parent = fleet.worker()
+    parent.do("counter.labels('a').inc(3)")
+    child = int(parent.do(how))
+    try:
+        fleet.wait_for(ORDERS, 7)
+        assert 2 == fleet.value(LIVE)
+        resident = 'worker_process_resident_memory_bytes{worker="1"}'
+        wait_for(lambda: (fleet.value(resident) or 0) > 5e6, what="the child is watched")
+        answers = {
+            requests.get(f"{fleet.url}/debug/pprof/", timeout=20).headers["X-Runtime-Exporter-Worker"]
+            for _ in range(10)
+        }
+        assert {f"worker 0, process {parent.pid}"} == answers  # the child may be one that lets nobody speak
+
+        parent.kill()
+
+        def taken_over():
+            try:
+                return fleet.series()
+            except requests.ConnectionError:
+                return None
+
+        assert 7 == wait_for(taken_over, what="the child answers")[ORDERS]
+        fleet.wait_for(LIVE, 1)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_children_of_multiprocessing_count_whether_they_are_forked_or_spawned(fleet):
+    parent = fleet.worker()
+    parent.do("counter.labels('a').inc(1)")
+    parent.do(
+        "import multiprocessing\n"
+        "for way in ('fork', 'spawn'):\n"
+        "    child = multiprocessing.get_context(way).Process(target=work, args=(10, 0))\n"
+        "    child.start(); child.join(); assert child.exitcode == 0"
+    )
+    fleet.wait_for(ORDERS, 21)
+    fleet.wait_for(LIVE, 1)
+
+
+def test_a_child_may_start_an_exporter_of_its_own_before_and_after_it_is_watched(fleet):
+    parent = fleet.worker()
+    for pause in (0.0, 2.0):
+        parent.do(
+            f"def child():\n"
+            f"    time.sleep({pause})\n"
+            f"    other = runtime_exporter.start(port=0)\n"
+            f"    import urllib.request\n"
+            f"    text = urllib.request.urlopen(other.url + '/metrics').read()\n"
+            f"    time.sleep(1.5)\n"
+            f"    os._exit(0 if b'orders_total' in text else 3)\n"
+            f"pid = fork(child); said = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]); assert said == 0, said"
+        )
+
+
+def test_a_child_that_closes_the_exporter_that_it_inherited_is_left_alone(fleet):
+    parent = fleet.worker()
+    parent.do(
+        "def child():\n"
+        "    handle.close(); time.sleep(1.5)\n"
+        "    os._exit(len(threading.enumerate()))\n"
+        "said = os.waitstatus_to_exitcode(os.waitpid(fork(child), 0)[1]); assert said == 1, said"
+    )
+
+
+def test_without_a_run_directory_a_child_is_not_touched(tmp_path, fleet):
+    alone = fleet.worker(start=False, RUNTIME_EXPORTER_RUN_DIRECTORY="")
+    alone.start(port=0)
+    alone.do(
+        "def child():\n"
+        "    time.sleep(1.5); os._exit(len(threading.enumerate()))\n"
+        "said = os.waitstatus_to_exitcode(os.waitpid(fork(child), 0)[1]); assert said == 1, said"
+    )

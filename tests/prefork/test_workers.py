@@ -1,0 +1,108 @@
+"""Several real processes that share a run directory: any of them answers for all, and none takes anything with it."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tools import require
+from worker_process import fleet_in
+
+ORDERS = 'orders_total{kind="a"}'
+LIVE = 'runtime_exporter_workers{state="live"}'
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    with fleet_in(tmp_path) as fleet:
+        yield fleet
+
+
+def answering(fleet, times=40):
+    """Return which workers answer, by the number in the header of a page of one process."""
+    return {
+        requests.get(f"{fleet.url}/debug/pprof/", timeout=20).headers["X-Runtime-Exporter-Worker"] for _ in range(times)
+    }
+
+
+def test_any_worker_answers_for_all_and_each_is_told_by_a_small_number(fleet):
+    first, second = fleet.worker(), fleet.worker()
+    first.do("counter.labels('a').inc(3)")
+    second.do("counter.labels('a').inc(4)")
+
+    assert {7.0} == {fleet.value(ORDERS) for _ in range(20)}
+    assert {f"worker 0, process {first.pid}", f"worker 1, process {second.pid}"} == answering(fleet)
+    series = fleet.series()
+    assert 2 == series[LIVE]
+    each = [series[f'worker_process_resident_memory_bytes{{worker="{number}"}}'] for number in (0, 1)]
+    assert min(each) > 5e6
+    assert sum(each) == series["process_resident_memory_bytes"]
+
+
+def test_a_worker_that_is_killed_takes_no_number_with_it_and_leaves_no_gap(fleet):
+    workers = [fleet.worker(), fleet.worker()]
+    for worker in workers:
+        worker.do("counter.labels('a').inc(5)")
+    fleet.wait_for(ORDERS, 10)
+
+    workers[0].kill()
+
+    assert {10.0} == {fleet.value(ORDERS) for _ in range(10)}
+    fleet.wait_for(LIVE, 1)
+    assert f"worker 1, process {workers[1].pid}" in answering(fleet, 3)
+    third = fleet.worker()
+    third.do("counter.labels('a').inc(1)")
+    fleet.wait_for(ORDERS, 11)
+    assert f"worker 0, process {third.pid}" in answering(fleet)
+
+
+def test_workers_may_be_replaced_while_others_ask_and_no_request_is_lost(fleet):
+    fleet.worker()
+    stop, answers = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            answers.append(requests.get(f"{fleet.url}/-/healthy", timeout=20).status_code)
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask) for _ in range(2)]
+        for _ in range(3):
+            fleet.worker()
+            fleet.workers.pop(0).end()
+        stop.set()
+        for one in asking:
+            one.result()
+
+    assert {200} == set(answers)
+
+
+def test_scrapes_stay_valid_and_no_counter_goes_back_while_workers_are_killed(fleet):
+    fleet.worker()
+    chance, seen, texts = random.Random(5), 0.0, []
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        if len(fleet.workers) < 3:
+            fleet.worker(start=False).do("import runtime_exporter.metrics; busy()")
+        if chance.random() < 0.2:
+            fleet.workers.pop(chance.randrange(1, len(fleet.workers))).kill()
+        text = fleet.text()
+        texts.append(text)
+        total = sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith("orders_total{"))
+        assert total >= seen
+        seen = total
+
+    assert seen > 1000
+    checked = subprocess.run(
+        [require("promtool", package="prometheus"), "check", "metrics"],
+        input=texts[-1].encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (0, b"") == (checked.returncode, checked.stderr)
