@@ -6,6 +6,7 @@ import prometheus_client
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.conformance.differences import outcome
 from metrics.conformance.reading import exemplars, samples
@@ -78,17 +79,23 @@ def call(metric, kind, method, by_position, by_name, number, trace):  # noqa: PL
 
 
 def run(library, kind, names, more, calls):
-    """What each call returned or raised, and what was there at last; a duration counts as 0."""
+    """What each call returned or raised, and what was there and was written at last; a duration counts as 0."""
+    registry = library.CollectorRegistry()
     try:
-        metric = getattr(library, kind)("m_total", "M.", names, registry=None, **more)
+        metric = getattr(library, kind)("m_total", "M.", names, registry=registry, **more)
     except Exception as error:
         return type(error)
     seen = [outcome(call, metric, kind, *one) for one in calls]
     timed = any(method == "time" for method, *_ in calls)
-    found = {
-        key: 0.0 if timed and key[0].endswith("_sum") else pytest.approx(value)
-        for key, value in samples(metric).items()
+    written = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(library.generate_latest(registry).decode())
+        for sample in family.samples
     }
+    found = [
+        {key: 0.0 if timed and key[0].endswith("_sum") else pytest.approx(value) for key, value in each.items()}
+        for each in (samples(metric), written)
+    ]
     return seen, found, exemplars(metric)
 
 
