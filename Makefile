@@ -61,6 +61,10 @@ $(PEERS)/.installed: benchmarks/peers.txt $(STAMP)
 bench: $(STAMP) $(PEERS)/.installed ## each goal beside its figure and the peers': NAME=requests, QUICK=1, LONG=1
 	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(NAME) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long)
 
+.PHONY: soak
+soak: $(STAMP) ## 24 simulated hours in which everything comes and goes, and what stays behind: MINUTES=10, QUICK=1
+	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m benchmarks soak $(if $(filter-out 0,$(QUICK)),--quick)
+
 .PHONY: clean
 clean: ## remove what make created
 	@rm -rf $(VENV) $(PEERS) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage*

@@ -109,6 +109,14 @@ SECTIONS = (
         (),
     ),
     Section(
+        "soak",
+        "What stays behind after a day",
+        "A service in which everything comes and goes: routes, labels, threads, tasks, worker processes of which half are killed, profiles, scrapes and pages. The time of day runs so fast\n"
+        "that 24 hours are over in minutes. After each quarter of an hour it looks at itself. `make soak MINUTES=60` gives it longer.",
+        (Curves("soak", "Memory along a day", "after a collection", ("resident memory",)),),
+        long=True,
+    ),
+    Section(
         "shop",
         "What a service pays as a whole",
         "The demo's shop, a Flask application, is scraped under load; and a small Flask application with the exporter is held beside itself without.",
