@@ -154,8 +154,12 @@ class Exporter:
 
         Raises AlreadyStartedError where this process has a started exporter, ConfigError for a setting that cannot be
         followed (a port in use, an unreadable key). After it returned nothing of ours raises into the application.
+        In an application that uWSGI loads before it forks, the workers start, and this process does not.
         """
         if self.settings.disabled:
+            return self
+        if forks.is_before_uwsgi_fork():
+            forks.after_uwsgi_fork(self._start_in_worker)
             return self
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
         _Started.take(self)
@@ -169,7 +173,8 @@ class Exporter:
             if not self._opened:  # closed by a signal handler meanwhile, which did not see all of it
                 self._shut()
                 return self
-        logs.LOGGER.info("serving %s%s", self.url, self.settings.metrics_path)
+        if self._server is not None and not self._server.waits:
+            logs.LOGGER.info("serving %s%s", self.url, self.settings.metrics_path)
         return self
 
     def close(self) -> None:
@@ -247,6 +252,9 @@ class Exporter:
                 return
             self._shut()  # what was inherited of the parent
         self.yields = True
+        self._start_in_worker()
+
+    def _start_in_worker(self) -> None:
         try:
             self.start()
         except Exception as error:  # noqa: BLE001 - nobody asked for it here

@@ -114,6 +114,8 @@ class Sharing:
         """In the child of a fork: what it counts is shared already; it joins again to learn its number, and serves if nobody else does."""
         if self._port is not None:
             self._port.forked()
+        if self._merged is not None:
+            self._merged.forked()
         self._worker = self._merged = None
 
     def _join(self) -> None:

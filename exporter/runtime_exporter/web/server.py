@@ -79,6 +79,11 @@ class Server:
         """Where it listens, or waits until it may, such as "http://127.0.0.1:9464"; empty before `start`."""
         return self._url
 
+    @property
+    def waits(self) -> bool:
+        """Whether another process has the port, so that this one does not serve yet."""
+        return self._listener is None
+
     def config(self) -> WebConfig:
         """Return the web configuration as it is now."""
         return self._web_config.current() if self._web_config else PLAIN
@@ -141,7 +146,7 @@ class Server:
         listener = self._listen()
         if listener is None:
             self._url = url_at(self._address, self._port, tls=tls)
-            self._log.report("listen", "waiting", f"another process serves {self._url}", level=logging.INFO)
+            self._log.report("listen", "waiting", f"another process serves {self._url}", level=logging.DEBUG)
             return
         self._url = url_of(listener, tls=tls)
         self._log.report("listen", "ok", f"serving {self._url}")

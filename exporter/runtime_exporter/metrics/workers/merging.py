@@ -55,6 +55,11 @@ class Merged:
         """Series whose family another worker defines in another way, so that they cannot be added."""
         return self._plan.left_out
 
+    def forked(self) -> None:
+        """Give back the files in the child of a fork, where another thread may have held the lock."""
+        self._lock = threading.Lock()
+        self.close()
+
     def close(self) -> None:
         """Give back the files."""
         with self._lock:
