@@ -164,7 +164,7 @@ def test_in_the_child_of_a_fork_it_begins_at_zero_and_works_though_another_threa
 
 
 def test_where_no_other_thread_can_read_a_clock_it_is_settled_by_its_own(costs, monkeypatch):
-    monkeypatch.delattr(time, "pthread_getcpuclockid")
+    monkeypatch.setattr("sys.platform", "darwin")
     seen = []
 
     def work():
@@ -212,3 +212,16 @@ def test_the_account_of_the_process_begins_anew_in_a_real_child():
 
     assert b"0.0" == said
     assert COSTS.totals()["scrape"] > 0.01
+
+
+def test_a_green_thread_is_not_accounted_for_since_its_clock_is_that_of_all(costs):
+    class Green(threading.Thread):
+        """As gevent's: it runs where it was started."""
+
+        def start(self):
+            self.run()
+
+    burn(0.02)
+    costs.start(Green(target=lambda: burn(0.01)), "web")
+
+    assert {} == costs.totals()

@@ -6,12 +6,14 @@ So all that our threads use is somebody's, once, and what runs on a thread of th
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter import forks
+from runtime_exporter.cpuclock import cpu_time_ns
 from runtime_exporter.sigmask import start_without_signals
 
 if TYPE_CHECKING:
@@ -37,14 +39,14 @@ class _Use(NamedTuple):
     """A thread at work for a part, `since` that many nanoseconds of its clock."""
 
     part: str
-    clock: int | None
+    native_id: int
     since: int
 
     def now(self) -> int:
         """Return the nanoseconds on the thread's clock; `since` where it has ended, or its clock cannot be read from another."""
-        if self.clock is not None:
+        if sys.platform == "linux":
             with suppress(OSError):
-                return time.clock_gettime_ns(self.clock)
+                return cpu_time_ns(self.native_id)
         return self.since
 
 
@@ -93,7 +95,7 @@ class Costs:
     @contextmanager
     def within(self, part: str) -> Iterator[None]:
         """Let what this thread uses be of `part`, and of nobody else's meanwhile."""
-        before = self._switch(_Use(part, _clock_of_this_thread(), self._own_clock()))
+        before = self._switch(_Use(part, threading.get_native_id(), self._own_clock()))
         try:
             yield
         finally:
@@ -106,10 +108,13 @@ class Costs:
         """
         starter = self._in_use.get(threading.get_ident())
         belongs = part or (starter.part if starter is not None else WEB)
-        run = thread.run
+        run, here = thread.run, threading.get_native_id()
 
         def accounted() -> None:
-            self._switch(_Use(belongs, _clock_of_this_thread(), 0))
+            if threading.get_native_id() == here:  # a green thread: its clock is that of all of them
+                run()
+                return
+            self._switch(_Use(belongs, threading.get_native_id(), 0))
             try:
                 run()
             finally:
@@ -136,12 +141,6 @@ class Costs:
             if use is not None:
                 self._in_use[me] = use
         return before
-
-
-def _clock_of_this_thread() -> int | None:
-    """Return the kernel's number of this thread's clock, which any thread may read; None where there is none (macOS)."""
-    find = getattr(time, "pthread_getcpuclockid", None)
-    return find(threading.get_ident()) if find is not None else None
 
 
 COSTS: Final = Costs()

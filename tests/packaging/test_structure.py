@@ -42,7 +42,19 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 # Small modules at the top that anyone may use; they know only each other.
-ANYONE = {"errors", "settings", "configfile", "costs", "credentials", "deadline", "forks", "logs", "nearest", "sigmask"}
+ANYONE = {
+    "errors",
+    "settings",
+    "configfile",
+    "costs",
+    "cpuclock",
+    "credentials",
+    "deadline",
+    "forks",
+    "logs",
+    "nearest",
+    "sigmask",
+}
 FORBIDDEN_NAMES = {"core", "utils", "util", "helpers", "helper", "manager", "common", "misc"}
 
 
