@@ -48,7 +48,7 @@ class CellBlock(Block):
         self.runs: list[_Run] = []
         size = source.width * CELL_BYTES
         for child in children:
-            begin, buffer = child._at * CELL_BYTES, child._ints.obj
+            begin, buffer = child._at * CELL_BYTES, child._floats.obj
             last = self.runs[-1] if self.runs else None
             if last and last.end == begin and last.buffer is buffer:
                 self.runs[-1] = _Run(buffer, last.begin, begin + size)

@@ -26,7 +26,7 @@ class Counter(Metric):
     Cells of a child: value, time of creation.
     """
 
-    __slots__ = ("_exemplar",)
+    __slots__ = ()
     _type = "counter"
     _modes = frozenset(("sum", "max"))  # max: a total that somebody else keeps, the same in every worker
 
@@ -34,7 +34,7 @@ class Counter(Metric):
         return 2
 
     def _reset(self) -> None:
-        self._exemplar: Exemplar | None = None
+        self._family.exemplars.pop(self._labels or (), None)
         self._floats[self._at + _CREATED] = time.time()
 
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
@@ -48,8 +48,7 @@ class Counter(Metric):
             self._floats[self._at] += amount
         if exemplar:
             validate_exemplar(exemplar)
-            self._exemplar = Exemplar(exemplar, amount, time.time())
-            self._family.exemplified = True
+            self._exemplify(Exemplar(exemplar, amount, time.time()))
 
     def reset(self) -> None:
         """Start again at zero, where a logical process restarts within the real one."""
@@ -87,7 +86,15 @@ class Counter(Metric):
     @property
     def exemplar(self) -> Exemplar | None:
         """The exemplar of the last increment that had one."""
-        return self._exemplar
+        return self._family.exemplars.get(self._labels or ())
+
+    def _exemplify(self, exemplar: Exemplar) -> None:
+        family, labelvalues = self._family, self._labels or ()
+        # With the family: few counters have one, and an attribute of each child would be memory. Not for a child that
+        # was removed and is still counted in: nobody would take its exemplar away.
+        if family.children.get(labelvalues) is self:
+            family.exemplars[labelvalues] = exemplar
+            family.exemplified = True
 
     @property
     def created(self) -> float:
@@ -96,6 +103,6 @@ class Counter(Metric):
 
     def points(self) -> Iterator[Point]:
         """Yield the total, and when it began if that is asked for."""
-        yield Point("_total", {}, self.value(), self._exemplar)
+        yield Point("_total", {}, self.value(), self.exemplar)
         if created_enabled():
             yield Point("_created", {}, self.created)

@@ -12,6 +12,8 @@ from runtime_exporter.metrics.kept import Kept
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from prometheus_client.samples import Exemplar
+
     from runtime_exporter.metrics.cells import CellStore
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -40,6 +42,7 @@ class Family:
         "computed",
         "detail",
         "documentation",
+        "exemplars",
         "exemplified",
         "kept",
         "labelnames",
@@ -75,6 +78,8 @@ class Family:
         """What the exposition keeps from scrape to scrape."""
         self.computed = False
         """Whether a child takes its value from a function."""
+        self.exemplars: dict[tuple[str, ...], Exemplar] = {}
+        """A counter's exemplars by the label values of their series; a histogram's are with its children."""
         self.exemplified = False
         """Whether a child has or had an exemplar."""
         # Only used where there is no GIL; see cells. Reentrant: a signal handler may count while its own thread does.
@@ -115,6 +120,9 @@ class Family:
 
     def forget_written(self) -> None:
         """Let go of children that are no longer in the family: the blocks of the last scrape hold them."""
+        for labelvalues in [*self.exemplars]:
+            if labelvalues not in self.children:
+                self.exemplars.pop(labelvalues, None)
         self.kept.blocks = ()
 
     def sample_names(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Metric(PeerAttributes):
     the constructor because prometheus_client's constructors do it; `registry=None` leaves it out.
     """
 
-    __slots__ = ("_at", "_family", "_floats", "_function", "_ints", "_known", "_labels", "_segment")
+    __slots__ = ("_at", "_family", "_floats", "_function", "_known", "_labels", "_segment")
     _type: ClassVar[str]
     _reserved: ClassVar[tuple[str, ...]] = ()
     _modes: ClassVar[frozenset[str]] = frozenset(("sum",))
@@ -115,6 +115,7 @@ class Metric(PeerAttributes):
         )
         self._family.mode = multiprocess_mode
         self._family.per_worker = per_worker
+        self._floats: Any = _MissingLabels(self._type)
         self._configure()
         if store.journal is not None:
             store.journal.define(self._family)
@@ -122,8 +123,6 @@ class Metric(PeerAttributes):
             self._labels: tuple[str, ...] | None = None
             self._known: dict[tuple[str, ...], Any] = self._family.children
             self._segment: Segment | None = None
-            self._ints: Any = _MissingLabels(self._type)
-            self._floats: Any = self._ints
             self._at = 0
             self._function: Callable[[], float] | None = None
         else:
@@ -219,7 +218,7 @@ class Metric(PeerAttributes):
         count = self._cells()
         store = self._family.store
         segment, self._at = store.allocate(count)
-        self._segment, self._ints, self._floats = segment, segment.ints, segment.floats
+        self._segment, self._floats = segment, segment.floats
         self._reset()
         if store.journal is not None:
             # Before anybody can count in it: what was counted is found, whatever happens to this process.
@@ -304,6 +303,11 @@ class Metric(PeerAttributes):
 
     def _child_samples(self) -> Iterable[Sample]:
         return tuple(Sample(suffix, own, value, None, exemplar) for suffix, own, value, exemplar in self.points())
+
+    @property
+    def _ints(self) -> Any:
+        """The cells as integers. Who counts in them has an attribute instead; for all others it would be memory."""
+        return self._floats if self._segment is None else self._segment.ints
 
     # What the exposition and the collectors need to know.
 

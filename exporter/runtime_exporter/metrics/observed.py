@@ -38,7 +38,7 @@ class Observed(Metric):
     `_from` is the cell of the valid sum and `_to` that of the next one.
     """
 
-    __slots__ = ("_from", "_to")
+    __slots__ = ("_from", "_ints", "_to")
 
     def _counts(self) -> int:
         """Return how many counts a child has."""
@@ -52,9 +52,11 @@ class Observed(Metric):
         return self._counts() + SUMS + 1
 
     def _configure(self) -> None:
+        self._ints: Any = self._floats
         self._from = self._to = 0  # a metric with labels has no cells, and says so where they are used
 
     def _reset(self) -> None:
+        self._ints = super()._ints
         self.begin()
         self._floats[self._at + self._counts() + SUMS] = time.time()
 
