@@ -96,6 +96,21 @@ def test_uwsgis_own_list_is_taken_where_there_is_one(children, uwsgi, monkeypatc
     decorators = types.ModuleType("uwsgidecorators")
     decorators.postfork = functions.append
     monkeypatch.setitem(sys.modules, "uwsgidecorators", decorators)
-    forks.after_uwsgi_fork(uwsgi, print)
+    forks.after_uwsgi_fork(print)
     assert [children.begin, print] == functions
     assert not hasattr(uwsgi, "post_fork_hook")
+
+
+@pytest.mark.parametrize(
+    ("worker", "master", "expected"),
+    [(0, os.getpid(), True), (0, 0, True), (1, os.getpid() - 1, False), (1, 0, False), (0, os.getpid() - 1, False)],
+    ids=["master", "no master", "worker", "worker without master", "mule"],
+)
+def test_who_is_going_to_be_forked_by_uwsgi_is_known(uwsgi, worker, master, expected):
+    uwsgi.worker_id = lambda: worker
+    uwsgi.masterpid = lambda: master
+    assert expected == forks.is_before_uwsgi_fork()
+
+
+def test_no_other_program_is_going_to_be_forked_by_uwsgi():
+    assert not forks.is_before_uwsgi_fork()

@@ -22,14 +22,13 @@ class _Children:
 
     def add(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
-        uwsgi = sys.modules.get("uwsgi")
-        if uwsgi is not None:
-            self.ask(uwsgi)
+        if "uwsgi" in sys.modules:
+            self.ask()
 
-    def ask(self, uwsgi: Any) -> None:
+    def ask(self) -> None:
         if not self._asked:
             self._asked = True
-            _ask(uwsgi, self.begin)
+            _ask(self.begin)
 
     def begin(self) -> None:
         if self._pid == os.getpid():
@@ -51,17 +50,27 @@ def after_in_child(callback: Callable[[], None]) -> None:
     _CHILDREN.add(callback)
 
 
-def after_uwsgi_fork(uwsgi: Any, callback: Callable[[], None]) -> None:
-    """Have uWSGI, of which the module is given, call `callback` in each worker, after what every child calls."""
-    _CHILDREN.ask(uwsgi)
-    _ask(uwsgi, callback)
+def is_before_uwsgi_fork() -> bool:
+    """Return whether uWSGI is going to fork this process. It does so with no regard to threads.
+
+    A child is stuck for ever if a thread had the interpreter's lock in that moment: nothing that starts threads is to be done now.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    return uwsgi is not None and not uwsgi.worker_id() and uwsgi.masterpid() in (0, os.getpid())
 
 
-def _ask(uwsgi: Any, callback: Callable[[], None]) -> None:
+def after_uwsgi_fork(callback: Callable[[], None]) -> None:
+    """Have uWSGI call `callback` in each worker, mule and spooler, after what every child calls; without a master process here."""
+    _CHILDREN.ask()
+    _ask(callback)
+
+
+def _ask(callback: Callable[[], None]) -> None:
     try:
         # The list of functions that everybody uses: a `post_fork_hook` of ours would be gone when this module is imported later.
         importlib.import_module("uwsgidecorators").postfork(callback)
     except Exception:  # noqa: BLE001 - it is not installed, or there is no master process
+        uwsgi: Any = sys.modules["uwsgi"]
         before = getattr(uwsgi, "post_fork_hook", None)
 
         def hook() -> None:

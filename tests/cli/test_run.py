@@ -199,37 +199,6 @@ def test_an_unchanged_application_is_measured_in_the_process_that_serves_it(serv
     assert fetch(f"http://127.0.0.1:{metrics}/metrics") == ""
 
 
-def test_of_several_workers_one_serves_the_metrics_and_the_others_say_so_in_a_line(serve, place):
-    port, metrics = free_port(), free_port()
-    serve("--port", str(metrics), "--", "gunicorn", "-w", "3", "-b", f"127.0.0.1:{port}", "fl:app")
-
-    def lines():
-        return [line for line in (place / "output0").read_text().splitlines() if line.startswith("runtime-exporter:")]
-
-    wait_for(lambda: len(lines()) == 2, what="a line of each of the other workers")
-    assert all("in use" in line and str(metrics) in line for line in lines())
-    assert "process_cpu_seconds_total" in fetch(f"http://127.0.0.1:{metrics}/metrics")
-    assert [fetch(f"http://127.0.0.1:{port}/orders/{number}") for number in range(20)] == [
-        str(number) for number in range(20)
-    ]
-
-
-def test_a_worker_that_takes_the_place_of_another_serves_the_metrics(serve):
-    port, metrics = free_port(), free_port()
-    serve(
-        "--port", str(metrics), "--", "gunicorn", "-w", "1", "--max-requests", "2", "-b", f"127.0.0.1:{port}", "fl:app"
-    )
-
-    def started():
-        lines = fetch(f"http://127.0.0.1:{metrics}/metrics").splitlines()
-        return [line for line in lines if line.startswith("process_start_time")]
-
-    first = wait_for(started, what="the exporter of the first worker")
-    for _ in range(3):
-        wait_for(lambda: fetch(f"http://127.0.0.1:{port}/orders/1"), what="the application")
-    wait_for(lambda: started() not in ([], first), what="the exporter of the second worker")
-
-
 @pytest.mark.parametrize("kind", ["script", "module", "python", "path"])
 def test_the_exit_code_and_the_output_are_the_programs_own(run, place, kind):
     command, code = {

@@ -50,7 +50,7 @@ class _Watch:
             if uwsgi.worker_id():  # lazy-apps: each worker loads the application by itself
                 self._moments.arm()
             else:
-                after_uwsgi_fork(uwsgi, lambda: self._serve(uwsgi))
+                after_uwsgi_fork(lambda: self._serve(uwsgi))
 
     def _serve(self, uwsgi: Any) -> None:
         if uwsgi.worker_id():  # a mule or a spooler has none
