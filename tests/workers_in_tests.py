@@ -7,6 +7,8 @@ import os
 from prometheus_client.parser import text_string_to_metric_families
 
 from runtime_exporter import metrics
+from runtime_exporter.metrics.cells import CellStore
+from runtime_exporter.metrics.workers import slots, worker
 
 
 class Fork:
@@ -37,6 +39,39 @@ class Fork:
     def __exit__(self, *_):
         os.close(self._go)
         os.waitpid(self.pid, 0)
+
+
+class Pretended:
+    """A worker of a run directory that is no process of its own: its cells, its files and its lock are."""
+
+    def __init__(self, directory):
+        self.store = CellStore()
+        self._slot = slots.take(directory)
+        self.worker = worker.share(directory, self._slot, self.store)
+        self.number = str(self.worker.number)
+
+    def counter(self, name, labelnames=(), **options):
+        return metrics.Counter(name, name, labelnames, registry=None, store=self.store, **options)
+
+    def gauge(self, name, labelnames=(), **options):
+        return metrics.Gauge(name, name, labelnames, registry=None, store=self.store, **options)
+
+    def histogram(self, name, labelnames=(), **options):
+        return metrics.Histogram(name, name, labelnames, registry=None, store=self.store, **options)
+
+    def summary(self, name, labelnames=(), **options):
+        return metrics.Summary(name, name, labelnames, registry=None, store=self.store, **options)
+
+    def info(self, name, labelnames=(), **options):
+        return metrics.Info(name, name, labelnames, registry=None, store=self.store, **options)
+
+    def enum(self, name, labelnames=(), **options):
+        return metrics.Enum(name, name, labelnames, registry=None, store=self.store, **options)
+
+    def die(self):
+        """End as after kill -9: the kernel lets go of the lock, and nothing else happens."""
+        self.store.journal.close()
+        self._slot.close()
 
 
 def samples(merged):

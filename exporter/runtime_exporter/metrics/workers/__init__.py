@@ -10,6 +10,7 @@ of the run directory. `Merged` reads the files of all. Nothing on the way of a r
     journal.py      what a process writes of itself
     life.py         what another process reads of it
     retired.py      the numbers of those that ended, in one file
+    folding.py      puts them there
     plan.py         which series of which process goes where
     shape.py        many series put together at once
     merging.py      many processes as one

@@ -2,6 +2,7 @@
 
 Kinds of records (see `life.py`, which reads them):
 
+    ["begun", graves]          how many graves were folded before this log began: it replaces a longer one
     ["family", number, cell of its state, definition]
     ["series", number of the family, [[label values, first cell], …]]
     ["pairs", cell, {…}]       what an Info says
@@ -11,9 +12,11 @@ Kinds of records (see `life.py`, which reads them):
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +30,7 @@ from runtime_exporter.metrics.workers.definition import COUNTING, Definition
 from runtime_exporter.metrics.workers.mapping import lay_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from runtime_exporter.metrics.cells import CellStore, Segment
@@ -39,10 +43,21 @@ MOST_BYTES: Final = 64 << 20
 """Bytes of a process's cells, and of its log. What comes after is seen by this process alone, and counted."""
 
 
+PATIENCE: Final = 60.0
+"""Seconds that series which were removed may wait to be folded: it means to read what all others have."""
+
+MANY: Final = 1000
+"""So many of them do not wait."""
+
+LONG: Final = 1 << 20
+"""Bytes from which on a log is written anew, without what ended, if it is twice as long as it was then."""
+
+
 @dataclass(frozen=True)
 class Series:
-    """A series that is written down: its family's definition and its label values."""
+    """A series that is written down: its family's number and definition, and its label values."""
 
+    number: int
     definition: Definition
     values: tuple[str, ...]
 
@@ -53,6 +68,7 @@ class Grave:
 
     series: Series
     place: tuple[Segment, int]
+    since: float
     free: bool = False
 
 
@@ -63,6 +79,7 @@ class Journal:
         """Make both files. Raises OSError."""
         self._store = store
         self._cells = name.path(directory, "cells")
+        self._keys = name.path(directory, "keys")
         self._size = 0
         self.left_out = 0
         """Series that other processes do not see, because there was no room for them."""
@@ -70,15 +87,16 @@ class Journal:
         self.buried = 0
         """How many graves were folded and are gone."""
         self._series: dict[int, Series | int] = {}
+        self._pairs: dict[int, dict[str, str]] = {}
+        self._families: dict[int, tuple[int, Definition]] = {}
         self._numbers: WeakKeyDictionary[Family, tuple[int, Definition]] = WeakKeyDictionary()
         self._next = count()
         self._dead: deque[tuple[Segment, int, int]] = deque()
         # Reentrant: a signal handler may make a series while its own thread is making one.
         self._lock = threading.RLock()
-        self._written = 0
+        self._written = self._least = 0
         os.close(os.open(self._cells, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        path = name.path(directory, "keys")
-        self._log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._log = _new(self._keys)
 
     def close(self) -> None:
         """Close the log."""
@@ -124,7 +142,7 @@ class Journal:
             placed = [(_cell(*child.cells), values) for child, values in children]
             found = [(cell, values) for cell, values in placed if cell is not None]
             if found and self._write("series", number, [[values, cell] for cell, values in found]):
-                self._series.update((cell, Series(definition, values)) for cell, values in found)
+                self._series.update((cell, Series(number, definition, values)) for cell, values in found)
                 self.left_out += len(placed) - len(found)
             else:
                 self.left_out += len(placed)
@@ -132,7 +150,8 @@ class Journal:
     def told(self, child: Any, pairs: dict[str, str]) -> None:
         """Write down what an Info says."""
         cell = _cell(*child.cells)
-        if cell in self._series:
+        if cell is not None and cell in self._series:
+            self._pairs[cell] = pairs
             self._write("pairs", cell, pairs)
 
     def removed(self, child: Any) -> None:
@@ -171,13 +190,55 @@ class Journal:
         cell = _cell(segment, at)
         known = None if cell is None else self._series.pop(cell, None)
         if isinstance(known, int):
+            self._families.pop(known, None)
             self._write("ended", known)
         elif known is not None:
+            self._pairs.pop(cell or 0, None)
             self._write("removed", cell)
             if known.definition.type in COUNTING:
-                self.graves[segment, at] = Grave(known, (segment, at))
+                self.graves[segment, at] = Grave(known, (segment, at), time.monotonic())
 
     # Writing.
+
+    @property
+    def due(self) -> bool:
+        """Whether so many series were removed, or so long ago, that they should be folded."""
+        first = next(iter(self.graves.values()), None)
+        return first is not None and (len(self.graves) >= MANY or time.monotonic() - first.since >= PATIENCE)
+
+    def shorten(self) -> None:
+        """Write the log anew where most of it tells of what is no more. Raises OSError, and then nothing has changed."""
+        with self._lock:
+            if self._written < LONG or self._written < 2 * self._least:
+                return
+            data = b"".join(self._whole())
+            path = self._keys.with_suffix(".keys.new")
+            path.unlink(missing_ok=True)
+            new = _new(path)
+            try:
+                _write_all(new, data)
+                path.replace(self._keys)
+            except BaseException:
+                os.close(new)
+                path.unlink(missing_ok=True)
+                raise
+            os.close(self._log)
+            self._log = new
+            self._written = self._least = len(data)
+
+    def _whole(self) -> Iterator[bytes]:
+        """Yield the records that say what the log says now."""
+        yield log.encode("begun", self.buried)
+        for number, (cell, definition) in self._families.items():
+            yield log.encode("family", number, cell, definition.written())
+        graves = [(_cell(*grave.place), grave.series) for grave in self.graves.values()]
+        for place, series in (*self._series.items(), *graves):
+            if isinstance(series, Series):
+                yield log.encode("series", series.number, [[series.values, place]])
+        for ended, _ in graves:
+            yield log.encode("removed", ended)
+        for place, pairs in self._pairs.items():
+            yield log.encode("pairs", place, pairs)
 
     def _define(self, family: Family) -> tuple[int, Definition]:
         definition = Definition.of(family)
@@ -189,6 +250,7 @@ class Journal:
         cell = _cell(*family.cells)
         if cell is not None and self._write("family", known[0], cell, definition.written()):
             self._series[cell] = known[0]
+            self._families[known[0]] = cell, definition
         return known
 
     def _write(self, *record: Any) -> bool:
@@ -211,6 +273,15 @@ class Journal:
 
 def _cell(segment: Segment, at: int) -> int | None:
     return None if segment.first is None else segment.first + at
+
+
+def _new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _reserve(descriptor: int, offset: int, size: int) -> None:

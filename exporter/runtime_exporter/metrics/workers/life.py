@@ -48,6 +48,8 @@ class Keys:
     """The series that are, by their first cell."""
     graves: list[Entry] = field(default_factory=list)
     """Series that ended and counted, in order."""
+    begun: int = 0
+    """How many of them there were before the log was written anew."""
     pairs: dict[int, dict[str, str]] = field(default_factory=dict)
     """What each Info says."""
     changes: int = 0
@@ -62,7 +64,9 @@ class Keys:
                     born += self._series(cells, *rest)
                     continue
                 self.changes += 1
-                if kind == "family":
+                if kind == "begun":
+                    self.begun = int(rest[0])
+                elif kind == "family":
                     self._family(*rest)
                 elif kind == "pairs":
                     self.pairs[rest[0]] = {str(key): str(value) for key, value in rest[1].items()}
@@ -108,8 +112,9 @@ class Life:
         self._observed: dict[int, list[tuple[int, int]]] = {}
         self._map: mmap.mmap | None = None
         self._cells = os.open(name.path(directory, "cells"), os.O_RDONLY | os.O_CLOEXEC)
+        self._keys = name.path(directory, "keys")
         try:
-            self._log = os.open(name.path(directory, "keys"), os.O_RDONLY | os.O_CLOEXEC)
+            self._log = os.open(self._keys, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             os.close(self._cells)
             raise
@@ -123,7 +128,7 @@ class Life:
 
     def read_keys(self) -> list[Entry]:
         """Read what was written since the last time; return the series that were born."""
-        size = os.fstat(self._log).st_size
+        size = self._length()
         if size <= self._read:
             return []
         records, length = log.decode(os.pread(self._log, size - self._read, self._read))
@@ -131,12 +136,18 @@ class Life:
         return self.keys.apply(records, self._mapped())
 
     def moved(self) -> bool:
-        """Return whether more than births was written since: what was read of the cells may be of another series."""
-        size = os.fstat(self._log).st_size
-        if size <= self._read:
-            return False
+        """Return whether cells that were read may have been another series' meanwhile."""
+        state = os.fstat(self._log)
+        if state.st_nlink == 0 or state.st_size <= self._read:
+            return state.st_nlink == 0
+        size = state.st_size
         records, _ = log.decode(os.pread(self._log, size - self._read, self._read))
-        return any(record[0] != "series" for record in records)
+        return any(self._reuses(*record) for record in records)
+
+    def _reuses(self, kind: Any, *rest: Any) -> bool:
+        if kind == "series":
+            return any(cell in self.keys.entries for _, cell in rest[1])
+        return bool(kind == "family")
 
     def read_cells(self) -> None:
         """Take all cells at one moment: no number is half written, no observation counted but not added up."""
@@ -149,10 +160,26 @@ class Life:
             self._settle(first, second)
         self.values = self._struct.unpack_from(second)
 
+    def graves(self, folded: int) -> list[Entry]:
+        """Return the series that ended, besides the first so many, which are folded."""
+        return self.keys.graves[max(0, folded - self.keys.begun) :]
+
     def hidden(self) -> set[int]:
         """Return the numbers of the families that this worker has no values for now."""
         values = self.values
-        return {number for number, (_, cell) in self.keys.families.items() if values[cell : cell + 1] == (1,)}
+        return {number for number, (_, cell) in self.keys.families.items() if any(values[cell : cell + 1])}
+
+    def _length(self) -> int:
+        """Return how long the log is; begin again where another one has taken its place."""
+        state = os.fstat(self._log)
+        if state.st_nlink == 0:
+            with suppress(FileNotFoundError):
+                new = os.open(self._keys, os.O_RDONLY | os.O_CLOEXEC)
+                os.close(self._log)
+                self._log, self._read, self._known = new, 0, None
+                self.keys = Keys(changes=self.keys.changes + 1)
+                state = os.fstat(new)
+        return state.st_size
 
     def _mapped(self) -> int:
         """Return how many cells there are, mapped as far as the file goes now."""

@@ -35,7 +35,7 @@ def decode(data: bytes) -> tuple[list[list[Any]], int]:
         if crc32(body) != checksum:
             break
         try:
-            record = json.loads(body)
+            record = json.loads(body.decode())
         except (ValueError, RecursionError):
             break
         if not isinstance(record, list) or not record:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.metrics.workers import retired
+from runtime_exporter.metrics.workers.folding import fold
 from runtime_exporter.metrics.workers.life import Life
 from runtime_exporter.metrics.workers.plan import Plan
 from runtime_exporter.metrics.workers.slots import folding, living, names
@@ -69,7 +70,7 @@ class Merged:
 
     def _refresh(self) -> None:
         with suppress(OSError):
-            retired.fold(self._directory)
+            fold(self._directory)
         for _ in range(_TRIES):
             if self._read():
                 break

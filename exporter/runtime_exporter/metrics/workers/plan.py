@@ -212,7 +212,7 @@ def _ended(retired: Retired, lives: Sequence[Life]) -> list[tuple[Life, Entry]]:
         (life, entry)
         for life in lives
         if (folded := retired.folded.get(str(life.name), 0)) != WHOLE
-        for entry in life.keys.graves[folded:]
+        for entry in life.graves(folded)
     ]
 
 

@@ -7,7 +7,6 @@ reader that finds both takes the file's word. `generation` tells one file from t
 from __future__ import annotations
 
 from binascii import crc32
-from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import Struct, error
 from typing import TYPE_CHECKING, Any, Final
@@ -15,15 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import log
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
-from runtime_exporter.metrics.workers.life import Keys, Life
-from runtime_exporter.metrics.workers.slots import folding, living, names
+from runtime_exporter.metrics.workers.life import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from runtime_exporter.metrics.workers.journal import Journal
-    from runtime_exporter.metrics.workers.slots import Name
 
 Key = tuple[str, tuple[str, ...]]
 """A series: the name of its family and its label values."""
@@ -165,115 +161,3 @@ def together(definition: Definition, one: Sequence[Any], other: Sequence[Any]) -
     if definition.type == "gauge":
         return [one[0] + other[0]]
     return [*(a + b for a, b in zip(one[:-1], other[:-1], strict=True)), min(one[-1], other[-1])]
-
-
-def fold(directory: Path, name: Name | None = None, journal: Journal | None = None) -> bool:
-    """Add the dead to the file and remove theirs, and the graves of this process's `journal`; return whether it was done.
-
-    Does nothing while somebody else folds. Raises OSError, before anything is removed.
-    """
-    with folding(directory) as alone:
-        return alone and _fold(directory, name, journal)
-
-
-def _fold(directory: Path, name: Name | None, journal: Journal | None) -> bool:
-    before = read(directory)
-    # In this order: whoever has files had its lock before.
-    lives = names(directory)
-    alive = living(directory)
-    dead = [life for life in lives if life not in alive]
-    fresh = [life for life in dead if before.folded.get(str(life)) != WHOLE]
-    graves = [] if journal is None else [*journal.graves.values()]
-    if fresh or graves:
-        ledger = Ledger(before)
-        folded = {life: count for life, count in before.folded.items() if life in set(map(str, lives))}
-        present = _Present(directory, [life for life in lives if life in alive])
-        for life in fresh:
-            _add(ledger, directory, life, folded.get(str(life), 0), present)
-            folded[str(life)] = WHOLE
-        if journal is not None and name is not None:
-            for grave in graves:
-                segment, at = grave.place
-                cells = Struct(grave.series.definition.codes).unpack_from(segment.buffer, at * CELL_BYTES)
-                _bury(ledger, grave.series.definition, name.began, grave.series.values, cells, present.besides(name))
-            folded[str(name)] = journal.buried + len(graves)
-        _replace(directory, ledger.data(folded, len(fresh)))
-        if journal is not None:
-            journal.folded(graves)
-    for life in dead:
-        for kind in ("keys", "cells"):
-            with suppress(FileNotFoundError):
-                life.path(directory, kind).unlink()
-    return bool(fresh or graves)
-
-
-class _Present:
-    """Which series living workers have; found out when it is asked."""
-
-    def __init__(self, directory: Path, lives: Iterable[Name]) -> None:
-        self._directory = directory
-        self._lives = lives
-        self._keys: dict[Name, set[Key]] | None = None
-
-    def besides(self, name: Name | None) -> Collection[Key]:
-        """Return those of all but one."""
-        if self._keys is None:
-            self._keys = {}
-            for life in self._lives:
-                with suppress(OSError):
-                    self._keys[life] = _keys(self._directory, life)
-        return set().union(*(keys for life, keys in self._keys.items() if life != name))
-
-
-def _keys(directory: Path, name: Name) -> set[Key]:
-    life = Life(directory, name)
-    try:
-        life.read_keys()
-    finally:
-        life.close()
-    return {(entry.definition.name, entry.values) for entry in life.keys.entries.values()}
-
-
-def _add(ledger: Ledger, directory: Path, name: Name, skip: int, present: _Present) -> None:
-    try:
-        life = Life(directory, name)
-    except OSError:
-        return
-    try:
-        life.read_keys()
-        life.read_cells()
-    finally:
-        life.close()
-    hidden = {number for number, (_, cell) in life.keys.families.items() if life.values[cell : cell + 1] == (1,)}
-    for entry in life.keys.entries.values():
-        if entry.family not in hidden or entry.definition.type in COUNTING:
-            ledger.add(entry.definition, name.began, entry.values, life.values[entry.cell : entry.end])
-    for entry in life.keys.graves[skip:]:
-        cells = life.values[entry.cell : entry.end]
-        _bury(ledger, entry.definition, name.began, entry.values, cells, present.besides(name))
-
-
-def _bury(
-    ledger: Ledger,
-    definition: Definition,
-    since: float,
-    values: tuple[str, ...],
-    cells: Sequence[Any],
-    others: Collection[Key],
-) -> None:
-    """Fold a series that was removed: where nobody has it any more it is gone, as it would be with one process."""
-    if (definition.name, values) in others:
-        ledger.add(definition, since, values, cells)
-    else:
-        ledger.drop((definition.name, values))
-
-
-def _replace(directory: Path, data: bytes) -> None:
-    new = directory / "retired.new"
-    try:
-        new.write_bytes(data)
-        new.replace(directory / "retired")
-    except OSError:
-        with suppress(OSError):
-            new.unlink()
-        raise

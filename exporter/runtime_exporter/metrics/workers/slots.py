@@ -25,7 +25,7 @@ MOST_WORKERS: Final = 4096
 FORGOTTEN: Final = 60.0
 """Seconds without a living worker after which what lies in the directory belongs to a service that is over."""
 
-_FILE: Final = re.compile(r"(?P<slot>\d{1,4})\.(?P<incarnation>[0-9a-f]{16})\.(?:keys|cells)")
+_FILE: Final = re.compile(r"(?P<slot>\d{1,4})\.(?P<incarnation>[0-9a-f]{16})\.(?:keys|cells|keys\.new)")
 _SLOT: Final = re.compile(r"(\d{1,4})\.worker")
 _OWN: Final = re.compile(rf"{_FILE.pattern}|{_SLOT.pattern}|retired(?:\.new)?")
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter import forks
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics.cells import STORE
-from runtime_exporter.metrics.workers import retired, slots
+from runtime_exporter.metrics.workers import slots
+from runtime_exporter.metrics.workers.folding import fold
 from runtime_exporter.metrics.workers.journal import Journal
 from runtime_exporter.metrics.workers.mapping import lay_copy, lay_nothing
 
@@ -34,8 +35,9 @@ KEPT: Final = ("min", "max", "mostrecent", "livemin", "livemax", "livemostrecent
 class Worker:
     """This process among those that share a run directory."""
 
-    def __init__(self, directory: Path, slot: slots.Slot, journal: Journal) -> None:
+    def __init__(self, directory: Path, slot: slots.Slot, journal: Journal, store: CellStore) -> None:
         self.directory = directory
+        self._store = store
         self._slot = slot
         self._journal = journal
         self._ticking = threading.Lock()
@@ -58,11 +60,12 @@ class Worker:
         if not self._ticking.acquire(blocking=False):
             return
         try:
-            evaluate(STORE)
+            evaluate(self._store)
             self._journal.bury()
             with suppress(OSError):
                 self._slot.beat()
-                retired.fold(self.directory, self._slot.name, self._journal)
+                fold(self.directory, self._slot.name, self._journal)
+                self._journal.shorten()
         finally:
             self._ticking.release()
 
@@ -72,7 +75,7 @@ class Worker:
         if _worker is not self:
             return
         self.tick()
-        _keep_alone(STORE)
+        _keep_alone(self._store)
         _worker = None
         _left.add(self.directory)
         self._journal.close()
@@ -122,33 +125,36 @@ def _join(where: Path) -> Worker:
         slot = slots.take(where)
     try:
         with suppress(OSError):
-            retired.fold(where)
-        return _share(where, slot, anew=where in _left)
+            fold(where)
+        return share(where, slot, STORE, anew=where in _left)
     except BaseException:
         slot.close()
         raise
 
 
-def _share(where: Path, slot: slots.Slot, *, anew: bool) -> Worker:
-    """Lay files under all cells and write down what they are."""
-    journal = Journal(where, slot.name, STORE)
+def share(where: Path, slot: slots.Slot, store: CellStore, *, anew: bool = False) -> Worker:
+    """Lay files under all cells of a store and write down what they are. Raises OSError, and then nothing has changed.
+
+    anew: what was counted before is in the directory already, and these cells begin at zero.
+    """
+    journal = Journal(where, slot.name, store)
     try:
-        with STORE.lock:
-            if anew:
-                _begin_anew(STORE)
-            for segment in STORE.segments:
+        with store.lock:
+            for segment in store.segments:
                 journal.extend(segment)
+            if anew:
+                _begin_anew(store)
             # From here on series are written down as they are born; those before in what follows.
-            STORE.journal = journal
-        for family in [*STORE.families.values()]:
+            store.journal = journal
+        for family in [*store.families.values()]:
             _write_down(journal, family)
     except BaseException:
-        _keep_alone(STORE)
+        _keep_alone(store)
         journal.close()
         for kind in ("keys", "cells"):
             slot.name.path(where, kind).unlink(missing_ok=True)
         raise
-    return Worker(where, slot, journal)
+    return Worker(where, slot, journal, store)
 
 
 def _write_down(journal: Journal, family: Family) -> None:
@@ -191,7 +197,7 @@ def forked() -> None:
         slot = slots.take(parent.directory)
         try:
             _begin(STORE, kept)
-            _worker = _share(parent.directory, slot, anew=False)
+            _worker = share(parent.directory, slot, STORE)
         except BaseException:
             slot.close()
             raise
@@ -224,7 +230,7 @@ def _begin(store: CellStore, kept: list[tuple[Any, int]]) -> None:
 def _begin_anew(store: CellStore) -> None:
     kept = [*_kept(store)]
     for segment in store.segments:
-        lay_nothing(segment.buffer)
+        segment.buffer[:] = bytes(len(segment.buffer))
     _begin(store, kept)
 
 
