@@ -66,6 +66,21 @@ def test_a_full_disk_costs_the_sharing_only(fleet):
     assert 1 == len(said(worker))
 
 
+def test_a_directory_that_becomes_full_is_told_and_costs_what_is_new_only(fleet):
+    worker = fleet.worker()
+    worker.do("counter.labels('a').inc(2)")
+    fleet.wait_for(SHARES, 1)
+    worker.do("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (66_000, 66_000))")
+    worker.do("for number in range(5000): counter.labels(str(number)).inc()")
+    fleet.wait_for(SHARES, 0)
+    series = fleet.series()
+    assert 2 == series['orders_total{kind="a"}']
+    missing = {f'orders_total{{kind="{number}"}}' for number in range(5000)} - series.keys()
+    assert 0 < len(missing) <= series["runtime_exporter_unshared_series"]
+    worker.do("counter.labels('a').inc(1)")
+    fleet.wait_for('orders_total{kind="a"}', 3)
+
+
 def test_a_file_in_the_place_of_the_directory_is_told_in_one_line(fleet):
     fleet.directory.rmdir()
     fleet.directory.write_text("")

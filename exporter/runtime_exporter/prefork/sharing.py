@@ -56,7 +56,7 @@ class Sharing:
         )
         self._unshared = Gauge(
             "runtime_exporter_unshared_series",
-            "Series that only their own worker exposes, because its files in the run directory have no room for them.",
+            "Series that are not exposed, because the files of their worker in the run directory have no room for them.",
             registry=None,
             multiprocess_mode="livesum",
         )
@@ -128,5 +128,8 @@ class Sharing:
         self._join()
         self._bring_up_to_date()
         if self._worker is not None:
-            put(self._unshared, self._worker.left_out)
+            left_out = self._worker.left_out
+            put(self._unshared, left_out)
             self._worker.tick()
+            if left_out:
+                raise RunDirectoryError(f"{self._directory}: no room for {left_out} series, which are not exposed")
