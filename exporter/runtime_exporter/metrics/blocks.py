@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Written(NamedTuple):
-    """The lines of a block as they were written last, and the values that they have, 8 bytes each."""
+    """The values of a block as they were written last, 8 bytes each, and their texts with a space between two."""
 
     values: bytes
-    lines: bytes
+    texts: str
 
 
 class Block:
