@@ -34,7 +34,6 @@ from runtime_exporter.web.pprof_pages import pprof_routes
 from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.profile_pages import profile_routes
 from runtime_exporter.web.shared import LONGEST_SECONDS, SharedExposition
-from runtime_exporter.web.speaker import spoken
 from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
 
@@ -109,7 +108,7 @@ class Exporter:
             *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
             *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),
         )
-        self._routes = spoken(routes, self._sharing.speaker) if settings.serves_profiles else ()
+        self._routes = routes if settings.serves_profiles else ()
         self._server: Server | None = None
         # Reentrant: a signal handler may close what its own thread is starting.
         self._lock = threading.RLock()
@@ -125,7 +124,8 @@ class Exporter:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves, to be mounted in another one instead."""
-        return make_app(self.settings, expose=self._shared, health=self.health, routes=self._routes)
+        speaker = self._sharing.speaker
+        return make_app(self.settings, expose=self._shared, health=self.health, routes=self._routes, speaker=speaker)
 
     def families(self) -> Sequence[Metric]:
         """Return every family that may be exposed, apart from the application's own."""

@@ -27,7 +27,7 @@ def fleet(tmp_path):
 def answering(fleet, times=40):
     """Return which workers answer, by the number in the header of a page of one process."""
     return {
-        requests.get(f"{fleet.url}/debug/pprof/", timeout=20).headers["X-Runtime-Exporter-Worker"] for _ in range(times)
+        requests.get(f"{fleet.url}/-/healthy", timeout=20).headers["X-Runtime-Exporter-Worker"] for _ in range(times)
     }
 
 
@@ -38,6 +38,8 @@ def test_any_worker_answers_for_all_and_each_is_told_by_a_small_number(fleet):
 
     assert {7.0} == {fleet.value(ORDERS) for _ in range(20)}
     assert {f"worker 0, process {first.pid}", f"worker 1, process {second.pid}"} == answering(fleet)
+    page = requests.get(f"{fleet.url}/debug/pprof/", timeout=20)
+    assert f"Answered by {page.headers['X-Runtime-Exporter-Worker']}:" in page.text
     series = fleet.series()
     assert 2 == series[LIVE]
     each = [series[f'worker_process_resident_memory_bytes{{worker="{number}"}}'] for number in (0, 1)]

@@ -7,8 +7,8 @@ from runtime_exporter.web.speaker import HEADER, spoken
 from runtime_exporter.web.style import document
 
 
-def asked(page, who):
-    (route,) = spoken([Route("/x", lambda _: page, subtree=True, title="X")], lambda: who)
+def asked(page, who, **options):
+    (route,) = spoken([Route("/x", lambda _: page, subtree=True, title="X")], lambda: who, **options)
     assert (("/x", True, "X")) == (route.path, route.subtree, route.title)
     return route.page(Ask("GET"))
 
@@ -24,6 +24,12 @@ def test_a_file_and_a_drawing_stay_as_they_are_but_for_the_header():
     for page in (Reply(b"\x1f\x8b", "application/octet-stream"), html("<svg></svg>")):
         reply = asked(page, "worker 0")
         assert (page.body, (HEADER, "worker 0")) == (reply.body, reply.headers[-1])
+
+
+def test_a_page_that_is_not_about_the_process_has_the_header_only():
+    page = html(document("A", "<p>a</p>"))
+    reply = asked(page, "worker 0", told=False)
+    assert (page.body, (HEADER, "worker 0")) == (reply.body, reply.headers[-1])
 
 
 def test_a_process_that_is_alone_says_nothing():

@@ -14,9 +14,10 @@ from runtime_exporter.web.metrics_page import make_metrics_page
 from runtime_exporter.web.page import BINARY, Reply, Route, ask_of, text
 from runtime_exporter.web.runbooks import runbook_page
 from runtime_exporter.web.shared import GZIP_LEVEL
+from runtime_exporter.web.speaker import spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
@@ -34,10 +35,12 @@ def make_app(
     expose: Expose | SharedExposition,
     health: Health,
     routes: Iterable[Route] = (),
+    speaker: Callable[[], str] = str,
 ) -> WSGIApplication:
-    """Return the application: the standard pages and `routes`, which stand before them.
+    """Return the application: the standard pages and `routes`, which stand before them and are about this process.
 
-    `expose` writes what /metrics serves; it is shared among those who ask at once in any case.
+    `expose` writes what /metrics serves; it is shared among those who ask at once in any case. `speaker` returns who
+    answers, where several processes do at one address.
     """
     pages = [
         Route(settings.metrics_path, make_metrics_page(expose), title="Metrics, as Prometheus scrapes them"),
@@ -50,7 +53,7 @@ def make_app(
         pages.append(
             Route("/debug/config", config_page(settings), title="Settings in effect, and where they come from")
         )
-    pages = [*routes, *pages]
+    pages = [*spoken(routes, speaker), *spoken(pages, speaker, told=False)]
     pages.append(Route("/", make_landing_page(tuple(pages))))
     return application_of(pages)
 

@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 HEADER: Final = "X-Runtime-Exporter-Worker"
 
 
-def spoken(routes: Iterable[Route], who: Callable[[], str]) -> tuple[Route, ...]:
-    """Return `routes` with pages that name who answers, in a header and on what people read; nobody is named where `who` says nothing."""
-    return tuple(replace(route, page=_page(route.page, who)) for route in routes)
+def spoken(routes: Iterable[Route], who: Callable[[], str], *, told: bool = True) -> tuple[Route, ...]:
+    """Return `routes` with pages that name who answers, in a header and, if `told`, on what people read.
+
+    Nobody is named where `who` says nothing.
+    """
+    return tuple(replace(route, page=_page(route.page, who, told=told)) for route in routes)
 
 
-def _page(page: Callable[[Ask], Reply], who: Callable[[], str]) -> Callable[[Ask], Reply]:
+def _page(page: Callable[[Ask], Reply], who: Callable[[], str], *, told: bool) -> Callable[[Ask], Reply]:
     def named(ask: Ask) -> Reply:
         reply, name = page(ask), who()
         if not name:
             return reply
         headers = (*reply.headers, (HEADER, name))
-        body = reply.body if reply.content_type != HTML else _told(reply.body, name)
+        body = _told(reply.body, name) if told and reply.content_type == HTML else reply.body
         return replace(reply, body=body, headers=headers)
 
     return named
