@@ -57,6 +57,20 @@ def test_every_name_that_rules_and_dashboards_read_is_exposed_or_recorded(famili
     assert [] == contract.unknown_names(GENERATED, exposed)
 
 
+def test_what_each_worker_says_is_never_added_to_what_all_say(families):
+    """A pattern of names would find both families, and a sum of both is twice the truth."""
+    of_each = {catalogue.OF_WORKER + name for family in families.values() for name in family.sample_names()}
+    texts = {path.name: path.read_text() for path in GENERATED}
+    assert [] == [name for name, text in texts.items() if "__name__" in text]
+    assert ["runtime.json"] == [name for name, text in texts.items() if contract.names_used(text) & of_each]
+    mixed = [
+        expression
+        for expression in contract.expressions(texts["runtime.json"])
+        if {name in of_each for name in contract.names_of(expression)} == {True, False}
+    ]
+    assert [] == mixed
+
+
 def test_what_is_known_of_act_is_what_it_exposes():
     families = [family for metric in ActMetrics(["restart"], dry_run=True).families for family in metric.collect()]
     exposed = {sample.name for family in families for sample in family.samples}
