@@ -37,6 +37,7 @@ class Worker:
 
     def __init__(self, directory: Path, slot: slots.Slot, journal: Journal, store: CellStore) -> None:
         self.directory = directory
+        self.pid = os.getpid()
         self._store = store
         self._slot = slot
         self._journal = journal
@@ -180,12 +181,12 @@ def _keep_alone(store: CellStore) -> None:
 def forked() -> None:
     """Make a process of its own of the child of a fork: what was counted before is counted by the parent.
 
-    Called by itself after `os.fork`; to be called by who forks in another way. The child never writes into the parent's
-    files: where it cannot have files, it counts for itself.
+    Called by itself after `os.fork`; to be called by who forks in another way; being told twice is being told once. The
+    child never writes into the parent's files: where it cannot have files, it counts for itself.
     """
     global _worker  # noqa: PLW0603 - there is one such process
     parent = _worker
-    if parent is None:
+    if parent is None or parent.pid == os.getpid():
         return
     _worker = STORE.journal = None
     parent.forget()
