@@ -36,7 +36,11 @@ def test_any_worker_answers_for_all_and_each_is_told_by_a_small_number(fleet):
     first.do("counter.labels('a').inc(3)")
     second.do("counter.labels('a').inc(4)")
 
+    for worker in (first, second):
+        worker.do("Gauge('queue', 'Q', multiprocess_mode='livesum').set_function(lambda: 3)")
+
     assert {7.0} == {fleet.value(ORDERS) for _ in range(20)}
+    fleet.wait_for("queue", 6)
     assert {f"worker 0, process {first.pid}", f"worker 1, process {second.pid}"} == answering(fleet)
     page = requests.get(f"{fleet.url}/debug/pprof/", timeout=20)
     assert f"Answered by {page.headers['X-Runtime-Exporter-Worker']}:" in page.text

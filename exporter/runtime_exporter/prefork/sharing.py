@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.collectors.collector import put
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics import Gauge
-from runtime_exporter.metrics.workers import Merged, join
+from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.workers import Merged, evaluate, join
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
 from runtime_exporter.prefork.port import SharedPort
@@ -48,6 +50,7 @@ class Sharing:
         self._foreign = Foreign(registry)
         self._worker: Worker | None = None
         self._merged: Merged | None = None
+        self._joining = threading.Lock()
         self._left_out = Gauge(
             "runtime_exporter_left_out_collectors",
             "Collectors of the application that are not exposed, because their values are of one worker only.",
@@ -102,6 +105,7 @@ class Sharing:
         put(self._left_out, self._foreign.left_out)
         put(self._conflicting, self._merged.left_out)
         self._bring_up_to_date()
+        evaluate(STORE)
         families = self._merged.collected_families()
         return (Workers(self._merged), *families, *foreign)
 
@@ -117,12 +121,14 @@ class Sharing:
         if self._merged is not None:
             self._merged.forked()
         self._worker = self._merged = None
+        self._joining = threading.Lock()
 
     def _join(self) -> None:
-        if self._directory is not None and self._worker is None:
-            worker = join(self._directory)
-            self._merged = Merged(self._directory)
-            self._worker = worker
+        with self._joining:
+            if self._directory is not None and self._worker is None:
+                worker = join(self._directory)
+                self._merged = Merged(self._directory)
+                self._worker = worker
 
     def _keep_up(self) -> None:
         self._join()
