@@ -12,7 +12,7 @@ from django.core.signals import got_request_exception
 from werkzeug.test import Client
 
 import django_app
-from runtime_exporter.http import ASGIMiddleware
+from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware
 from runtime_exporter.http.django import template
 
 EXPECTED = {
@@ -109,3 +109,30 @@ def test_a_handler_that_nobody_measures_works(monkeypatch):
 )
 def test_a_route_is_one_path_with_names_for_its_groups(route, expected):
     assert expected == template(route)
+
+
+def test_a_response_that_has_its_content_reaches_the_server_as_it_is_and_a_stream_is_counted_at_its_end(measured):
+    from django.http import HttpResponse, StreamingHttpResponse
+
+    whole, stream = HttpResponse(b"12345"), StreamingHttpResponse(iter([b"67", b"8"]))
+    answers = iter([whole, stream])
+
+    def app(_environ, start_response):
+        start_response("200 OK", [])
+        return next(answers)
+
+    app = WSGIMiddleware(app, measured.metrics)
+    assert app({"REQUEST_METHOD": "GET"}, lambda *_: None) is whole
+    assert ({("GET", "unmatched", "200"): 1}, 5, 0) == (
+        measured.requests(),
+        measured.sizes("response"),
+        measured.active(),
+    )
+    body = app({"REQUEST_METHOD": "GET"}, lambda *_: None)
+    assert measured.active() == 1
+    assert [b"67", b"8"] == [*body]
+    assert ({("GET", "unmatched", "200"): 2}, 8, 0) == (
+        measured.requests(),
+        measured.sizes("response"),
+        measured.active(),
+    )

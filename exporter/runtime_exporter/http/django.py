@@ -85,8 +85,11 @@ def _closing(route: str, at: int) -> int:
 
 
 def _exchange(request: Any) -> Any:
+    environ = request.META
+    if KEY in environ:
+        return environ[KEY]
     scope = getattr(request, "scope", None)
-    return (request.META if scope is None else scope).get(KEY)
+    return None if scope is None else scope.get(KEY)
 
 
 def _on_exception(request: Any = None, **_: object) -> None:

@@ -130,17 +130,23 @@ class WSGIExchange(Exchange):
 
     def take(self, body: Any) -> Any:
         """Return what the server gets for `body`, such that the end of the body ends the exchange."""
-        if type(body) is list or type(body) is tuple:
+        if type(body) is list or type(body) is tuple or _is_whole(body):
             # The whole body is there and the application is done. Left as it is, the server still sees its length.
             self.finish()
             return body
-        if self._is_file(body):
+        wrapper = self.where.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
             # Wrapped, the server would no longer know it for a file, and not use sendfile(2).
             try:
                 return _watch_close(body, self)
             except Exception as error:  # noqa: BLE001 - a server's own type, that takes no attributes
                 report("watching a file", error)
-        return Body(self, body)
+        taken = Body()
+        taken.body = body
+        taken.exchange = self
+        taken.parts = parts = self._parts(body)
+        next(parts)
+        return taken
 
     def measure(self, environ: Environ) -> None:
         """Count the bytes of the bodies, from before the application reads any."""
@@ -155,9 +161,8 @@ class WSGIExchange(Exchange):
         """Return the W3C header of that name."""
         return self.where.get("HTTP_TRACEPARENT")
 
-    def _is_file(self, body: object) -> bool:
-        wrapper = self.where.get("wsgi.file_wrapper")
-        return isinstance(wrapper, type) and isinstance(body, wrapper)
+    def _parts(self, body: Any) -> Iterator[bytes]:
+        return _parts(self, body)
 
 
 class SizedExchange(WSGIExchange):
@@ -184,7 +189,12 @@ class SizedExchange(WSGIExchange):
         if type(body) is list or type(body) is tuple:
             for chunk in body:
                 self.see(chunk)
+        elif _is_whole(body):
+            self.see(getattr(body, "content", b""))
         return super().take(body)
+
+    def _parts(self, body: Any) -> Iterator[bytes]:
+        return _seen_parts(self, body)
 
     def see(self, chunk: Any) -> None:
         """Count a part of the body."""
@@ -202,34 +212,58 @@ class SizedExchange(WSGIExchange):
 
 
 class Body:
-    """What the server gets in the place of an application's iterable."""
+    """What the server gets in the place of an application's iterable. `parts` is what it iterates over."""
 
-    __slots__ = ("_body", "_exchange")
+    __slots__ = ("body", "exchange", "parts")
 
-    def __init__(self, exchange: WSGIExchange, body: Any) -> None:
-        self._exchange = exchange
-        self._body = body
+    body: Any
+    exchange: WSGIExchange
+    parts: Iterator[bytes]
 
     def __iter__(self) -> Iterator[bytes]:
-        exchange = self._exchange
-        try:
-            # Not "yield from": it would close the body where only the iterator is dropped, and the server closes it again.
-            for chunk in self._body:
-                exchange.see(chunk)
-                yield chunk
-        except BaseException as error:
-            exchange.fail(error)
-            raise
-        exchange.finish()
+        return self.parts
 
     def close(self) -> None:
         """Close the application's body, once, as the server asks; a body that was not exhausted ends here."""
-        body, self._body = self._body, ()
-        _close(getattr(body, "close", None), self._exchange)
+        body, self.body = self.body, ()
+        _close(getattr(body, "close", None), self.exchange)
 
-    def __del__(self) -> None:
-        # A body that was neither read nor closed, as by a middleware that answers something else, is not active for ever.
-        self._exchange.finish()
+
+def _parts(exchange: WSGIExchange, body: Any) -> Iterator[bytes]:
+    """Yield nothing, for who makes it, and then the parts of a body; its end ends the exchange.
+
+    Also where nobody reads it, as where a middleware answers something else: a generator that has begun is closed as it goes.
+    """
+    try:
+        yield b""
+        # Not "yield from": it would close the body where only the iterator is dropped, and the server closes it again.
+        for chunk in body:  # noqa: UP028
+            yield chunk
+    except BaseException as error:
+        exchange.fail(error)
+        raise
+    exchange.finish()
+
+
+def _seen_parts(exchange: WSGIExchange, body: Any) -> Iterator[bytes]:
+    """Do as `_parts` does, and count each part."""
+    try:
+        yield b""
+        for chunk in body:
+            exchange.see(chunk)
+            yield chunk
+    except BaseException as error:
+        exchange.fail(error)
+        raise
+    exchange.finish()
+
+
+def _is_whole(body: Any) -> bool:
+    """Return whether a body is a response of Django's that has its content already."""
+    try:
+        return getattr(body, "streaming", True) is False
+    except Exception:  # noqa: BLE001 - another's object, of which we ask what it may not have
+        return False
 
 
 def _watch_close(file: Any, exchange: WSGIExchange) -> Any:
