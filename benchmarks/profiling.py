@@ -39,6 +39,8 @@ MOST_DISTANCE_WITHOUT_FLAG = 10.0
 FLAG = 0.1
 """A bias ratio above this is a flag: the stacks of busy threads are not to be trusted."""
 _BOOTSTRAPS = 2000
+_NOTHING = 1e-6
+"""A part of a core that no clock tells from nothing."""
 MOST_IN_PROCESS, MOST_IN_HELPER = 1.0, 1.5
 """Percent of one core that profiling may take of a busy program, and beside it in a helper."""
 
@@ -68,60 +70,60 @@ def report(*, quick: bool) -> Iterator[Item]:
     peers = [name for name, module in PEERS.items() if machine.can_import(module)]
     yield from (Missing(name) for name in PEERS if name not in peers)
     costs = {profiler: _overhead(profiler, length) for profiler in ["none", *samplers, *peers]}
-    for profiler, cost in costs.items():
-        yield from _by_the_clock(profiler, cost, costs["none"])
+    floor = costs["none"]
+    yield Figure(f"{CPU}, nothing beside nothing", "%", floor.spread, count=floor.blocks)
     for sampler in samplers:
+        yield from _by_the_clock(sampler, costs[sampler], floor)
         for peer in peers:
-            yield from _beside(sampler, costs[sampler], peer, costs[peer], costs["none"])
+            yield from _beside(sampler, costs[sampler], peer, costs[peer], floor)
     if quick:
         yield "too short for samplers to find their rates, so nothing is told of what each runs by itself"
         return
-    for profiler in [*samplers, *peers]:
-        yield from _by_what_it_runs(profiler, costs[profiler])
     for sampler in samplers:
+        yield from _by_what_it_runs(sampler, costs[sampler])
         for peer in peers:
             yield from _runs_beside(sampler, costs[sampler], peer, costs[peer])
     yield from _instructions()
 
 
-def _by_the_clock(profiler: str, cost: _Cost, floor: _Cost) -> Iterator[Item]:
-    """Yield what a profiler adds to the CPU for the same work, and what was promised of ours."""
-    name = f"{CPU}, {profiler}"
+def _by_the_clock(sampler: str, cost: _Cost, floor: _Cost) -> Iterator[Item]:
+    """Yield what one of ours adds to the CPU for the same work, and what was promised."""
+    name = f"{CPU}, {sampler}"
     yield Figure(name, "%", cost.spread, noise=floor.noise, count=cost.blocks)
-    if profiler not in {"none", *PEERS}:
-        promised = f"{profiler}: at most {MOST_IN_PROCESS:g} % of a core in the process, by CPU for the same work"
-        yield Goal(promised, name, of="ours", at_most=MOST_IN_PROCESS)
+    promised = f"{sampler}: at most {MOST_IN_PROCESS:g} % of a core in the process, by CPU for the same work"
+    yield Goal(promised, name, of="ours", at_most=MOST_IN_PROCESS)
 
 
 def _beside(sampler: str, mine: _Cost, peer: str, theirs: _Cost, floor: _Cost) -> Iterator[Item]:
-    """Yield how much more one of ours adds than a peer. A helper's CPU is counted, too: that is what the machine pays."""
-    more = mine.helper - theirs.helper
-    worst = Spread(mine.low - theirs.high + more, mine.middle - theirs.middle + more, mine.high - theirs.low + more)
+    """Yield what one of ours and a peer add, and how much more ours does. A helper's CPU is counted, too: the machine pays it."""
+    both = f"{CPU}, helpers counted, {sampler}"
+    yield Figure(both, "%", mine.with_helper, peer, theirs.with_helper, noise=floor.noise, count=mine.blocks)
+    ours, its = mine.with_helper, theirs.with_helper
+    more = Spread(ours.low - its.high, ours.middle - its.middle, ours.high - its.low)
     name = f"{CPU}, {sampler} less {peer}"
-    yield Figure(name, "%", _percent(worst), noise=floor.noise, count=mine.blocks)
+    yield Figure(name, "%", more, noise=floor.noise, count=mine.blocks)
     yield Goal(f"{sampler}: no worse than {peer}, by CPU for the same work", name, of="ours", at_most=0.0)
 
 
-def _by_what_it_runs(profiler: str, cost: _Cost) -> Iterator[Item]:
-    """Yield the CPU that a profiler runs itself, in the process and in its helper, and what was promised of ours."""
-    name, helper = f"{RUNS}, {profiler}", f"CPU of its helper, {profiler}"
+def _by_what_it_runs(sampler: str, cost: _Cost) -> Iterator[Item]:
+    """Yield the CPU that one of ours runs itself, in the process and in its helper, and what was promised."""
+    name, helper = f"{RUNS}, {sampler}", f"CPU of its helper, {sampler}"
     yield Figure(name, "%", Spread.exactly(100 * cost.runs))
-    if cost.helper:
-        yield Figure(helper, "%", Spread.exactly(100 * cost.helper))
-    if profiler in PEERS:
-        return
-    promised = f"{profiler}: at most {MOST_IN_PROCESS:g} % of a core in the process, by what it runs there"
+    promised = f"{sampler}: at most {MOST_IN_PROCESS:g} % of a core in the process, by what it runs there"
     yield Goal(promised, name, of="ours", at_most=MOST_IN_PROCESS)
     if cost.helper:
-        promised = f"{profiler}: at most {MOST_IN_HELPER:g} % of a core in its helper"
+        yield Figure(helper, "%", Spread.exactly(100 * cost.helper))
+        promised = f"{sampler}: at most {MOST_IN_HELPER:g} % of a core in its helper"
         yield Goal(promised, helper, of="ours", at_most=MOST_IN_HELPER)
 
 
 def _runs_beside(sampler: str, mine: _Cost, peer: str, theirs: _Cost) -> Iterator[Item]:
-    """Yield how much more one of ours runs than a peer, helpers counted."""
-    name = f"{RUNS}, {sampler} less {peer}"
-    yield Figure(name, "%", Spread.exactly(100 * (mine.runs - theirs.runs + mine.helper - theirs.helper)))
-    yield Goal(f"{sampler}: no worse than {peer}, by what each runs", name, of="ours", at_most=0.0)
+    """Yield what one of ours and a peer run, helpers counted."""
+    ours, its = mine.runs + mine.helper, theirs.runs + theirs.helper
+    name = f"{RUNS}, helpers counted, {sampler}"
+    part = Spread.exactly(ours / max(its, _NOTHING))
+    yield Figure(name, "%", Spread.exactly(100 * ours), peer, Spread.exactly(100 * its), part)
+    yield Goal(f"{sampler}: no worse than {peer}, by what each runs", name, peer, at_most=1.0)
 
 
 def _instructions() -> Iterator[Item]:
@@ -152,6 +154,11 @@ class _Cost(NamedTuple):
     def spread(self) -> Spread:
         """The 95 % interval of what is added, percent."""
         return _percent(Spread(self.low, self.middle, self.high))
+
+    @property
+    def with_helper(self) -> Spread:
+        """The same, with what its helper uses beside the process."""
+        return Spread(*(100 * (end + self.helper) for end in (self.low, self.middle, self.high)))
 
     @property
     def noise(self) -> Noise:

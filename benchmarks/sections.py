@@ -61,6 +61,12 @@ SECTIONS = (
         ),
     ),
     Section(
+        "prefork",
+        "What a scrape of several workers pays",
+        "Four processes count, each in files of its own, and one scrape answers for all of them: merged and written as text by ours, and by `MultiProcessCollector` and `generate_latest`.",
+        (Dots("prefork", "A scrape of four workers", "CPU time, logarithmic; less is better", ("*",)),),
+    ),
+    Section(
         "startup",
         "What importing and starting costs",
         "Fresh processes in alternation; each tells what the statement cost it. `import runtime_exporter` by itself imports nothing else: its names are imported when they are\n"
@@ -73,7 +79,14 @@ SECTIONS = (
         "A busy program does the same work with a profiler and without, in blocks of four (off, on, on, off). In the place of quartiles stand the ends of a 95 % interval. The noise of\n"
         "a shared machine is often wider than what is to be told, so the CPU that each profiler runs itself is told beside it, by the kernel's clocks. The distance to the truth is\n"
         "measured on programs whose functions time themselves.",
-        (),
+        (
+            Dots(
+                "profiling",
+                "What profilers run themselves",
+                "percent of a core, helper processes counted, logarithmic; less is better",
+                ("CPU that it runs itself, helpers counted, *",),
+            ),
+        ),
     ),
     Section(
         "locks",
