@@ -36,8 +36,14 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-def rounds(candidates: Mapping[str, Callable[[], object]], *, count: int, seed: int = 1) -> dict[str, Timing]:
-    """Run every candidate once a round, in random order, and return its CPU times."""
+def rounds(
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    count: int,
+    seed: int = 1,
+    before: Callable[[], object] = lambda: None,
+) -> dict[str, Timing]:
+    """Run every candidate once a round, in random order, and return its CPU times, without what is done `before` each."""
     order = [*candidates]
     shuffle = random.Random(seed).shuffle
     for run in candidates.values():
@@ -47,6 +53,7 @@ def rounds(candidates: Mapping[str, Callable[[], object]], *, count: int, seed: 
         progress.say(f"round {number + 1} of {count}")
         shuffle(order)
         for name in order:
+            before()
             gc.collect()
             begin = time.thread_time()
             candidates[name]()
