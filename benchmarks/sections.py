@@ -54,9 +54,15 @@ SECTIONS = (
         (
             Dots(
                 "exposition",
-                "What writing a scrape costs",
+                "What writing a scrape costs, where a tenth of the series changed",
                 "CPU time, logarithmic; less is better",
-                ("*",),
+                ("*10% changed",),
+            ),
+            Lines(
+                "exposition-series",
+                "A scrape of histograms, by the number of series",
+                "CPU time of the text format; both axes logarithmic; less is better",
+                ("histograms, text, * by the number of series",),
             ),
         ),
     ),
@@ -92,7 +98,14 @@ SECTIONS = (
         "locks",
         "What a profiled lock costs",
         "`with lock: pass` that nobody else wants, over an empty loop: beside a lock that is not profiled, and beside one that reads the clock at each acquisition.",
-        (Dots("locks", "An uncontended lock", "CPU time of one `with`, logarithmic; less is better", ("profiled *",)),),
+        (
+            Dots(
+                "locks",
+                "An uncontended lock",
+                "CPU time of one with statement, logarithmic; less is better",
+                ("profiled *",),
+            ),
+        ),
     ),
     Section(
         "codec",
