@@ -18,8 +18,8 @@ from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.costs import PROFILING, SCRAPE
 from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
+from runtime_exporter.prefork.alone import sharing_of
 from runtime_exporter.prefork.restart import restart_soon
-from runtime_exporter.prefork.sharing import Sharing
 from runtime_exporter.profiling.alerted import captures_of, comparisons_of, shelf_of
 from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.push import push_of
@@ -74,7 +74,7 @@ class Exporter:
             body_sizes=settings.http_body_sizes,
         )
         self._itself = ExporterCollector(version())
-        self._sharing = Sharing(settings, registry, self._bring_up_to_date)
+        self._sharing = sharing_of(settings, registry, self._bring_up_to_date)
         chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(
             [*chosen, self._itself, *self._sharing.collectors],
@@ -89,7 +89,7 @@ class Exporter:
             self.expose,
             allowed=lambda: allowed(SCRAPE),
             patience=settings.scrape_timeout,
-            longest=0.0 if self._sharing.wanted else LONGEST_SECONDS,  # the worker asked before may have said more
+            longest=0.0 if self._sharing.shares else LONGEST_SECONDS,  # the worker asked before may have said more
         )
         self.profiling = Profiling(
             settings, read=self._readings, offer=self._push.offer, allowed=lambda: allowed(PROFILING)
@@ -242,7 +242,7 @@ class Exporter:
         if self._captures is not None:
             self._captures.forked()
         self._sharing.forked()
-        if self._opened and self._sharing.wanted:
+        if self._opened and self._sharing.shares:
             restart_soon(self._restart)
 
     def _restart(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runtime_exporter.logs import StateLog
+from runtime_exporter.metrics.workers.slots import make
 from runtime_exporter.web.listener import listen_if_free
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class SharedPort:
     def _open(self) -> None:
         self.close()
         with suppress(OSError):  # a full disk is no reason not to listen
-            self._lock = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = make(self._file, os.O_RDWR)
 
     def _may_listen(self) -> bool:
         if self._lock < 0:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.collectors.collector import put
 from runtime_exporter.errors import RunDirectoryError
-from runtime_exporter.metrics import Gauge
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import Merged, evaluate, join
+from runtime_exporter.prefork.alone import Alone
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
 from runtime_exporter.prefork.port import SharedPort
 from runtime_exporter.prefork.upkeep import Upkeep
-from runtime_exporter.web.listener import listen, listen_if_free
+from runtime_exporter.web.listener import listen_if_free
 
 if TYPE_CHECKING:
     import socket
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from runtime_exporter.collectors import Collector
-    from runtime_exporter.metrics import Metric
     from runtime_exporter.metrics.workers import Worker
     from runtime_exporter.settings import Settings
 
 
-class Sharing:
-    """The part of an exporter that makes it one of several workers. Without a run directory it does nothing.
+class Sharing(Alone):
+    """The part of an exporter that makes it one of several workers, which share a run directory.
 
     Where the directory cannot be used the process is alone: it exposes its own numbers, if nobody else has the port, says so as a
     collector that fails, and tries again whenever that is due. The constructor has no effects; `join` has.
@@ -40,46 +38,20 @@ class Sharing:
     registry: where the application registers metrics. bring_up_to_date: updates every collector that a scrape would update.
     """
 
+    shares = True
+
     def __init__(
         self, settings: Settings, registry: CollectorRegistry | None, bring_up_to_date: Callable[[], object]
     ) -> None:
-        self._directory = Path(settings.run_directory) if settings.run_directory else None
-        self._place = (settings.address, settings.port, settings.source)
-        self._port = SharedPort(self._directory, *self._place) if self._directory is not None else None
+        super().__init__(settings)
+        self._directory = Path(settings.run_directory or "")
+        self._port = SharedPort(self._directory, *self._place)
         self._bring_up_to_date = bring_up_to_date
         self._foreign = Foreign(registry)
         self._worker: Worker | None = None
         self._merged: Merged | None = None
         self._joining = threading.Lock()
-        self._left_out = Gauge(
-            "runtime_exporter_left_out_collectors",
-            "Collectors of the application that are not exposed, because their values are of one worker only.",
-            registry=None,
-            multiprocess_mode="livemostrecent",
-        )
-        self._unshared = Gauge(
-            "runtime_exporter_unshared_series",
-            "Series that are not exposed, because the files of their worker in the run directory have no room for them.",
-            registry=None,
-            multiprocess_mode="livesum",
-        )
-        self._conflicting = Gauge(
-            "runtime_exporter_conflicting_series",
-            "Series that are not exposed, because a worker of another version defines their family otherwise.",
-            registry=None,
-            multiprocess_mode="livemostrecent",
-        )
-        self.families: tuple[Metric, ...] = (self._left_out, self._unshared, self._conflicting)
-        for family in self.families:
-            family.hidden = True
-        upkeep = Upkeep(settings.run_directory_interval, self._keep_up)
-        self.collectors: tuple[Collector, ...] = (upkeep,) if self.wanted else ()
-        """What is to be run in the background of a worker."""
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there is a run directory in the settings."""
-        return self._directory is not None
+        self.collectors = (Upkeep(settings.run_directory_interval, self._keep_up),)
 
     def speaker(self) -> str:
         """Return who this is among the workers; an empty text where it is alone."""
@@ -92,8 +64,6 @@ class Sharing:
 
     def listen(self) -> socket.socket | None:
         """Return a socket that listens, or None where another process has the port; raises ConfigError as `web.listener.listen` does."""
-        if self._port is None:
-            return listen(*self._place)
         return self._port.listen() if self._worker is not None else listen_if_free(*self._place)
 
     def exposed(self) -> Sequence[Any] | None:
@@ -111,13 +81,11 @@ class Sharing:
 
     def close(self) -> None:
         """Let go of the port. The numbers go on to be shared: the process may count as long as it lives."""
-        if self._port is not None:
-            self._port.close()
+        self._port.close()
 
     def forked(self) -> None:
         """In the child of a fork: what it counts is shared already; it joins again to learn its number, and serves if nobody else does."""
-        if self._port is not None:
-            self._port.forked()
+        self._port.forked()
         if self._merged is not None:
             self._merged.forked()
         self._worker = self._merged = None
@@ -125,7 +93,7 @@ class Sharing:
 
     def _join(self) -> None:
         with self._joining:
-            if self._directory is not None and self._worker is None:
+            if self._worker is None:
                 worker = join(self._directory)
                 self._merged = Merged(self._directory)
                 self._worker = worker

@@ -1,0 +1,82 @@
+"""A process that shares its numbers with nobody, and what makes it one that does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.metrics import Gauge
+from runtime_exporter.web.listener import listen
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from prometheus_client import CollectorRegistry
+
+    from runtime_exporter.collectors import Collector
+    from runtime_exporter.metrics import Metric
+    from runtime_exporter.settings import Settings
+
+
+class Alone:
+    """The part of an exporter that has to do with other workers, where there are none. `Sharing` is the other kind."""
+
+    collectors: tuple[Collector, ...] = ()
+    """What is to be run in the background for the others."""
+    shares = False
+    """Whether there is a run directory in the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._place = (settings.address, settings.port, settings.source)
+        self._left_out = Gauge(
+            "runtime_exporter_left_out_collectors",
+            "Collectors of the application that are not exposed, because their values are of one worker only.",
+            registry=None,
+            multiprocess_mode="livemostrecent",
+        )
+        self._unshared = Gauge(
+            "runtime_exporter_unshared_series",
+            "Series that are not exposed, because the files of their worker in the run directory have no room for them.",
+            registry=None,
+            multiprocess_mode="livesum",
+        )
+        self._conflicting = Gauge(
+            "runtime_exporter_conflicting_series",
+            "Series that are not exposed, because a worker of another version defines their family otherwise.",
+            registry=None,
+            multiprocess_mode="livemostrecent",
+        )
+        self.families: tuple[Metric, ...] = (self._left_out, self._unshared, self._conflicting)
+        for family in self.families:
+            family.hidden = True
+
+    def speaker(self) -> str:
+        """Return who this is among the workers; an empty text where it is alone."""
+        return ""
+
+    def join(self) -> None:
+        """Become a worker, if there is a run directory. Where it cannot be used, `collectors` tell."""
+
+    def listen(self) -> socket.socket | None:
+        """Return a socket that listens, or None where another process has the port; raises ConfigError as `web.listener.listen` does."""
+        return listen(*self._place)
+
+    def exposed(self) -> Sequence[Any] | None:
+        """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the port. The numbers go on to be shared: the process may count as long as it lives."""
+
+    def forked(self) -> None:
+        """In the child of a fork: what it counts is shared already; it joins again to learn its number, and serves if nobody else does."""
+
+
+def sharing_of(settings: Settings, registry: CollectorRegistry | None, bring_up_to_date: Callable[[], object]) -> Alone:
+    """Return the part for a process with these settings; see `Sharing`."""
+    if settings.run_directory is None:
+        return Alone(settings)
+    # Imported now: who is alone needs nothing of it.
+    from runtime_exporter.prefork.sharing import Sharing
+
+    return Sharing(settings, registry, bring_up_to_date)
