@@ -79,7 +79,7 @@ def _usual(options: argparse.Namespace) -> list[str]:
 
 def _all(names: list[str], directory: Path, *, quick: bool) -> list[str]:
     """Run each report in a process of its own, so that none is measured in what another left behind. Return those that failed."""
-    print(", ".join(machine.facts().values()))
+    print(textwrap.fill(", ".join(machine.facts().values()), table.WIDTH))
     print(
         "CPU time where it says nothing else; medians with quartiles; ratios are ours over the peer's, round by round;"
     )
