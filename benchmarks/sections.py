@@ -50,7 +50,9 @@ SECTIONS = (
     Section(
         "exposition",
         "What a scrape pays",
-        "A registry of one family with many children is written as text and as OpenMetrics, by ours and by `generate_latest`. Both have the same series.",
+        "A registry of one family with many children is written as text and as OpenMetrics, by ours and by `generate_latest`. Both have the same series. Ours makes text of a\n"
+        "counter again only where it changed since the last scrape, so it is told with none, a tenth and all of them changed; the goals are about a tenth, spread evenly.\n"
+        "\"prometheus_client's own\" are an application's metrics of that library, which ours reads, and the other writes itself.",
         (
             Dots(
                 "exposition",
@@ -71,6 +73,13 @@ SECTIONS = (
         "What a scrape of several workers pays",
         "Four processes count, each in files of its own, and one scrape answers for all of them: merged and written as text by ours, and by `MultiProcessCollector` and `generate_latest`.",
         (Dots("prefork", "A scrape of four workers", "CPU time, logarithmic; less is better", ("*",)),),
+    ),
+    Section(
+        "memory",
+        "What a series takes in memory",
+        "A fresh process for each library and kind makes the series and writes them three times. Told is what a series takes of what Python says is in use, with our mapped cells, and of\n"
+        "what the kernel says is resident once the allocator gave back what is free.",
+        (Dots("memory", "Memory of a series", "Bytes, logarithmic; less is better", ("*",)),),
     ),
     Section(
         "startup",
