@@ -5,6 +5,7 @@ Whoever comes by does it: a worker every few seconds, one that joins, a reader t
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING, Final
@@ -141,7 +142,8 @@ def _bury(
 def _replace(directory: Path, data: bytes) -> None:
     new = directory / "retired.new"
     try:
-        new.write_bytes(data)
+        with os.fdopen(slots.make(new, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            file.write(data)
         new.replace(directory / "retired")
     except OSError:
         with suppress(OSError):

@@ -28,6 +28,7 @@ from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import log
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
 from runtime_exporter.metrics.workers.mapping import lay_file
+from runtime_exporter.metrics.workers.slots import make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ class Journal:
         # Reentrant: a signal handler may make a series while its own thread is making one.
         self._lock = threading.RLock()
         self._written = self._least = 0
-        os.close(os.open(self._cells, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(make(self._cells, os.O_RDWR | os.O_EXCL))
         self._log = _new(self._keys)
 
     def close(self) -> None:
@@ -276,7 +277,7 @@ def _cell(segment: Segment, at: int) -> int | None:
 
 
 def _new(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return make(path, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

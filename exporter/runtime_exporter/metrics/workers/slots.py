@@ -67,10 +67,23 @@ class Slot:
             os.close(self.descriptor)
 
 
+def make(path: Path, flags: int) -> int:
+    """Open a file of a run directory, made if it is not there; return the descriptor. Raises OSError.
+
+    It belongs to whom the directory belongs to: a server may begin as root, load the application, fork, and only then give that up.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        with suppress(OSError):  # of a network's file system that trusts no root
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
 def take(directory: Path) -> Slot:
     """Take the smallest number that nobody has. Raises OSError."""
     for number in range(MOST_WORKERS):
-        descriptor = os.open(directory / f"{number}.worker", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = make(directory / f"{number}.worker", os.O_RDWR)
         try:
             if _lock(descriptor):
                 incarnation = f"{time.time_ns():016x}"
@@ -125,7 +138,7 @@ def living(directory: Path) -> set[Name]:
 
 def _holder(directory: Path, number: int) -> str | None:
     try:
-        descriptor = os.open(directory / f"{number}.worker", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"{directory}/{number}.worker", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
@@ -139,7 +152,7 @@ def _holder(directory: Path, number: int) -> str | None:
 @contextmanager
 def folding(directory: Path, wait: float = 0.0) -> Iterator[bool]:
     """Be the only one that folds, or that cleans; yield whether it is so within `wait` seconds. Raises OSError."""
-    descriptor = os.open(directory / "fold.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = make(directory / "fold.lock", os.O_RDWR)
     try:
         end = time.monotonic() + wait
         while not (alone := _try(descriptor, fcntl.LOCK_EX)) and time.monotonic() < end:
