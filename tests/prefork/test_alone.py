@@ -66,6 +66,18 @@ def test_a_full_disk_costs_the_sharing_only(fleet):
     assert 1 == len(said(worker))
 
 
+def test_a_directory_that_somebody_empties_leaves_each_worker_alone_and_is_told(fleet):
+    worker = fleet.worker()
+    worker.do("counter.labels('a').inc(2)")
+    fleet.wait_for(SHARES, 1)
+    for file in fleet.directory.iterdir():
+        file.unlink()
+    assert 2 == fleet.value('orders_total{kind="a"}')
+    fleet.wait_for(SHARES, 0)
+    (line,) = said(worker)
+    assert "emptied" in line
+
+
 def test_a_directory_that_becomes_full_is_told_and_costs_what_is_new_only(fleet):
     worker = fleet.worker()
     worker.do("counter.labels('a').inc(2)")

@@ -69,7 +69,7 @@ class Sharing(Alone):
     def exposed(self) -> Sequence[Any] | None:
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
         self.join()  # an application that only mounts our pages has not started us
-        if self._merged is None:
+        if self._worker is None or self._merged is None or self._worker.removed:
             return None
         foreign = self._foreign.collectors()
         put(self._left_out, self._foreign.left_out)
@@ -101,9 +101,12 @@ class Sharing(Alone):
     def _keep_up(self) -> None:
         self._join()
         self._bring_up_to_date()
-        if self._worker is not None:
-            left_out = self._worker.left_out
-            put(self._unshared, left_out)
-            self._worker.tick()
-            if left_out:
-                raise RunDirectoryError(f"{self._directory}: no room for {left_out} series, which are not exposed")
+        worker = self._worker
+        if worker is None:  # forked meanwhile
+            return
+        if worker.removed:
+            raise RunDirectoryError(f"{self._directory}: emptied by somebody: start the workers again to share numbers")
+        put(self._unshared, worker.left_out)
+        worker.tick()
+        if worker.left_out:
+            raise RunDirectoryError(f"{self._directory}: no room for {worker.left_out} series, which are not exposed")

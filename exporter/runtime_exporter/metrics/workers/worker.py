@@ -53,6 +53,14 @@ class Worker:
         """Series that only this process sees, because its files have no room for them."""
         return self._journal.left_out
 
+    @property
+    def removed(self) -> bool:
+        """Whether somebody removed this worker's files, so that nobody else sees what it counts."""
+        try:
+            return os.fstat(self._slot.descriptor).st_nlink == 0
+        except OSError:
+            return True
+
     def tick(self) -> None:
         """Say that this process lives, evaluate functions, fold who is dead and what was removed. Raises nothing.
 
