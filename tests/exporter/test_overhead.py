@@ -137,6 +137,36 @@ def test_threads_of_the_application_are_in_no_part(account):
     assert dict.fromkeys(PARTS, pytest.approx(0.0, abs=0.02)) == account()
 
 
+def test_what_it_takes_to_note_a_wait_for_a_lock_is_profilings(account):
+    from runtime_exporter.profiling.locks import LockProfiler
+
+    profiler = LockProfiler((__name__,))
+    profiler.install()
+    try:
+        lock, held, spent = threading.Lock(), threading.Event(), []
+
+        def hold():
+            with lock:
+                held.set()
+                time.sleep(0.002)
+
+        for _ in range(50):
+            held.clear()
+            holder = threading.Thread(target=hold)
+            holder.start()
+            held.wait(30)
+            begin = time.thread_time()
+            lock.acquire()
+            lock.release()
+            spent.append(time.thread_time() - begin)
+            holder.join()
+    finally:
+        profiler.uninstall()
+
+    # All of it is told and not more than these threads have used.
+    assert 0 < account()["profiling"] <= sum(spent) + 0.005
+
+
 def test_a_handler_of_signals_is_profilings_though_it_runs_on_the_programs_thread(account):
     from runtime_exporter.profiling.samplers.pace import Pace
     from runtime_exporter.profiling.samplers.signal import SignalSampler

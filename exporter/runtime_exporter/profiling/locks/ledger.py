@@ -10,8 +10,10 @@ import sys
 import time
 from _thread import allocate_lock, get_ident
 from collections import deque
+from time import thread_time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from runtime_exporter.costs import COSTS, PROFILING
 from runtime_exporter.profiling.profile import Frame, Stack
 from runtime_exporter.profiling.pythonstack import python_frame, python_stack, stack_key
 
@@ -25,6 +27,8 @@ HOLD: Final = "hold"
 FOREVER: Final = -1
 """The timeout of who waits without one, as `threading.Lock.acquire` has it."""
 _HERE: Final = __file__.rpartition("/")[0]
+_METER: Final = COSTS.meter(PROFILING)
+"""Of waits, on the threads of the application that wait. An acquisition that nobody waits for is not worth two looks at a clock."""
 
 
 class Trace:
@@ -138,6 +142,7 @@ class Ledger:
         """Note that this thread begins to wait; None when nothing is counted any more. Never raises an `Exception`."""
         if not self.active:
             return None
+        cpu = thread_time_ns()
         try:
             me = get_ident()
             # The clock first: to write the stack down is part of the wait, it happens instead of it.
@@ -146,6 +151,7 @@ class Ledger:
             self.waiting[me] = ticket
         except Exception:  # noqa: BLE001 - a lock of the application must not fail for our sake
             return None
+        _METER.nanoseconds += thread_time_ns() - cpu
         return ticket
 
     def leave(self, ticket: Ticket | None) -> None:
@@ -163,12 +169,14 @@ class Ledger:
 
     def count_wait(self, site: Site, trace: Trace, since: int, releaser: Trace) -> None:
         """Count a wait from `since` until now. Never raises an `Exception`."""
+        cpu = thread_time_ns()
         try:
             delay = max(0, self.clock() - since)
             self.add(WAIT, site, trace, delay)
             self.add(RELEASE, site, releaser, delay)
         except Exception:  # noqa: BLE001, S110 - a lock of the application must not fail for our sake
             pass
+        _METER.nanoseconds += thread_time_ns() - cpu
 
     def add(self, what: str, site: Site, trace: Trace, nanoseconds: int) -> None:
         """Count one event. Waits for nobody."""
