@@ -15,5 +15,5 @@ CONTENT_TYPE_LATEST = OPENMETRICS_CONTENT_TYPE
 def generate_latest(registry: Any = REGISTRY, escaping: str = USUAL_ESCAPING, version: str = "1.0.0") -> bytes:
     """Return the exposition of `registry` in OpenMetrics 1.0, or in what else prometheus_client's writer offers."""
     if (escaping, version) != (USUAL_ESCAPING, "1.0.0"):
-        return generate(registry, escaping, version)
+        return bytes(generate(registry, escaping, version))  # type: ignore[no-untyped-call]
     return OPENMETRICS.render((registry,))
