@@ -105,9 +105,10 @@ class Life:
         self.name = name
         self.keys = Keys()
         self.values: tuple[Any, ...] = ()
-        """Every cell, as `read_cells` found them."""
+        """Every cell as far as one is used, as `read_cells` found them."""
         self._read = 0
         self._known: tuple[int, int] | None = None
+        self._used = 0
         self._struct = Struct("")
         self._observed: dict[int, list[tuple[int, int]]] = {}
         self._map: mmap.mmap | None = None
@@ -154,8 +155,8 @@ class Life:
         if self._map is None:
             return
         self._prepare()
-        first = bytes(self._map)
-        second = bytearray(self._map)
+        first = self._map[: self._used]
+        second = bytearray(self._map[: self._used])
         if first != second:
             self._settle(first, second)
         self.values = self._struct.unpack_from(second)
@@ -201,12 +202,16 @@ class Life:
         self._observed = {}
         for _, cell in self.keys.families.values():
             codes[cell : cell + 1] = b"q"
+        end = max((cell + 1 for _, cell in self.keys.families.values()), default=0)
         for entry in [*self.keys.graves, *self.keys.entries.values()]:
+            end = max(end, entry.end)
             codes[entry.cell : entry.end] = entry.definition.codes.encode()
             if entry.definition.counts:
                 for chunk in range(entry.cell * CELL_BYTES // _CHUNK, (entry.end * CELL_BYTES - 1) // _CHUNK + 1):
                     self._observed.setdefault(chunk, []).append((entry.cell, entry.end))
-        self._struct = Struct("".join(f"{len([*run])}{code}" for code, run in groupby(codes[:size].decode())))
+        end = min(end, size)
+        self._struct = Struct("".join(f"{len([*run])}{code}" for code, run in groupby(codes[:end].decode())))
+        self._used = -(-end * CELL_BYTES // _CHUNK) * _CHUNK
 
     def _settle(self, first: bytes, second: bytearray) -> None:
         """Read again what changed between two copies, until it stands still."""
