@@ -97,7 +97,7 @@ class Settings:
     run_directory: str | None = _row(
         types.optional_path,
         None,
-        "Directory in which the workers of a preforking server share their numbers: each of them then answers for all. Without one a process is alone.",
+        "Directory, which has to be there, in which the workers of a preforking server share their numbers: each of them then answers for all. Without one a process is alone.",
     )
     run_directory_interval: float = _row(
         types.duration,
