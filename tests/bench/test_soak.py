@@ -1,6 +1,10 @@
 """A service of which everything comes and goes, for twenty simulated minutes: nothing stays behind."""
 
-from benchmarks.soak import growth, soaked
+from benchmarks import soak
+from benchmarks.figures import Figure, Goal
+from benchmarks.results import judge
+from benchmarks.soak import Soaked, growth, soaked
+from benchmarks.soaked import Look
 
 
 def test_growth_is_the_last_quarter_over_the_second():
@@ -26,3 +30,22 @@ def test_labels_threads_tasks_requests_and_workers_that_come_and_go_leave_nothin
     assert last.threads <= warm.threads + 1
     assert last.shared <= 12
     assert last.resident - warm.resident < 8 << 20
+
+
+def test_what_grows_is_told_by_the_report(monkeypatch):
+    def look(hour, blocks):
+        return Look(hour, 80_000_000, blocks, 30, 5, 4000, 200, 2_000_000, 6, 400_000, round(30 * hour))
+
+    def verdicts(blocks_an_hour, left=()):
+        looks = tuple(look(quarter / 4, 300_000 + blocks_an_hour * quarter // 4) for quarter in range(1, 97))
+        monkeypatch.setattr(soak, "soaked", lambda **_: Soaked(looks, left))
+        items = [*soak.report(quick=False)]
+        figures = tuple(item for item in items if isinstance(item, Figure))
+        return {item.text: judge(item, figures).verdict for item in items if isinstance(item, Goal)}
+
+    assert {"HOLDS"} == set(verdicts(10).values())
+    leaking = {text for text, verdict in verdicts(5000, ("runtime-exporter-web",)).items() if verdict != "HOLDS"}
+    assert {
+        "blocks of Python's allocator: the last quarter over the second: at most 1.05",
+        "close() leaves no thread",
+    } == leaking
