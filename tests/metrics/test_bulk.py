@@ -194,6 +194,21 @@ def test_a_child_that_was_removed_and_made_again_is_the_new_one():
     assert {("c_total", (("a", "x"),)): ("1.0", None)} == written(counter)
 
 
+@pytest.mark.parametrize("library", [metrics, peer])
+def test_as_many_series_as_before_are_not_taken_for_the_same(library):
+    counter = library.Counter("c", "C", ["a"], registry=None)
+    for label in "abc":
+        counter.labels(label).inc(1)
+    TEXT.render([counter])
+    del counter._metrics[("b",)]  # as tests do that know the insides
+    counter.labels("b").inc(5)
+    assert ["a", "c", "b"] == [labels[0][1] for name, labels in written(counter) if name == "c_total"]
+    counter._metrics.clear()
+    for label in "abc":
+        counter.labels(label).inc(7)
+    assert {"7.0"} == {value for (name, _), (value, _) in written(counter).items() if name == "c_total"}
+
+
 def test_an_exemplar_goes_with_its_series():
     counter = metrics.Counter("c", "C", ["a"], registry=None)
     old = counter.labels("x")

@@ -36,17 +36,34 @@ class Block:
 B = TypeVar("B", bound=Block)
 
 
-def renewed(known: Sequence[B], children: list[Any], size: int, make: Callable[[list[Any]], B]) -> Sequence[B]:
+def renewed(
+    known: Sequence[B], children: dict[tuple[str, ...], Any], size: int, make: Callable[[list[Any]], B]
+) -> Sequence[B]:
     """Return the blocks of a family that has these children now: the known ones where nothing changed."""
-    if len(known) == 1 and known[0].children == children:
+    if _as_they_were(known, children):
         return known
+    now = list(children.values())
     blocks = []
-    for number, begin in enumerate(range(0, len(children), size)):
-        some = children[begin : begin + size]
+    for number, begin in enumerate(range(0, len(now), size)):
+        some = now[begin : begin + size]
         # Compares identities: metrics define no equality.
         same = number < len(known) and known[number].children == some
         blocks.append(known[number] if same else make(some))
     return blocks
+
+
+def _as_they_were(known: Sequence[Block], children: dict[tuple[str, ...], Any]) -> bool:
+    """Return whether children are those of the known blocks, without a look at each.
+
+    A child that comes is the last one: where there are as many as there were and the last is the same, none came, so
+    none went. The blocks hold the last one, so that no other has its identity.
+    """
+    if not known or sum([len(block.children) for block in known]) != len(children):
+        return False
+    try:
+        return next(reversed(children.values()), None) is known[-1].children[-1]
+    except RuntimeError:  # another thread made one between the two
+        return False
 
 
 def label_columns(names: Sequence[str], values: Iterable[tuple[str, ...]], *, one_line: bool) -> list[Sequence[str]]:

@@ -70,9 +70,8 @@ class Cells(Source):
     def blocks(self) -> Sequence[CellBlock]:
         """Return the children as they are now."""
         kept = self.kept
-        children = list(self.family.children.values())
         size = max(1, BLOCK_CELLS // self.width)
-        kept.blocks = blocks = renewed(kept.blocks, children, size, lambda some: CellBlock(self, some))
+        kept.blocks = blocks = renewed(kept.blocks, self.family.children, size, lambda some: CellBlock(self, some))
         return blocks
 
     def read(self, block: CellBlock) -> bytes:

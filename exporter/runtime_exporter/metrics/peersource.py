@@ -100,7 +100,7 @@ class PeerSource(Source):
         if not self.family.labelnames:
             # Not kept: the block would hold the metric, and the metric's being there keeps the block.
             return [PeerBlock(self, [self._metric])]
-        children = list(self._metric._metrics.values())
+        children = self._metric._metrics
         size = _BLOCK_CHILDREN if self.one_line else _BLOCK_CHILDREN // 8
         self.kept.blocks = blocks = renewed(self.kept.blocks, children, size, lambda some: PeerBlock(self, some))
         return blocks
