@@ -65,7 +65,7 @@ def test_it_answers_for_workers_that_live_and_that_lived_and_is_none_of_them(tmp
         found = series(url)
         assert "4.0" == found['orders_total{kind="a"}']
         assert "2.0" == found['runtime_exporter_workers{state="live"}']
-        assert 'worker_process_open_fds{worker="1"}' in found
+        wait_for(lambda: 'worker_process_open_fds{worker="1"}' in series(url), what="the second is measured")
         assert {worker.pid for worker in fleet.workers}.isdisjoint({process.pid})
 
         fleet.end()
