@@ -12,7 +12,7 @@ of the run directory. `Merged` reads the files of all. Nothing on the way of a r
     retired.py      the numbers of those that ended, in one file
     folding.py      puts them there
     plan.py         which series of which process goes where
-    shape.py        many series put together at once
+    shape.py        many series put together at once; observations.py: those that observe
     merging.py      many processes as one
     worker.py       joining, forking, ending
 """

@@ -106,6 +106,7 @@ class Life:
         self.keys = Keys()
         self.values: tuple[Any, ...] = ()
         """Every cell as far as one is used, as `read_cells` found them."""
+        self.raw = b""
         self._read = 0
         self._known: tuple[int, int] | None = None
         self._used = 0
@@ -159,6 +160,7 @@ class Life:
         second = bytearray(self._map[: self._used])
         if first != second:
             self._settle(first, second)
+        self.raw = bytes(second)
         self.values = self._struct.unpack_from(second)
 
     def graves(self, folded: int) -> list[Entry]:

@@ -13,6 +13,7 @@ from runtime_exporter.metrics.info import Enum, Info
 from runtime_exporter.metrics.metric import Metric, Point
 from runtime_exporter.metrics.summary import Summary
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
+from runtime_exporter.metrics.workers.observations import Observations
 from runtime_exporter.metrics.workers.retired import WHOLE, Key, Retired
 from runtime_exporter.metrics.workers.shape import Shape
 
@@ -153,7 +154,7 @@ class Plan:
         each = name != definition.name or definition.type == "stateset" or definition.mode in _ALL
         how = "sum" if each else definition.mode.removeprefix("live")
         key = definition.codes, how
-        shape = self._shapes.get(key) or self._shapes.setdefault(key, Shape(definition.codes, definition.counts, how))
+        shape = self._shapes.get(key) or self._shapes.setdefault(key, _shape(definition, how))
         if not definition.labelnames and not each and name in self._targets:
             return self._targets[name]
         with suppress(ValueError):
@@ -175,6 +176,10 @@ class Plan:
                 if pairs not in known:
                     known.append(pairs)
                 child.said = known
+
+
+def _shape(definition: Definition, how: str) -> Shape:
+    return Observations(definition.codes, definition.counts) if definition.counts else Shape(definition.codes, how)
 
 
 def _lives(mode: str) -> bool:

@@ -45,6 +45,7 @@ class Retired:
     """When the family's definition was made, Unix seconds."""
     keys: Keys = field(default_factory=Keys)
     values: tuple[Any, ...] = ()
+    raw: bytes = b""
 
 
 def generation(directory: Path) -> int:
@@ -69,7 +70,8 @@ def read(directory: Path) -> Retired:
         found = Retired(number, dict(folded), int(deaths), dict(since))
         found.keys.apply(records[1:], cells)
         codes = "".join(entry.definition.codes for entry in found.keys.entries.values())
-        found.values = Struct(codes).unpack(body[length:])
+        found.raw = body[length:]
+        found.values = Struct(codes).unpack(found.raw)
     except (OSError, error, ValueError, TypeError, IndexError):
         return Retired()
     return found

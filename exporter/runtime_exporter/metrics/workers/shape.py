@@ -46,7 +46,7 @@ class Rows(CellStore):
             super().release(segment, at, count)
 
 
-class _Layer:
+class Layer:
     """Which cells of a source go into which rows: one after the other from row to row, some of them none."""
 
     def __init__(self, begin: int, width: int) -> None:
@@ -54,34 +54,30 @@ class _Layer:
         self._none = [*range(-width, 0)]
         """A row that the source does not have: behind its values stand as many that change nothing."""
         self.cells: list[int] = []
-        self.pick: Callable[[Sequence[Any]], list[Any]] | None = None
+        self.pick: Any = None
+        """What takes the cells, made when it is needed."""
 
     def free(self, place: int) -> bool:
+        """Return whether nothing goes into this row yet."""
         at = place - self.begin
         return at >= len(self.cells) or (at >= 0 and self.cells[at] < 0)
 
     def put(self, place: int, cells: range) -> None:
+        """Let cells go into a row."""
         at = place - self.begin
         self.cells += self._none * ((at + len(cells) - len(self.cells)) // len(cells))
         self.cells[at : at + len(cells)] = cells
         self.pick = None
 
-    def take(self, values: Sequence[Any]) -> list[Any]:
-        """Return the values that belong into the rows from `begin` on."""
-        if self.pick is None:
-            self.pick = _picking(self.cells)
-        return self.pick(values)
-
 
 class Shape:
     """The series that have the same cells and become one in the same way, whatever their families."""
 
-    def __init__(self, codes: str, counts: int, how: str) -> None:
+    def __init__(self, codes: str, how: str) -> None:
         self.rows = Rows(len(codes))
         self._codes = codes
-        self._counts = counts
         self._how = how
-        self._layers: dict[Source, list[_Layer]] = {}
+        self._layers: dict[Source, list[Layer]] = {}
         """Of each source. More than one where it has a series twice, or one that comes before those it had."""
 
     def place(self, child: Metric, source: Source, cell: int) -> None:
@@ -92,42 +88,29 @@ class Shape:
         layers = self._layers.setdefault(source, [])
         layer = next((layer for layer in layers if layer.free(place)), None)
         if layer is None:
-            layer = _Layer(place, width)
+            layer = Layer(place, width)
             layers.append(layer)
         layer.put(place, range(cell, cell + width))
 
     def put_together(self) -> None:
         """Write what all sources have now into the cells of the children."""
-        parts = [(layer.begin, flat) for source in self._layers for layer, flat in self._flats(source)]
-        parts.sort(key=itemgetter(0))
+        parts = sorted(self._flats(), key=itemgetter(0))
         if self._how == "mostrecent":
             whole = _latest(parts)
         else:
-            join, neutral = _ORDERS[self._how]
-            whole = _one(join, neutral, parts)
+            whole = one(*_ORDERS[self._how], parts)
             if created_enabled() and len(self._codes) > 1:
                 width = self.rows.width
-                whole[width - 1 :: width] = _oldest(width, parts)
+                whole[width - 1 :: width] = oldest([(at // width, flat[width - 1 :: width]) for at, flat in parts])
         self._write(whole)
 
-    def _flats(self, source: Source) -> Iterator[tuple[_Layer, list[Any]]]:
+    def _flats(self) -> Iterator[tuple[int, list[Any]]]:
         _, neutral = _ORDERS.get(self._how, _ORDERS["max"])
-        values = source.values + (neutral,) * self.rows.width
-        for layer in self._layers[source]:
-            yield layer, self._valid(layer.take(values))
-
-    def _valid(self, flat: list[Any]) -> list[Any]:
-        """Put the sum that is valid into both places."""
-        if not self._counts:
-            return flat
-        width, first = self.rows.width, self._counts
-        totals = map(sum, zip(*(flat[column::width] for column in range(first)), strict=True))
-        sums = [
-            odd if total & 1 else even
-            for total, even, odd in zip(totals, flat[first::width], flat[first + 1 :: width], strict=True)
-        ]
-        flat[first::width] = flat[first + 1 :: width] = sums
-        return flat
+        for source, layers in self._layers.items():
+            values = source.values + (neutral,) * self.rows.width
+            for layer in layers:
+                layer.pick = layer.pick or _picking(layer.cells)
+                yield layer.begin, layer.pick(values)
 
     def _base(self, segment: Segment) -> int:
         """Return where a segment begins among the whole rows of all."""
@@ -157,7 +140,7 @@ def _picking(cells: list[int]) -> Callable[[Sequence[Any]], list[Any]]:
     return lambda values: [*chain.from_iterable(map(values.__getitem__, slices))]
 
 
-def _one(join: Callable[[Any, Any], Any], neutral: float, parts: Sequence[tuple[int, list[Any]]]) -> list[Any]:
+def one(join: Callable[[Any, Any], Any], neutral: float, parts: Sequence[tuple[int, list[Any]]]) -> list[Any]:
     """Return the rows of all; each part begins where it says, and they are sorted by that."""
     whole: list[Any] = []
     for begin, flat in parts:
@@ -168,11 +151,11 @@ def _one(join: Callable[[Any, Any], Any], neutral: float, parts: Sequence[tuple[
     return whole
 
 
-def _oldest(width: int, parts: Sequence[tuple[int, list[Any]]]) -> list[float]:
+def oldest(parts: Sequence[tuple[int, list[float]]]) -> list[float]:
     """Return when each row began: when the first of its series did."""
     found: list[float] = []
     for begin, flat in parts:
-        for at, created in enumerate(flat[width - 1 :: width], begin // width):
+        for at, created in enumerate(flat, begin):
             found.extend([0.0] * (at + 1 - len(found)))
             found[at] = min(found[at] or created, created or found[at])
     return found

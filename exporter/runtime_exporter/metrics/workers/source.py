@@ -13,5 +13,8 @@ class Source(Protocol):
 
     keys: Keys
     values: tuple[Any, ...]
+    """Every cell as a number."""
+    raw: bytes
+    """Every cell as its bytes."""
 
     def __hash__(self) -> int: ...
