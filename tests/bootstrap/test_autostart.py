@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ def makers(monkeypatch, tmp_path):
 
     ends = []
     monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path))
-    monkeypatch.setattr("atexit.register", ends.append)
+    monkeypatch.setattr("atexit.register", lambda function, *arguments: ends.append(partial(function, *arguments)))
     for name in (bootstrap.RUN_DIRECTORY, bootstrap.RUN_DIRECTORY_MADE):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)

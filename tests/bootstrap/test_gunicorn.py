@@ -101,6 +101,7 @@ def test_workers_that_are_replaced_by_others_go_on_with_the_same_numbers(tmp_pat
 
 def test_a_preloaded_application_counts_what_it_did_before_the_fork_once(tmp_path):
     with Service(tmp_path, *GUNICORN, "-w", "3", "--preload", "shop:app", workers=3) as service:
+        (directory,) = service.directories()
         assert (60, 0) == service.order(60)[:2]
         service.counts_exactly()
         assert {1.0} == {*service.samples("shop_loads_total").values()}
@@ -110,6 +111,7 @@ def test_a_preloaded_application_counts_what_it_did_before_the_fork_once(tmp_pat
         assert (60, 0) == service.order(60)[:2]
         service.counts_exactly()
         assert {1.0} == {*service.samples("shop_loads_total").values()}
+    assert not directory.exists()
 
 
 def test_a_second_arbiter_that_takes_over_is_the_same_service(tmp_path):

@@ -25,6 +25,8 @@ from runtime_exporter.errors import AlreadyStartedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runtime_exporter.bootstrap.rundirectory import RunDirectory
+
 DELAY_SECONDS: Final = 0.5
 """How long the first process may take to become a supervisor before it starts the exporter; later, it closes it again."""
 
@@ -100,7 +102,7 @@ class Autostart:
             self._complain(f"no run directory, so each worker is alone: {error}")
             return
         os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(directory.path)
-        atexit.register(directory.give_up)
+        atexit.register(_end, directory)
 
     def forked(self) -> None:
         """Begin anew in a child process: it has neither the exporter's threads nor the moment's."""
@@ -140,6 +142,15 @@ def _start() -> Any:
     exporter = Exporter(load())
     exporter.yields = True  # to a program that starts one by itself, later
     return exporter.start()
+
+
+def _end(directory: RunDirectory) -> None:
+    """Let go of the directory at the end of a supervisor, which is one of the workers itself where it loaded the application."""
+    workers = sys.modules.get("runtime_exporter.metrics.workers")
+    worker = workers.current() if workers is not None and directory.pid == os.getpid() else None
+    if worker is not None:
+        worker.leave()
+    directory.give_up()
 
 
 def _complain(message: str) -> None:
