@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tools import require
+from tools import require, wait_for
 from worker_process import fleet_in
 
 ORDERS = 'orders_total{kind="a"}'
@@ -44,9 +44,11 @@ def test_any_worker_answers_for_all_and_each_is_told_by_a_small_number(fleet):
     assert {f"worker 0, process {first.pid}", f"worker 1, process {second.pid}"} == answering(fleet)
     page = requests.get(f"{fleet.url}/debug/pprof/", timeout=20)
     assert f"Answered by {page.headers['X-Runtime-Exporter-Worker']}:" in page.text
+    resident = [f'worker_process_resident_memory_bytes{{worker="{number}"}}' for number in (0, 1)]
+    wait_for(lambda: set(resident) <= fleet.series().keys(), what="both are measured")
     series = fleet.series()
     assert 2 == series[LIVE]
-    each = [series[f'worker_process_resident_memory_bytes{{worker="{number}"}}'] for number in (0, 1)]
+    each = [series[name] for name in resident]
     assert min(each) > 5e6
     assert sum(each) == series["process_resident_memory_bytes"]
 
