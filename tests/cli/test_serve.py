@@ -62,6 +62,7 @@ def test_it_answers_for_workers_that_live_and_that_lived_and_is_none_of_them(tmp
     with fleet_in(tmp_path) as fleet, serving(fleet.directory, env=None) as (process, url):
         for worker in (fleet.worker(), fleet.worker()):
             worker.do("counter.labels('a').inc(2)")
+        assert "healthy" == requests.get(f"{url}/health", timeout=10).json()["status"]
         found = series(url)
         assert "4.0" == found['orders_total{kind="a"}']
         assert "2.0" == found['runtime_exporter_workers{state="live"}']

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runtime_exporter import logs
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.metrics.workers import Merged
+from runtime_exporter.metrics.workers.slots import living
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
 from runtime_exporter.web.app import make_app
@@ -97,4 +99,7 @@ class Service:
         return server
 
     def _workers_health(self) -> tuple[str, str] | None:
-        return None if self._merged.states().get("live") else (DEGRADED, "no worker lives")
+        with suppress(OSError):
+            if living(self._directory):
+                return None
+        return DEGRADED, "no worker lives"
