@@ -1,146 +1,190 @@
-"""What a request pays: our middleware beside the bare application and beside prometheus_client by hand."""
+"""What a request pays: our middleware beside the bare application, prometheus_client by hand, and the packages that people take.
+
+Every candidate is a process of its own, since some of them change a framework's classes; in it the same application is bare and
+instrumented, and both are asked in turns. What it adds is the difference. All candidates are asked in random order in every round.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from functools import partial
+import json
+import random
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import prometheus_client as peer
-
-from benchmarks.figures import Goal
-from benchmarks.harness import figure, rounds
-from runtime_exporter.http import ASGIMiddleware, HTTPMetrics, WSGIMiddleware
+from benchmarks import machine, progress, served
+from benchmarks.figures import Goal, Missing
+from benchmarks.harness import Timing, figure
+from benchmarks.instrumented import (
+    AGAIN,
+    AIOPROMETHEUS,
+    BY_HAND,
+    DJANGO_PROMETHEUS,
+    FLASK_EXPORTER,
+    OPENTELEMETRY,
+    OURS,
+    PFI,
+    STARLETTE_EXPORTER,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.figures import Item
+    from typing_extensions import Self
 
-BY_HAND = "prometheus_client by hand"
-LABELS = ["method", "route", "status"]
-
-
-def wsgi_app(environ: Any, start_response: Any) -> Iterable[bytes]:
-    """Answer 200, as little as an application can do."""
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-    return [b"ok"]
+    from benchmarks.figures import Figure, Item
 
 
-def wsgi_by_hand(app: Any) -> Any:
-    """Instrument a WSGI application with prometheus_client as its documentation would: histogram, counter, gauge."""
-    registry = peer.CollectorRegistry()
-    duration = peer.Histogram("duration_seconds", "D", LABELS, registry=registry)
-    requests = peer.Counter("requests_total", "R", LABELS, registry=registry)
-    active = peer.Gauge("active", "A", ["method"], registry=registry)
+@dataclass(frozen=True)
+class Group:
+    """One application and what it is compared with."""
 
-    def instrumented(environ: Any, start_response: Any) -> Any:
-        status = []
-
-        def start(line: str, headers: Any, *rest: Any) -> Any:
-            status.append(line[:3])
-            return start_response(line, headers, *rest)
-
-        method = environ["REQUEST_METHOD"]
-        gauge = active.labels(method)
-        gauge.inc()
-        begin = time.perf_counter()
-        try:
-            return app(environ, start)
-        finally:
-            labels = (method, "/items/{id}", status[0] if status else "500")
-            duration.labels(*labels).observe(time.perf_counter() - begin)
-            requests.labels(*labels).inc()
-            gauge.dec()
-
-    return instrumented
+    app: str
+    """A name in instrumented.MAKERS."""
+    title: str
+    requests: int
+    """Of a round."""
+    packaged: tuple[str, ...] = ()
+    """Packages that measure durations."""
+    others: tuple[str, ...] = ()
+    """Packages that do not."""
+    by_hand: float | None = None
+    """What was promised: at most so much of prometheus_client by hand."""
+    best: float | None = None
+    """And so much of the package that costs least of those that measure durations."""
+    routes: tuple[int, ...] = (1,)
+    threads: int = 1
 
 
-def drive_wsgi(app: Any, requests: int) -> None:
-    """Send `requests` requests through a WSGI application."""
-
-    def start(*_: Any) -> Callable[[bytes], object]:
-        return lambda _: None
-
-    for _ in range(requests):
-        body = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/items/1", "SCRIPT_NAME": ""}, start)
-        for _ in body:
-            pass
-        if hasattr(body, "close"):
-            body.close()
-
-
-async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 200, as little as an application can do."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
-
-
-def asgi_by_hand(app: Any) -> Any:
-    """Instrument an ASGI application with prometheus_client by hand."""
-    registry = peer.CollectorRegistry()
-    duration = peer.Histogram("duration_seconds", "D", LABELS, registry=registry)
-    requests = peer.Counter("requests_total", "R", LABELS, registry=registry)
-    active = peer.Gauge("active", "A", ["method"], registry=registry)
-
-    async def instrumented(scope: Any, receive: Any, send: Any) -> None:
-        status = ["500"]
-
-        async def sending(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                status[0] = str(message["status"])
-            await send(message)
-
-        gauge = active.labels(scope["method"])
-        gauge.inc()
-        begin = time.perf_counter()
-        try:
-            await app(scope, receive, sending)
-        finally:
-            labels = (scope["method"], "/items/{id}", status[0])
-            duration.labels(*labels).observe(time.perf_counter() - begin)
-            requests.labels(*labels).inc()
-            gauge.dec()
-
-    return instrumented
-
-
-def drive_asgi(app: Any, requests: int) -> None:
-    """Send `requests` requests through an ASGI application."""
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_: Any) -> None:
-        pass
-
-    async def run() -> None:
-        for _ in range(requests):
-            await app({"type": "http", "method": "GET", "path": "/items/1", "headers": []}, receive, send)
-
-    asyncio.run(run())
+GROUPS = (
+    Group("wsgi", "WSGI", 4_000, (OPENTELEMETRY,), by_hand=1 / 3),
+    Group("wsgi", "WSGI, four threads", 4_000, by_hand=1 / 3, threads=4),
+    Group("asgi", "ASGI", 4_000, (OPENTELEMETRY,), (AIOPROMETHEUS,), by_hand=1 / 4),
+    Group("asgi", "ASGI, four threads", 4_000, by_hand=1 / 4, threads=4),
+    Group(
+        "starlette",
+        "Starlette",
+        1_200,
+        (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
+        (AIOPROMETHEUS,),
+        by_hand=1 / 4,
+        best=1 / 20,
+        routes=(1, 100),
+    ),
+    Group(
+        "fastapi",
+        "FastAPI",
+        400,
+        (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
+        by_hand=1 / 4,
+        best=1 / 20,
+        routes=(1, 100),
+    ),
+    Group("flask", "Flask", 600, (FLASK_EXPORTER, OPENTELEMETRY), best=1 / 6),
+    Group("django", "Django by WSGI", 600, (DJANGO_PROMETHEUS,), best=1 / 20),
+    Group("django-asgi", "Django by ASGI", 200, (DJANGO_PROMETHEUS,), best=1 / 20),
+)
 
 
 def report(*, quick: bool) -> Iterator[Item]:
-    """Yield what WSGI and ASGI requests pay over the bare application, beside prometheus_client by hand."""
-    requests, count = (2_000, 9) if quick else (10_000, 21)
-    kinds: tuple[tuple[str, Any, Any, Any, Any, int], ...] = (
-        ("WSGI", drive_wsgi, wsgi_app, WSGIMiddleware, wsgi_by_hand, 3),
-        ("ASGI", drive_asgi, asgi_app, ASGIMiddleware, asgi_by_hand, 4),
-    )
-    for kind, drive, app, middleware, by_hand, least in kinds:
-        timings = rounds(
-            {
-                "bare": partial(drive, app, requests),
-                "ours": partial(drive, middleware(app, metrics=HTTPMetrics()), requests),
-                "A/A": partial(drive, middleware(app, metrics=HTTPMetrics()), requests),
-                BY_HAND: partial(drive, by_hand(app), requests),
-            },
-            count=count,
+    """Yield what a request pays in each framework, and then what is left of a loaded server's throughput."""
+    for group in GROUPS:
+        for routes in group.routes:
+            yield from _group(group, routes, rounds=5 if quick else 25, scale=4 if quick else 1)
+    yield from served.report(quick=quick)
+
+
+def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[Item]:
+    at = float(routes) if len(group.routes) > 1 else None
+    requests = group.requests // scale
+    peers = (BY_HAND, *group.packaged, *group.others)
+    with ExitStack() as processes:
+        asked = {name: processes.enter_context(Candidate(group, name, routes)) for name in (OURS, AGAIN, *peers)}
+        missing = {name: one.missing for name, one in asked.items() if one.missing}
+        present = {name: one for name, one in asked.items() if not one.missing}
+        timings = _rounds(present, requests, rounds)
+    yield from (Missing(name, f"{why}; `make bench` installs benchmarks/peers.txt") for name, why in missing.items())
+    figures = {
+        peer: figure(
+            f"{group.title}, over the bare application",
+            timings,
+            ours=OURS,
+            again=AGAIN,
+            peer=peer,
+            unit="µs",
+            per=requests,
+            at=at,
         )
-        name = f"{kind}, over the bare application"
-        yield figure(name, timings, peer=BY_HAND, over="bare", unit="µs", per=requests)
-        yield Goal(
-            f"{kind}: at most 1/{least} of what prometheus_client by hand costs", name, BY_HAND, at_most=1 / least
+        for peer in peers
+        if peer in present
+    }
+    yield from figures.values()
+    yield from _goals(group, figures, at)
+
+
+def _goals(group: Group, figures: Mapping[str, Figure], at: float | None) -> Iterator[Goal]:
+    where = group.title if at is None else f"{group.title}, {at:.0f} route{'s' * (at > 1)}"
+    best = min((name for name in group.packaged if name in figures), key=lambda name: _cost(figures[name]), default="")
+    for peer, bound in ((BY_HAND, group.by_hand), (best, group.best)):
+        if peer in figures and bound is not None:
+            text = f"{where}: at most 1/{1 / bound:.0f} of what {peer} costs"
+            yield Goal(text, figures[peer].name, peer, at, at_most=bound)
+
+
+def _cost(of: Figure) -> float:
+    return of.theirs.middle if of.theirs else float("inf")
+
+
+def _rounds(candidates: Mapping[str, Candidate], requests: int, rounds: int) -> Mapping[str, Timing]:
+    """Return what each adds to the bare application, CPU seconds of each round."""
+    order = [*candidates]
+    shuffle = random.Random(1).shuffle
+    added: dict[str, list[float]] = {name: [] for name in order}
+    for number in range(rounds):
+        progress.say(f"round {number + 1} of {rounds}")
+        shuffle(order)
+        for name in order:
+            bare, instrumented = candidates[name].ask(requests)
+            added[name].append(instrumented - bare)
+    return {name: Timing(name, tuple(seconds)) for name, seconds in added.items()}
+
+
+class Candidate:
+    """A process of benchmarks/candidate.py, to be entered. `missing` says what it lacks, if it cannot be asked."""
+
+    def __init__(self, group: Group, name: str, routes: int) -> None:
+        arguments = (group.app, name, str(routes), str(group.threads))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.candidate", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=machine.environment(),
         )
+        self.missing = ""
+
+    def __enter__(self) -> Self:
+        said = self._read()
+        self.missing = said["missing"] if isinstance(said, dict) else ""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def ask(self, requests: int) -> Sequence[float]:
+        """Return the CPU seconds of so many requests to the bare application, and to the instrumented one."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{requests}\n")
+        self._process.stdin.flush()
+        spent: Sequence[float] = self._read()
+        return spent
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.communicate()
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}")
+        return json.loads(line)
