@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_REAL_TIME, _BEGAN = time.time, time.time()
+_REAL_TIME = time.time
 _REQUESTS, _LABELS, _THREADS, _TASKS, _SCRAPES = 40, 20, 12, 30, 4
 _KEPT_LABELS = 50
 _ROUTES = 400
@@ -63,10 +63,28 @@ class Look(NamedTuple):
     """Worker processes that there have been."""
 
 
-def hurry(speed: float) -> None:
-    """Let the time of day run `speed` times as fast. Before anything of ours is imported, which takes the clock as it is."""
-    time.time = lambda: _BEGAN + (_REAL_TIME() - _BEGAN) * speed
-    time.time_ns = lambda: int(time.time() * 1e9)
+class Day:
+    """A time of day that runs `speed` times as fast, and waits at the end of a minute until what happens in it is done."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._minute, self._begin = _REAL_TIME(), _REAL_TIME()
+
+    def next_minute(self) -> None:
+        """Begin the next one."""
+        self._minute, self._begin = self._minute + 60, _REAL_TIME()
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return self._minute + min((_REAL_TIME() - self._begin) * self._speed, 59.9)
+
+
+def hurry(speed: float) -> Day:
+    """Let the time of day be another. Before anything of ours is imported, which takes the clock as it is."""
+    day = Day(speed)
+    time.time = day.now
+    time.time_ns = lambda: int(day.now() * 1e9)
+    return day
 
 
 class Service:
@@ -257,13 +275,14 @@ def main() -> None:
     directory, seconds, hours, every = Path(sys.argv[1]), *map(float, sys.argv[2:5])
     minutes = round(hours * 60)
     speed = hours * 3600 / seconds
-    hurry(speed)
+    day = hurry(speed)
     service = Service(directory, speed, profiled=sys.argv[5] == "profiled")
     began = time.monotonic()
     for minute in range(1, minutes + 1):
         service.minute(minute)
         # What is too fast for the time that is simulated waits for it; what is too slow goes on.
         time.sleep(max(0.0, began + minute * 60 / speed - time.monotonic()))
+        day.next_minute()
         if minute % every == 0:
             print(json.dumps(service.look(minute / 60)._asdict()), flush=True)
     service.exporter.close()
