@@ -17,7 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from runtime_exporter import metrics
-from runtime_exporter.metrics import cellsource, peersource, refresh
+from runtime_exporter.metrics import cells, cellsource, peersource, refresh
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
 
 BLOCK = cellsource.BLOCK_CELLS // 2  # counters in a block: each has two cells
@@ -171,6 +171,34 @@ def test_series_that_do_not_lie_side_by_side_are_written_in_the_order_of_their_b
         (sample.labels["a"], sample.value) for sample in found.samples
     ]
     assert 300 * 17 == len(written(histogram))
+
+
+def test_series_of_families_that_grow_in_turn_lie_side_by_side():
+    store = cells.CellStore()  # in which nothing was freed by other tests
+    families = [metrics.Counter(name, "C", ["a"], registry=None, store=store) for name in "cde"]
+    for number in range(2 * BLOCK):
+        for family in families:
+            family.labels(str(number)).inc(number)
+    for family in families:
+        runs = [len(block.runs) for block in cellsource.cells_of(family).blocks()]
+        assert max(runs) < BLOCK / 20
+        assert 2 * BLOCK == len(written(family))
+
+
+def test_what_was_kept_for_series_to_come_is_free_again_when_the_family_goes():
+    store = cells.CellStore()
+    family = metrics.Gauge("g", "G", ["a"], registry=None, store=store)
+    for number in range(100):
+        family.labels(str(number)).set(1)
+    assert family.family.ahead
+    mapped, used = store.mapped_bytes, store._next
+    del family
+    gc.collect()
+    again = metrics.Gauge("g", "G", ["a"], registry=None, store=store)
+    for number in range(100):
+        assert 0.0 == again.labels(str(number)).value()
+        again.labels(str(number)).set(1)
+    assert (mapped, used) == (store.mapped_bytes, store._next)
 
 
 def test_a_series_that_was_removed_is_let_go_at_once_and_its_cells_go_to_the_next():

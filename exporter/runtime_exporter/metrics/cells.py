@@ -21,6 +21,8 @@ from weakref import WeakValueDictionary
 from runtime_exporter import forks
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from runtime_exporter.metrics.family import Family
 
 FREE_THREADED: Final = not getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -29,6 +31,12 @@ SEGMENT_CELLS: Final = 8192
 """Cells of one mapping: 64 KiB, a whole number of pages everywhere."""
 
 CELL_BYTES: Final = 8
+
+AHEAD_CELLS: Final = 512
+"""Cells that are at most kept for children to come: a sixteenth of a segment, whose rest is lost where they do not fit."""
+
+AHEAD_LEAST: Final = 8
+"""Children that a family has before any are: most families have one or a few for good."""
 
 
 class Segment:
@@ -48,6 +56,10 @@ class Segment:
         """Where the segment begins in the file that other processes read, in cells; None where none is laid under it."""
         self.ints = memoryview(buffer).cast("q")
         self.floats = memoryview(buffer).cast("d")
+
+
+Cells = tuple[Segment, int, int]
+"""Where some cells are, and how many."""
 
 
 class Journal(Protocol):
@@ -100,6 +112,26 @@ class CellStore:
                 return self._carve(count)
         for index in range(at, at + count):
             segment.ints[index] = 0
+        return segment, at
+
+    def allocate_beside(self, count: int, ahead: deque[Cells], children: int) -> tuple[Segment, int]:
+        """Return cells for one more of the children of a family, beside those of the last one if that can be.
+
+        Children of many families are born in turn; a scrape reads those of one, in one go where they lie side by side.
+        `ahead` are the cells that are kept for the family's next children: as many as it has, within AHEAD_CELLS.
+        """
+        try:
+            segment, at, _ = ahead.popleft()
+        except IndexError:
+            pass
+        else:
+            return segment, at  # nobody had them: they are zero
+        times = min(children, AHEAD_CELLS // count)
+        if times < AHEAD_LEAST or self._free.get(count):
+            return self.allocate(count)
+        with self.lock:
+            segment, at = self._carve(count * times)
+        ahead.extend((segment, at + count * place, count) for place in range(1, times))
         return segment, at
 
     def allocate_state(self) -> tuple[Segment, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import STORE
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Exemplar
 
-    from runtime_exporter.metrics.cells import CellStore
+    from runtime_exporter.metrics.cells import Cells, CellStore
 
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -37,6 +38,7 @@ class Family:
 
     __slots__ = (
         "__weakref__",
+        "ahead",
         "cells",
         "children",
         "computed",
@@ -74,6 +76,8 @@ class Family:
         self.per_worker = False
         """Whether each live worker's own values are exposed, too, as `worker_<name>` with the label `worker`."""
         self.children: dict[tuple[str, ...], Any] = {}
+        self.ahead: deque[Cells] = deque()
+        """Cells that are kept for children to come."""
         self.kept = Kept()
         """What the exposition keeps from scrape to scrape."""
         self.computed = False
@@ -89,6 +93,8 @@ class Family:
         if hasattr(self, "cells"):
             segment, at = self.cells
             self.store.release(segment, at, 1)
+            for kept in self.ahead:
+                self.store.free(*kept)
 
     @property
     def hidden(self) -> bool:

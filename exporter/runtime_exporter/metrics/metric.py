@@ -216,8 +216,9 @@ class Metric(PeerAttributes):
         self._known = _NO_CHILDREN
         self._function = None
         count = self._cells()
-        store = self._family.store
-        segment, self._at = store.allocate(count)
+        family = self._family
+        store = family.store
+        segment, self._at = store.allocate_beside(count, family.ahead, len(family.children))
         self._segment, self._floats = segment, segment.floats
         self._reset()
         if store.journal is not None:
