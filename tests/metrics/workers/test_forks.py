@@ -12,6 +12,7 @@ import pytest
 
 from runtime_exporter import metrics
 from runtime_exporter.metrics import workers
+from runtime_exporter.metrics.cells import STORE
 from workers_in_tests import Fork, samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -286,3 +287,20 @@ def test_ticks_and_scrapes_from_many_threads_neither_hang_nor_lose(directory, me
     assert {f'many_c_total{{a="{values[0]}"}}': child.value() for values, child in count.family.children.items()} == {
         name: value for name, value in found.items() if name.startswith("many_c")
     }
+
+
+def test_cells_of_what_died_before_a_fork_are_used_again_in_the_child(directory, merged):
+    count = metrics.Counter("dead_c", "C", ["a"], registry=None)
+    workers.join(directory)
+    for number in range(3_000):
+        count.labels(str(number)).inc()
+    count.clear()
+
+    def child():
+        before = STORE.mapped_bytes
+        for number in range(3_000):
+            count.labels(str(number)).inc()
+        assert before == STORE.mapped_bytes
+
+    with Fork(child):
+        assert 3_000 == len([name for name in samples(merged) if name.startswith("dead_c")])

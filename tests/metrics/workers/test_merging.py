@@ -197,3 +197,20 @@ def test_counters_are_what_was_counted_by_whomever_and_whoever_lives(steps, tmp_
     merged.close()
     for worker in living:
         worker.pretended.die()
+
+
+def test_a_family_that_a_worker_cannot_keep_up_to_date_is_left_out_of_what_all_say(two, merged):
+    kept = [worker.gauge("g", multiprocess_mode="sum") for worker in two]
+    for level, value in zip(kept, (3, 5), strict=True):
+        level.set(value)
+    kept[1].family.withheld = True
+    assert {"g": 3.0} == samples(merged)
+
+
+def test_a_reader_that_gave_its_files_back_reads_them_again(two, merged):
+    count = two[0].counter("c")
+    count.inc()
+    assert {"c_total": 1.0} == samples(merged)
+    merged.forked()
+    count.inc()
+    assert {"c_total": 2.0} == samples(merged)

@@ -178,6 +178,20 @@ class Journal:
                 else:
                     grave.free = True
 
+    def abandon(self) -> None:
+        """Give back the same in the child of a fork: without a lock, which a thread of the parent may have held, or a word."""
+        for segment, at, size in [*self._dead]:
+            self._store.free(segment, at, size)
+        for grave in self.graves.values():
+            if grave.free:
+                self._store.free(*grave.place, len(grave.series.definition.codes))
+
+    def give_back(self) -> None:
+        """Give back the cells of all that died: nobody reads these files for this process any more."""
+        with self._lock:
+            self.bury()
+            self.folded([*self.graves.values()])
+
     def folded(self, graves: list[Grave]) -> None:
         """Give back the cells of the oldest graves, which were folded."""
         with self._lock:

@@ -67,6 +67,7 @@ class Merged:
             for life in self._lives.values():
                 life.close()
             self._lives = {}
+            self._state = None
 
     def _refresh(self) -> None:
         with suppress(OSError):

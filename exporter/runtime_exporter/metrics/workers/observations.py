@@ -80,7 +80,7 @@ class Observations(Shape):
             at += len(part)
 
 
-@lru_cache(64)
+@lru_cache(16)
 def _counting(counts: int, width: int, rows: int) -> int:
     """Return the bits of the counts of so many series."""
     row = b"\xff" * (counts * CELL_BYTES) + bytes((width - counts) * CELL_BYTES)

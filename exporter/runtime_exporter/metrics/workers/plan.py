@@ -74,6 +74,7 @@ class Plan:
         self._shapes: dict[tuple[str, str], Shape] = {}
         self._targets: dict[str, Target] = {}
         self._ended = _ended(retired, [*dead, *live])
+        self._removed = {_key(entry) for _, entry in self._ended}
         self._present = _present(live) if self._ended else {}
         for definition in self._shown():
             self._declare(definition)
@@ -83,7 +84,7 @@ class Plan:
                 self._add(source, entry)
         for life, entry in self._ended:
             if self._present.get(_key(entry), set()) - {life}:
-                self._place(_name(entry.definition), entry.definition, entry.values, life, entry)
+                self._place(entry.definition.name, entry.definition, entry.values, life, entry)
 
     @property
     def metrics(self) -> list[Metric]:
@@ -128,19 +129,19 @@ class Plan:
             if self._ended and self._is_gone(entry):
                 return
             if definition.type in COUNTING or (definition.type == "gauge" and not _lives(definition.mode)):
-                self._place(_name(definition), definition, entry.values, source, entry)
+                self._place(definition.name, definition, entry.values, source, entry)
         elif entry.family not in self.hidden[source]:  # type: ignore[index]
             if definition.type == "stateset" or definition.mode in _ALL:
-                self._place(_name(definition), definition, (*entry.values, number), source, entry)
+                self._place(definition.name, definition, (*entry.values, number), source, entry)
                 return
-            self._place(_name(definition), definition, entry.values, source, entry)
+            self._place(definition.name, definition, entry.values, source, entry)
             if definition.per_worker:
                 self._place("worker_" + definition.name, definition, (*entry.values, number), source, entry)
 
     def _is_gone(self, entry: Entry) -> bool:
         """Return whether somebody removed the series and nobody has it any more."""
         key = _key(entry)
-        return key not in self._present and any(_key(ended) == key for _, ended in self._ended)
+        return key in self._removed and key not in self._present
 
     def _place(self, name: str, definition: Definition, values: tuple[str, ...], source: Source, entry: Entry) -> None:
         target = self._targets.get(name) or self._declare(definition, name)
@@ -184,10 +185,6 @@ def _shape(definition: Definition, how: str) -> Shape:
 
 def _lives(mode: str) -> bool:
     return mode.startswith("live") or mode == "all"
-
-
-def _name(definition: Definition) -> str:
-    return definition.name
 
 
 def _key(entry: Entry) -> Key:

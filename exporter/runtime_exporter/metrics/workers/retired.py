@@ -26,8 +26,8 @@ Key = tuple[str, tuple[str, ...]]
 
 _HEAD: Final = Struct("<8sQQQI4x")
 _MAGIC: Final = b"rtexp\0\0\1"
-MOST_SERIES: Final = 200_000
-"""Series of the dead that are kept; of more, those go that were folded first."""
+MOST_SERIES: Final = 100_000
+"""Series of the dead that are kept; of more, those go that nobody who died has had for longest."""
 WHOLE: Final = -1
 """Said of a life that is folded with everything."""
 
@@ -107,7 +107,8 @@ class Ledger:
             self.families[definition.name] = definition, since
         key = definition.name, values
         valid = settled(definition, cells)
-        before = self.series.get(key)
+        # To the end: of too many those go that nobody has had for longest.
+        before = self.series.pop(key, None)
         self.series[key] = valid if before is None else together(definition, before, valid)
 
     def drop(self, key: Key) -> None:

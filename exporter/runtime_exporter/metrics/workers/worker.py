@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter import forks
 from runtime_exporter.errors import RunDirectoryError
-from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.cells import FREE_THREADED, STORE
 from runtime_exporter.metrics.workers import slots
 from runtime_exporter.metrics.workers.folding import fold
 from runtime_exporter.metrics.workers.journal import Journal
@@ -85,6 +85,7 @@ class Worker:
             return
         self.tick()
         _keep_alone(self._store)
+        self._journal.give_back()
         _worker = None
         _left.add(self.directory)
         self._journal.close()
@@ -92,6 +93,7 @@ class Worker:
 
     def forget(self) -> None:
         """Let go of what a fork copied from the parent, whose it still is."""
+        self._journal.abandon()
         self._journal.close()
         self._slot.close()
 
@@ -148,7 +150,7 @@ def share(where: Path, slot: slots.Slot, store: CellStore, *, anew: bool = False
     """
     journal = Journal(where, slot.name, store)
     try:
-        with store.lock:
+        with _still(store):
             for segment in store.segments:
                 journal.extend(segment)
             if anew:
@@ -176,9 +178,19 @@ def _write_down(journal: Journal, family: Family) -> None:
             journal.told(child, child.pairs)
 
 
+@contextmanager
+def _still(store: CellStore) -> Iterator[None]:
+    """Let nobody make a series meanwhile, nor count where there is no GIL that keeps an exchange of memory in one piece."""
+    with ExitStack() as held:
+        held.enter_context(store.lock)
+        for family in [*store.families.values()] if FREE_THREADED else []:
+            held.enter_context(family.lock)
+        yield
+
+
 def _keep_alone(store: CellStore) -> None:
     """Take the cells back from the files, with what is in them."""
-    with store.lock:
+    with _still(store):
         store.journal = None
         for segment in store.segments:
             if segment.first is not None:
