@@ -183,8 +183,10 @@ class ASGIExchange(Exchange):
         told = self.told
         if told is not None:
             return told
-        if "route" in scope or "fastapi" in scope:
+        if "fastapi" in scope:
             return id(identity(scope))
+        if "route" in scope and scope["route"] is not None:
+            return id(scope["route"])
         return id(scope["endpoint"]) if "endpoint" in scope else None
 
     def fail(self, error: BaseException) -> None:
