@@ -106,8 +106,8 @@ def read_for_ever(directory, stop):
     assert last["killed_c_total"] > 0
 
 
-def test_nothing_that_was_counted_is_lost_or_seen_half_when_workers_are_killed(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("run")
+def test_nothing_that_was_counted_is_lost_or_seen_half_when_workers_are_killed(tmp_path):
+    directory = tmp_path
     seed = random.randrange(1 << 30)
     chance = random.Random(seed)
     print("seed", seed)

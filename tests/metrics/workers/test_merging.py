@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime_exporter import metrics
@@ -160,10 +163,10 @@ class Worker:
         self.level = self.pretended.gauge("g", multiprocess_mode="livesum")
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-def test_counters_are_what_was_counted_by_whomever_and_whoever_lives(steps, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("run")
+def test_counters_are_what_was_counted_by_whomever_and_whoever_lives(steps, tmp_path):
+    directory = Path(tempfile.mkdtemp(dir=tmp_path))
     merged = workers.Merged(directory)
     living = [Worker(directory) for _ in range(3)]
     counted, observed, added, levels = [0, 0, 0, 0], [], [], [0, 0, 0]
