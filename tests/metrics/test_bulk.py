@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from runtime_exporter import metrics
 from runtime_exporter.metrics import cells, cellsource, peersource, refresh
+from runtime_exporter.metrics import histogram as histogram_module
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
 
 BLOCK = cellsource.BLOCK_CELLS // 2  # counters in a block: each has two cells
@@ -123,7 +124,7 @@ class Scrapes(RuleBasedStateMachine):
 
 TestScrapes = Scrapes.TestCase
 TestScrapes.settings = settings(
-    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -297,7 +298,10 @@ def test_functions_are_asked_in_each_scrape_though_cells_of_other_families_are_r
     assert ["0.0", "1.0", "2.0"] == found
 
 
-def test_a_count_and_its_sum_belong_together_while_others_count(rapid_switches):
+@pytest.mark.parametrize("free_threaded", [False, True])
+def test_a_count_and_its_sum_belong_together_while_others_count(rapid_switches, monkeypatch, free_threaded):
+    for module in (cellsource, histogram_module):
+        monkeypatch.setattr(module, "FREE_THREADED", free_threaded)
     histogram = metrics.Histogram("h", "H", ["a"], registry=None, buckets=(1, 2))
     done = threading.Event()
 
@@ -310,7 +314,7 @@ def test_a_count_and_its_sum_belong_together_while_others_count(rapid_switches):
     for thread in threads:
         thread.start()
     try:
-        for _ in range(40):
+        for _ in range(25):
             found = written(histogram)
             for label in {labels for _, labels in found}:
                 if ("h_count", label) in found:
