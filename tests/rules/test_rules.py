@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,10 @@ CONFIGURATIONS = {
 def promtool(*arguments: str) -> tuple[int, str]:
     """Return the exit code of promtool and what it said. Two days of a leak are half a minute of CPU."""
     path = tools.require("promtool", package="prometheus")
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    environment = {**os.environ, "GOGC": "400"}  # collects a quarter as often: 130 MB, and a seventh of the CPU less
+    done = subprocess.run(
+        [path, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, env=environment
+    )
     return done.returncode, done.stdout + done.stderr
 
 
