@@ -13,7 +13,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -115,7 +114,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         self._process.communicate()
 
     def load(self, seconds: int) -> tuple[float, int]:
@@ -135,7 +134,7 @@ class Server:
 
 
 def main(candidate: str) -> None:
-    """Serve until interrupted."""
+    """Serve until terminated."""
     logging.disable(logging.CRITICAL)
     try:
         import uvicorn
