@@ -55,7 +55,7 @@ class State:
 STATES = tuple(
     State(threads, routes, saturated)
     for saturated in (False, True)
-    for threads, routes in ((1, 10), (50, 10), (500, 10), (50, 1_000), (50, 10_000))
+    for threads, routes in ((1, 10), (50, 10), (500, 10), (50, 1_000), (50, 10_000), (500, 10_000))
 )
 QUICK_STATES = (State(1, 10, saturated=False, every=2.0), State(50, 1_000, saturated=True, every=2.0))
 
