@@ -96,6 +96,7 @@ def test_an_exporter_that_runs_has_imported_what_its_settings_need(profiling, al
     # The version of the package is read of its metadata.
     assert set() == modules & HEAVY - {"importlib.metadata", "csv", "zipfile"} - allowed
     assert profiling == ("runtime_exporter.profiling.advice" in modules)
+    assert "runtime_exporter.metrics.workers" not in modules
 
 
 @pytest.mark.parametrize("package", [runtime_exporter, http])
