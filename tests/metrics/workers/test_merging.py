@@ -217,3 +217,21 @@ def test_a_reader_that_gave_its_files_back_reads_them_again(two, merged):
     merged.forked()
     count.inc()
     assert {"c_total": 2.0} == samples(merged)
+
+
+def test_a_family_that_is_called_as_another_is_told_per_worker_does_not_break_the_scrape(two, merged):
+    told = [worker.counter("x", per_worker=True) for worker in two]
+    own = two[1].gauge("worker_x", ["a", "b"], multiprocess_mode="sum")
+    for count in told:
+        count.inc()
+    own.labels("1", "2").set(5)
+    assert 2.0 == samples(merged)["x_total"]
+
+
+def test_what_was_removed_in_an_older_version_is_not_put_into_the_newer_ones(two, merged):
+    old = two[0].histogram("h", ["a"], buckets=(1, 2))
+    old.labels("x").observe(1)
+    new = two[1].histogram("h", ["a"], buckets=(1, 2, 3, 4))
+    new.labels("x").observe(3)
+    old.remove("x")
+    assert (1.0, 3.0) == tuple(samples(merged)[f'h_{name}{{a="x"}}'] for name in ("count", "sum"))

@@ -61,6 +61,10 @@ class Target:
     metric: Metric
     shape: Shape
 
+    def fits(self, definition: Definition) -> bool:
+        """Return whether series of this definition have the same cells."""
+        return self.shape.codes == definition.codes
+
 
 class Plan:
     """The merged families, and how they are brought up to date."""
@@ -83,7 +87,8 @@ class Plan:
             for entry in source.keys.entries.values():
                 self._add(source, entry)
         for life, entry in self._ended:
-            if self._present.get(_key(entry), set()) - {life}:
+            alike = self._families[entry.definition.name][0].shape == entry.definition.shape
+            if alike and self._present.get(_key(entry), set()) - {life}:
                 self._place(entry.definition.name, entry.definition, entry.values, life, entry)
 
     @property
@@ -145,7 +150,8 @@ class Plan:
 
     def _place(self, name: str, definition: Definition, values: tuple[str, ...], source: Source, entry: Entry) -> None:
         target = self._targets.get(name) or self._declare(definition, name)
-        if target is not None:
+        # Not where somebody has a family of his own that is called as another's is told per worker.
+        if target is not None and len(target.metric.family.labelnames) == len(values) and target.fits(definition):
             child = target.metric.labels(*values) if values else target.metric
             target.shape.place(child, source, entry.cell)
 

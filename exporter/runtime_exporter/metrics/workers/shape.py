@@ -75,7 +75,7 @@ class Shape:
 
     def __init__(self, codes: str, how: str) -> None:
         self.rows = Rows(len(codes))
-        self._codes = codes
+        self.codes = codes
         self._how = how
         self._layers: dict[Source, list[Layer]] = {}
         """Of each source. More than one where it has a series twice, or one that comes before those it had."""
@@ -99,7 +99,7 @@ class Shape:
             whole = _latest(parts)
         else:
             whole = one(*_ORDERS[self._how], parts)
-            if created_enabled() and len(self._codes) > 1:
+            if created_enabled() and len(self.codes) > 1:
                 width = self.rows.width
                 whole[width - 1 :: width] = oldest([(at // width, flat[width - 1 :: width]) for at, flat in parts])
         self._write(whole)
@@ -123,7 +123,7 @@ class Shape:
         for segment in self.rows.segments:
             part = whole[at : at + segment.size // width * width]
             if part:
-                Struct(self._codes * (len(part) // width)).pack_into(segment.buffer, 0, *part)
+                Struct(self.codes * (len(part) // width)).pack_into(segment.buffer, 0, *part)
             at += len(part)
 
 
