@@ -49,7 +49,7 @@ class State:
 
     def __str__(self) -> str:
         """Return it in words."""
-        return f"{self.threads} threads, {self.routes:,} routes, {'saturated' if self.saturated else 'idle'}"
+        return f"{self.threads} thread{'s' * (self.threads > 1)}, {self.routes:,} routes, {'saturated' if self.saturated else 'idle'}"
 
 
 STATES = tuple(
