@@ -20,6 +20,8 @@ class Written(NamedTuple):
 
     values: bytes
     texts: str
+    lines: bytes
+    """The lines of a small block; empty for others."""
 
 
 class Block:

@@ -40,7 +40,7 @@ def source_bytes(source: Source, openmetrics: bool, names: Collection[str] | Non
         for block in blocks:
             numbers = source.read(block)
             if source.one_line and not page.begun and not exemplified:
-                yield page.rows.write(block.labels, [refreshed(block, source.values(numbers))])
+                yield refreshed(block, source.values(numbers), page.rows)
                 continue
             columns = source.columns(numbers)
             if exemplified:

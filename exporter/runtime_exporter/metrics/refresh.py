@@ -15,20 +15,25 @@ from runtime_exporter.metrics.source import texts
 
 if TYPE_CHECKING:
     from runtime_exporter.metrics.blocks import Block
+    from runtime_exporter.metrics.rows import Rows
     from runtime_exporter.metrics.source import Column
+
+SMALL: Final = 8
+"""Series of a block whose lines are kept, too: most families have one or a few, and no memory to speak of."""
 
 FEW: Final = 2
 """Up to every second series is changed one by one; above, it takes as long as making all texts again."""
 
 
-def refreshed(block: Block, values: bytes) -> Column:
-    """Return the texts of a block's values, which are 8 bytes each."""
+def refreshed(block: Block, values: bytes, rows: Rows) -> bytes:
+    """Return the lines of a block whose series have these values, 8 bytes each."""
     last = block.written
     if last is not None and last.values == values:
-        return last.texts.split(" ")
+        return last.lines or rows.write(block.labels, [last.texts.split(" ")])
     column = _changed(last, values) if last else _all(values)
-    block.written = Written(values, " ".join(column))
-    return column
+    lines = rows.write(block.labels, [column])
+    block.written = Written(values, " ".join(column), lines if len(column) <= SMALL else b"")
+    return lines
 
 
 def _all(values: bytes) -> Column:
