@@ -29,7 +29,7 @@ _QUICK_HOURS = 2.0
 _MINUTES = 10.0
 _LOOK_MINUTES = 15
 MOST_GROWTH = 1.05
-"""Of memory. What is known of the last eight days is an eighth full after the first."""
+"""Of memory: noise, and what profiles still find that is new."""
 _MEGABYTE = 1e6
 
 
@@ -55,7 +55,7 @@ BOUNDS = (
     Bound("files that workers share", "", lambda look: look.shared, 12),
     Bound("bytes of files that workers share", "MB", lambda look: look.shared_bytes / _MEGABYTE, 8.0),
 )
-"""Profiles have a limit of 2 MB and whole blocks; two workers at once have three files each, and there are those of them all."""
+"""Profiles have a limit of 2 MB, which is kept to after a file is written; two workers at once have three files each, and there are those of them all."""
 
 
 class Soaked(NamedTuple):
