@@ -99,6 +99,7 @@ class Service:
                     "PYTHONUNBUFFERED": "1",
                     "RUNTIME_EXPORTER_PROFILING": "false",
                     "RUNTIME_EXPORTER_PORT": str(self.metrics_port),
+                    "SHOP_PORT": str(self.port),
                     **variables,
                 },
                 stdout=output,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from prefork_service import Scraper, Service
 from tools import wait_for
 
 GUNICORN = ("gunicorn", "-b", "127.0.0.1:{port}")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CLASSES = {
     "gthread": ("-k", "gthread", "--threads", "3", "shop:app"),
     "uvicorn": ("-k", "uvicorn_worker.UvicornWorker", "shop_asgi:app"),
@@ -146,14 +148,16 @@ def test_a_killed_arbiter_leaves_its_directory_to_the_next(tmp_path):
 
 
 def test_a_directory_that_has_a_name_stays_and_its_counters_go_on(tmp_path):
-    (tmp_path / "run").mkdir()
-    named = ("--run-directory", str(tmp_path / "run"))
-    with Service(tmp_path, *GUNICORN, "-w", "2", "shop:app", settings=named) as service:
+    example = (EXAMPLES / "gunicorn.conf.py").read_text()
+    directory = str(tmp_path / "run")
+    (tmp_path / "shop.conf.py").write_text(example.replace("/dev/shm/shop", directory).replace("= 4", "= 2"))
+    with Service(tmp_path, *GUNICORN, "-c", "shop.conf.py", "shop:app", run=False) as service:
         service.order(20)
         service.counts_exactly()
         before = service.placed()
-        assert [] == service.directories()
+    named = ("--run-directory", directory)
     with Service(tmp_path, *GUNICORN, "-w", "2", "shop:app", settings=named) as service:
+        assert [] == service.directories()
         assert before < service.placed()
 
 

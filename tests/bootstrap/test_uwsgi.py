@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from prefork_service import Scraper, Service
 from tools import wait_for
 
 UWSGI = ("uwsgi", "--http", "127.0.0.1:{port}", "--module", "shop:app", "--master", "--enable-threads", "--die-on-term")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LOADED = {"before the fork": (), "by each worker": ("--lazy-apps",)}
 
 each_way = pytest.mark.parametrize("way", LOADED.values(), ids=LOADED.keys())
@@ -35,10 +37,13 @@ def test_workers_count_as_one_whether_they_were_forked_from_the_application_or_l
 
 
 def test_workers_that_are_replaced_after_some_requests_keep_the_sum(tmp_path):
-    with (
-        Service(tmp_path, *UWSGI, "--processes", "2", "--max-requests", "20", "--min-worker-lifetime", "1") as service,
-        Scraper(service),
-    ):
+    example = (EXAMPLES / "uwsgi.ini").read_text()
+    changes = {"8000": "$(SHOP_PORT)", "flask_app": "shop", "= 4": "= 2", "= 10000": "= 20\nmin-worker-lifetime = 1"}
+    for old, new in changes.items():
+        assert old in example
+        example = example.replace(old, new)
+    (tmp_path / "uwsgi.ini").write_text(example)
+    with Service(tmp_path, "uwsgi", "uwsgi.ini") as service, Scraper(service):
         orders = service.order(100)
         assert (100, 0) == orders[:2]
         assert len(orders.pids) > 3
