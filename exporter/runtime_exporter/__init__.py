@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         MissingToolError,
         ProfileError,
+        RunDirectoryError,
     )
     from runtime_exporter.exporter import Exporter, start
     from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware
@@ -32,6 +33,7 @@ __all__ = [
     "MissingExtraError",
     "MissingToolError",
     "ProfileError",
+    "RunDirectoryError",
     "WSGIMiddleware",
     "start",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -315,8 +316,11 @@ def test_it_ends_at_once_with_what_it_started(agent, service, number, code):
 
 
 def _children(pid):
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [child for task in tasks for child in (task / "children").read_text().split()]
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += (task / "children").read_text().split()
+    return found
 
 
 def test_users_are_asked_for_as_with_the_exporter(agent, tmp_path):

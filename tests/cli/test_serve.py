@@ -43,6 +43,10 @@ def series(url):
     return {name: value for name, _, value in lines if name[:1] != "#"}
 
 
+def health(url):
+    return requests.get(f"{url}/health", timeout=10).json()["status"]
+
+
 def run(*arguments):
     return subprocess.run([*VERB, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
@@ -62,7 +66,8 @@ def test_it_answers_for_workers_that_live_and_that_lived_and_is_none_of_them(tmp
     with fleet_in(tmp_path) as fleet, serving(fleet.directory, env=None) as (process, url):
         for worker in (fleet.worker(), fleet.worker()):
             worker.do("counter.labels('a').inc(2)")
-        assert "healthy" == requests.get(f"{url}/health", timeout=10).json()["status"]
+        # What a check said is kept for a moment, and nobody lived when we asked whether it serves.
+        wait_for(lambda: "healthy" == health(url), what="somebody lives")
         found = series(url)
         assert "4.0" == found['orders_total{kind="a"}']
         assert "2.0" == found['runtime_exporter_workers{state="live"}']
