@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import machine, progress, served
+from benchmarks import machine, progress
 from benchmarks.figures import Goal, Missing
 from benchmarks.harness import Timing, figure
 from benchmarks.instrumented import (
@@ -89,11 +89,10 @@ GROUPS = (
 
 
 def report(*, quick: bool) -> Iterator[Item]:
-    """Yield what a request pays in each framework, and then what is left of a loaded server's throughput."""
+    """Yield what a request pays in each framework."""
     for group in GROUPS:
         for routes in group.routes:
             yield from _group(group, routes, rounds=5 if quick else 25, scale=4 if quick else 1)
-    yield from served.report(quick=quick)
 
 
 def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[Item]:

@@ -48,6 +48,13 @@ SECTIONS = (
         ),
     ),
     Section(
+        "served",
+        "What is left of a loaded server",
+        "uvicorn with a Starlette application of one route on one core, `wrk` on another: bare, with our middleware, with prometheus_client by hand and with a package.\n"
+        "A goal is told only where the bare server had nearly all of its core, as otherwise something else is what limits it.",
+        (),
+    ),
+    Section(
         "exposition",
         "What a scrape pays",
         "A registry of one family with many children is written as text and as OpenMetrics, by ours and by `generate_latest`. Both have the same series. Ours makes text of a\n"
@@ -147,7 +154,8 @@ SECTIONS = (
         "soak",
         "What stays behind after a day",
         "A service in which everything comes and goes: routes, labels, threads, tasks, worker processes of which half are killed, profiles, scrapes and pages. The time of day runs so fast\n"
-        "that 24 hours are over in minutes. After each quarter of an hour it looks at itself. `make soak MINUTES=60` gives it longer.",
+        "that 24 hours are over in minutes. After each quarter of an hour it looks at itself. `make soak MINUTES=60` gives it longer.\n"
+        "The past that profiles are compared with is six hours here, so that it is full long before the end; in a service it is eight days, and memory grows, within its bounds, until it is full.",
         (Curves("soak", "Memory along a day", "after a collection", ("resident memory",)),),
         long=True,
     ),

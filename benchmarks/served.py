@@ -6,7 +6,6 @@ short turns: one process on one core, with wrk on another.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import machine, progress
@@ -36,6 +36,8 @@ BARE = "bare"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _CONNECTIONS = 16
 _LEAST = 0.95
+_BUSY = 0.8
+"""Of a core, what a server uses that is as fast as it can be."""
 
 
 def report(*, quick: bool) -> Iterator[Item]:
@@ -52,13 +54,18 @@ def report(*, quick: bool) -> Iterator[Item]:
             return
         speeds, costs = _rounds(running, rounds, seconds)
     yield from _figures("Requests a second of uvicorn and Starlette under load", "1/s", speeds)
+    yield from _figures("CPU time a request of uvicorn and Starlette under load", "µs", costs)
+    busy = median(speed * cost / 1e6 for speed, cost in zip(speeds[BARE], costs[BARE], strict=True))
+    if busy < _BUSY:
+        # Then it is something else that limits the requests a second, and any middleware would look free.
+        yield Missing("a loaded server", f"the bare one used {busy:.0%} of a core: is the machine busy?")
+        return
     yield Goal(
         f"uvicorn under load: at least {_LEAST} of the bare application's requests a second",
         "Requests a second of uvicorn and Starlette under load",
         BARE,
         at_least=_LEAST,
     )
-    yield from _figures("CPU time a request of uvicorn and Starlette under load", "µs", costs)
 
 
 def _figures(name: str, unit: str, measured: dict[str, list[float]]) -> Iterator[Figure]:
@@ -143,10 +150,14 @@ def main(candidate: str) -> None:
     except ImportError as error:
         print(json.dumps(str(error)), flush=True)
         return
-    listener = socket.create_server(("127.0.0.1", 0))
+    # With the protocol named: asyncio switches Nagle's algorithm off only where it sees that it is TCP, and with it on
+    # each answer waits 40 ms for an acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     print(listener.getsockname()[1], flush=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
-    asyncio.run(server.serve(sockets=[listener]))
+    # run() takes uvloop where it is installed, as uvicorn does for its users.
+    uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")).run([listener])
 
 
 if __name__ == "__main__":
