@@ -115,6 +115,7 @@ def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[It
             unit="µs",
             per=requests,
             at=at,
+            along="routes" if at is not None else "",
         )
         for peer in peers
         if peer in present
