@@ -44,9 +44,15 @@ def test_workers_that_are_replaced_after_some_requests_keep_the_sum(tmp_path):
         example = example.replace(old, new)
     (tmp_path / "uwsgi.ini").write_text(example)
     with Service(tmp_path, "uwsgi", "uwsgi.ini") as service, Scraper(service):
-        orders = service.order(100)
-        assert (100, 0) == orders[:2]
-        assert len(orders.pids) > 3
+        seen = set()
+
+        def replaced():
+            orders = service.order(50)
+            assert (50, 0) == orders[:2]
+            seen.update(orders.pids)
+            return len(seen) > 3
+
+        wait_for(replaced, what="workers were replaced")  # each lives for a second at least
         service.counts_exactly()
 
 

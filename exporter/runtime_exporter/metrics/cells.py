@@ -155,7 +155,8 @@ class CellStore:
 
     def _carve(self, count: int) -> tuple[Segment, int]:
         if self._next + count > self._segment.size:
-            segment = Segment(max(SEGMENT_CELLS, count))
+            # Whole pages, also for a child of many cells: what comes after it in a file would lie askew otherwise.
+            segment = Segment(-(-count // SEGMENT_CELLS) * SEGMENT_CELLS)
             if self.journal is not None:
                 self.journal.lay(segment)
             self.segments.append(segment)

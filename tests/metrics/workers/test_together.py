@@ -73,3 +73,17 @@ def test_a_missing_directory_is_an_error_of_one_line_and_changes_nothing(tmp_pat
 def test_files_are_of_their_owner_alone(directory):
     workers.join(directory)
     assert {0o600} == {path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
+def test_a_child_of_more_cells_than_a_segment_has_leaves_room_for_whole_pages_behind_it(directory):
+    large = metrics.Histogram("together_large", "L", registry=None, buckets=range(9_001))
+    after = metrics.Counter("together_after", "A", ["number"], registry=None)
+    workers.join(directory)
+    large.observe(9_000)
+    for number in range(5_000):
+        after.labels(str(number)).inc()
+
+    found = samples(workers.Merged(directory))
+
+    assert 1.0 == found["together_large_count"]
+    assert 5_000.0 == sum(value for name, value in found.items() if name.startswith("together_after_total"))
