@@ -24,7 +24,7 @@ from benchmarks import progress
 from benchmarks.figures import Figure, Goal, Spread
 from runtime_exporter.collectors.supervision.overhead import MEMORY_SECONDS
 from runtime_exporter.costs import HOOKS, PROFILING
-from runtime_exporter.profiling.threadclock import process_cpu_time_ns
+from runtime_exporter.cpuclock import process_cpu_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

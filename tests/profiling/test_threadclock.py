@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime_exporter.profiling.threadclock import ThreadClock, cpu_time_ns, native_threads, process_cpu_time_ns
+from runtime_exporter.cpuclock import cpu_time_ns, process_cpu_time_ns
+from runtime_exporter.profiling.threadclock import ThreadClock, native_threads
 from tools import wait_for
 
 

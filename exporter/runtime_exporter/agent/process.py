@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from runtime_exporter.agent.processes import Process, began, find, identify, lives
+from runtime_exporter.cpuclock import process_cpu_time_ns
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling import foreign, windows
 from runtime_exporter.profiling.advice import Facts
@@ -19,7 +20,7 @@ from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.sampler import ENDED, NOT_SAMPLED, Window
 from runtime_exporter.profiling.samplers.tally import Tally, split
 from runtime_exporter.profiling.samplers.tracer import Tracer
-from runtime_exporter.profiling.threadclock import ThreadClock, process_cpu_time_ns
+from runtime_exporter.profiling.threadclock import ThreadClock
 from runtime_exporter.profiling.threadgroup import without_numbers
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from runtime_exporter.metrics import Metric
 from runtime_exporter.metrics.exposition import expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from prometheus_client import CollectorRegistry
 
@@ -43,13 +43,10 @@ class Foreign:
         """Return what is exposed, as of now."""
         path = self._environ.get(VARIABLE, "")
         merged = _merged(path) if path else None
-        self._note([one for one in self._registered() if _of_one_worker(one, merged=merged is not None)])
-        kept = (one for one in self._registered() if isinstance(one, MultiProcessCollector))
-        return tuple(kept) if merged is None else (merged,)
-
-    def _registered(self) -> Iterator[Any]:
-        if self._registry is not None:
-            yield from expand(self._registry)
+        registered = () if self._registry is None else tuple(expand(self._registry))
+        self._note([one for one in registered if _of_one_worker(one, merged=merged is not None)])
+        kept = tuple(one for one in registered if isinstance(one, MultiProcessCollector))
+        return kept if merged is None else (merged,)
 
     def _note(self, left_out: list[Any]) -> None:
         self.left_out = len(left_out)

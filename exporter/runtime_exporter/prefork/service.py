@@ -14,10 +14,9 @@ from runtime_exporter.metrics.workers.slots import living
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
 from runtime_exporter.web.app import make_app
+from runtime_exporter.web.assembly import server_of
 from runtime_exporter.web.health import DEGRADED, Health
-from runtime_exporter.web.server import Server
 from runtime_exporter.web.version import version
-from runtime_exporter.web.webconfig import WebConfigFile
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.metrics.exposition import Format
     from runtime_exporter.settings import Settings
+    from runtime_exporter.web.server import Server
 
 
 class Service:
@@ -72,7 +72,7 @@ class Service:
             problem = "no such directory" if not self._directory.exists() else "not a directory"
             raise ConfigError(f"{self._directory}: {problem}; give the run_directory of the workers")
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
-        self._server = self._serve()
+        self._server = server_of(self.wsgi_app, self.settings)
         self.health.started = True
         logs.LOGGER.info("serving %s%s for the workers of %s", self.url, self.settings.metrics_path, self._directory)
         return self
@@ -82,21 +82,6 @@ class Service:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-
-    def _serve(self) -> Server:
-        settings = self.settings
-        path = settings.web_config_file
-        server = Server(
-            self.wsgi_app,
-            settings.address,
-            settings.port,
-            WebConfigFile(path, source=settings.source("web_config_file")) if path else None,
-            connections_limit=settings.web_connections_limit,
-            timeout=settings.web_timeout,
-            source=settings.source,
-        )
-        server.start()
-        return server
 
     def _workers_health(self) -> tuple[str, str] | None:
         with suppress(OSError):

@@ -7,12 +7,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from runtime_exporter.cpuclock import cpu_time_ns, process_cpu_time_ns
+from runtime_exporter.cpuclock import cpu_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-__all__ = ["ThreadClock", "cpu_time_ns", "native_threads", "process_cpu_time_ns"]
 
 
 def native_threads(proc: str = "/proc") -> list[int]:

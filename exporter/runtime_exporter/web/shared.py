@@ -135,9 +135,8 @@ class SharedExposition:
 
     def _write(self, form: Format) -> Exposition:
         with COSTS.within(SCRAPE):
-            begin = self._cpu()
-            exposition = Exposition(b"", self._clock())
-            exposition.body = self._expose(form)
+            begin, begun = self._cpu(), self._clock()
+            exposition = Exposition(self._expose(form), begun)
             self._saved -= self._cpu() - begin
         self._last[form] = exposition
         return exposition

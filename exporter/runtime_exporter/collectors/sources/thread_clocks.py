@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from runtime_exporter.profiling.threadclock import cpu_time_ns
+from runtime_exporter.cpuclock import cpu_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from runtime_exporter.costs import COSTS, PROFILING
+from runtime_exporter.cpuclock import cpu_time_ns
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.pythonstack import Key
 from runtime_exporter.profiling.samplers.cputimer import ThreadTimer, best_timer
@@ -23,7 +24,6 @@ from runtime_exporter.profiling.samplers.pace import Pace
 from runtime_exporter.profiling.samplers.sampler import NOT_SAMPLED, OWN, OWN_THREADS, Capabilities, Window
 from runtime_exporter.profiling.samplers.stacks import StackTable
 from runtime_exporter.profiling.samplers.tally import Tally, split
-from runtime_exporter.profiling.threadclock import cpu_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

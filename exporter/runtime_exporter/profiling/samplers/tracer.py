@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from runtime_exporter.cpuclock import process_cpu_time_ns
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.threadclock import process_cpu_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
