@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 
 import pytest
 
 from runtime_exporter import metrics
 from runtime_exporter.metrics import cells, counter, gauge, histogram, summary
-
-
-@pytest.fixture
-def rapid_switches():
-    """Let CPython hand the GIL over as often as it can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 @pytest.fixture(params=[False, True], ids=["gil", "free-threaded"])

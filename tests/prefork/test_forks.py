@@ -9,16 +9,9 @@ import pytest
 import requests
 
 from tools import wait_for
-from worker_process import fleet_in
 
 ORDERS = 'orders_total{kind="a"}'
 LIVE = 'runtime_exporter_workers{state="live"}'
-
-
-@pytest.fixture
-def fleet(tmp_path):
-    with fleet_in(tmp_path) as fleet:
-        yield fleet
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import requests
 
 from tools import require, wait_for
-from worker_process import fleet_in
 
 ORDERS = 'orders_total{kind="a"}'
 LIVE = 'runtime_exporter_workers{state="live"}'
-
-
-@pytest.fixture
-def fleet(tmp_path):
-    with fleet_in(tmp_path) as fleet:
-        yield fleet
 
 
 def answering(fleet, times=40):

@@ -18,29 +18,6 @@ from workers_in_tests import Fork, samples
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
-@pytest.fixture
-def directory(tmp_path):
-    yield tmp_path
-    worker = workers.current()
-    if worker is not None:
-        worker.leave()
-
-
-@pytest.fixture
-def merged(directory):
-    found = workers.Merged(directory)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def rapid_switches():
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
 class Counting:
     """Threads that count until the block ends."""
 

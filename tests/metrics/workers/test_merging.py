@@ -16,13 +16,6 @@ from workers_in_tests import Pretended, samples
 
 
 @pytest.fixture
-def merged(tmp_path):
-    found = workers.Merged(tmp_path)
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def two(tmp_path):
     found = Pretended(tmp_path), Pretended(tmp_path)
     yield found

@@ -11,14 +11,6 @@ from workers_in_tests import Fork, samples
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
-@pytest.fixture
-def directory(tmp_path):
-    yield tmp_path
-    worker = workers.current()
-    if worker is not None:
-        worker.leave()
-
-
 def test_counters_and_histograms_of_parent_and_child_are_added_up(directory):
     count = metrics.Counter("together_c", "C", ["a"], registry=None)
     sizes = metrics.Histogram("together_h", "H", registry=None, buckets=(1, 2))
