@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from pathlib import Path
 
@@ -228,3 +229,24 @@ def test_what_was_removed_in_an_older_version_is_not_put_into_the_newer_ones(two
     new.labels("x").observe(3)
     old.remove("x")
     assert (1.0, 3.0) == tuple(samples(merged)[f'h_{name}{{a="x"}}'] for name in ("count", "sum"))
+
+
+def test_a_family_that_ended_before_it_was_folded_takes_nobody_elses_with_it(two, merged):
+    kept = two[1].counter("kept")
+    kept.inc()
+    gone = two[0].counter("gone", ["a"])
+    gone.labels("x").inc()
+    del gone
+    gc.collect()
+    two[0].worker.tick()
+    assert {"kept_total": 1.0} == samples(merged)
+
+
+def test_a_series_that_outlives_its_family_takes_nobody_elses_with_it(two, merged):
+    kept, alone = two[1].counter("kept"), two[0].counter("alone")
+    kept.inc()
+    alone.inc()
+    # A collection of cycles ends objects in any order.
+    two[0].store.journal.died(*alone.family.cells, 1)
+    two[0].store.journal.bury()
+    assert {"kept_total": 1.0} == samples(merged)

@@ -87,8 +87,7 @@ class Plan:
             for entry in source.keys.entries.values():
                 self._add(source, entry)
         for life, entry in self._ended:
-            alike = self._families[entry.definition.name][0].shape == entry.definition.shape
-            if alike and self._present.get(_key(entry), set()) - {life}:
+            if self._is_of_newest(entry.definition) and self._present.get(_key(entry), set()) - {life}:
                 self._place(entry.definition.name, entry.definition, entry.values, life, entry)
 
     @property
@@ -128,8 +127,8 @@ class Plan:
     def _add(self, source: Source, entry: Entry) -> None:
         definition = entry.definition
         number = self._live.get(source)  # type: ignore[call-overload]
-        if self._families[definition.name][0].shape != definition.shape:
-            self.left_out += 1
+        if not self._is_of_newest(definition):
+            self.left_out += definition.name in self._families
         elif number is None:
             if self._ended and self._is_gone(entry):
                 return
@@ -142,6 +141,11 @@ class Plan:
             self._place(definition.name, definition, entry.values, source, entry)
             if definition.per_worker:
                 self._place("worker_" + definition.name, definition, (*entry.values, number), source, entry)
+
+    def _is_of_newest(self, definition: Definition) -> bool:
+        """Return whether the numbers can be added: its family, if nobody has ended it, is defined in the same way."""
+        newest = self._families.get(definition.name)
+        return newest is not None and newest[0].shape == definition.shape
 
     def _is_gone(self, entry: Entry) -> bool:
         """Return whether somebody removed the series and nobody has it any more."""
