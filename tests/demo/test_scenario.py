@@ -168,3 +168,5 @@ def test_a_message_that_does_not_name_the_function_is_not_the_one(world):
     trial = run(world, SLOW).trials[1]
     assert {} == trial.told
     assert trial.failure.startswith(f"waited 20 s for the messages that name {SLOW[1].function} (")
+    assert "; told was: " in trial.failure
+    assert "something" in trial.failure

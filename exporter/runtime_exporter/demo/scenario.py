@@ -14,7 +14,7 @@ from runtime_exporter.demo.trial import CHANNELS, Shown, Stage, Trial, advance
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from runtime_exporter.demo.watch import Observation
+    from runtime_exporter.demo.watch import Message, Observation
 
 PAUSE = 0.4
 """Seconds between two looks; the rules are evaluated every second."""
@@ -178,9 +178,18 @@ class Scenario:
         for earlier, later in zip(before, after, strict=True):
             self._listener.changed(earlier, later)
 
+    def _told(self, trial: Trial) -> Message | None:
+        """Return the message that came where another was waited for: one that does not name whose fault it is."""
+        if trial.stage is not Stage.FIRING:
+            return None
+        seen = self._world.observe()
+        found = (seen.message(each, trial.case.alert, resolved=False, since=trial.on) for each in CHANNELS)
+        return next((message for message in found if message), None)
+
     def _failed(self, trial: Trial, limit: float) -> Trial:
         signal = trial.case.signal
         evidence = signal.text(self._world.query(signal.expr))
         others = f"; active: {', '.join(sorted(trial.still_active))}" if trial.still_active else ""
-        reason = f"waited {limit:.0f} s for {trial.waits_for} ({evidence}{others})"
+        said = f"; told was: {message.text}" if (message := self._told(trial)) else ""
+        reason = f"waited {limit:.0f} s for {trial.waits_for} ({evidence}{others}{said})"
         return replace(trial, failure=trial.failure or reason)
