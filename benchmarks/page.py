@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import plots, table
+from benchmarks import headlines, overview, plots, promises, table
 from benchmarks.figures import Curve
 from benchmarks.sections import REPORTS, SECTIONS
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from benchmarks.figures import Figure
+    from benchmarks.promises import Told
     from benchmarks.results import Judged, Result
     from benchmarks.sections import Section
 
@@ -25,8 +26,11 @@ _MOST_OPEN = 12
 _INTRODUCTION = """\
 # Performance
 
+What this exporter costs the program that it is in, beside what others cost it. All of it is CPU time and memory on one machine, measured side by side in the same minutes.
+"""
+_MADE = """\
 `make bench` writes this page, its tables and its drawings from the files in [benchmarks/results/](../benchmarks/results); no figure in it was typed. `make bench
-NAME=requests` measures one report anew, `make bench LONG=1` also what takes half an hour and more, `make bench QUICK=1` takes a first look and changes nothing here.
+NAME=requests` measures one report anew, `make bench LONG=1` also what takes longest, `make bench QUICK=1` takes a first look and changes nothing here.
 """
 _READING = """\
 ## How to read it
@@ -34,8 +38,8 @@ _READING = """\
 - Figures are CPU time where they say nothing else, medians of rounds. In each round every candidate runs once, in random order; quartiles stand in brackets.
 - A ratio is ours over the peer's, taken within each round, so that a machine that slows down changes none: 1/40 is forty times less.
 - A/A is the same thing against itself in the same rounds: the noise, as quartiles. It stands beside each figure that a clock took.
-- A goal **holds** or **does not hold**. It is **not resolved** where the quartiles lie on both sides of what was promised, or A/A reaches over it: this machine, on
-  that day, could not tell.
+- A goal **HOLDS** or **DOES NOT HOLD**. It is **NOT RESOLVED** where the quartiles lie on both sides of what was promised, or A/A reaches over it: this machine, on
+  that day, could not tell. A promise of several goals has the verdict of its worst.
 - *Over the bare application* is what a middleware adds: the time with it less the time without, round by round.
 """
 
@@ -44,11 +48,11 @@ def documents(results: Mapping[str, Result]) -> dict[Path, str]:
     """Return every file that is made of these results: its path below the root of the project, and its text."""
     known = [(section, results[section.report]) for section in SECTIONS if section.report in results]
     images = {name: text for section, result in known for name, text in _drawings(section, result).items()}
-    judged = [one for _, result in known for one in result.judged]
-    overview = plots.goals([(section.title, result.judged) for section, result in known])
-    if overview:
-        images["goals"] = overview
-    text = "\n".join(_page(known, judged, images))
+    parts = promises.gather(results)
+    drawn = overview.draw(parts)
+    if drawn:
+        images["goals"] = drawn
+    text = "\n".join([*_summary(results, [one for _, told in parts for one in told]), *_details(known, images)])
     return {PAGE: text} | {_IMAGES / f"performance-{name}.svg": image for name, image in images.items()}
 
 
@@ -73,26 +77,42 @@ def _drawings(section: Section, result: Result) -> dict[str, str]:
     return {image: text for image, text in drawn.items() if text}
 
 
-def _page(
-    known: Sequence[tuple[Section, Result]], judged: Sequence[Judged], images: Mapping[str, str]
-) -> Iterator[str]:
+def _summary(results: Mapping[str, Result], told: Sequence[Told]) -> Iterator[str]:
+    """Yield what a stranger reads: a few figures, how many promises are kept, which are not, and the drawing of all of them."""
     yield _INTRODUCTION
-    if judged:
-        yield f"{_count(judged)}\n"
-    if "goals" in images:
-        yield f"{_image('goals', 'each goal beside its figure')}\n"
+    rows = [*headlines.rows(results)]
+    if rows:
+        yield from _table(("what", "runtime_exporter costs", "others cost", "ours over theirs"), rows)
+    if told:
+        yield f"{_count(told)}\n"
+        yield f"{_image('goals', 'What was promised, and what was measured')}\n"
+    yield from _closed_list("What does not hold", [one for one in told if one.verdict == "DOES NOT HOLD"])
+    yield from _closed_list("What could not be resolved", [one for one in told if one.verdict == "NOT RESOLVED"])
+    yield _MADE
+
+
+def _count(told: Sequence[Told]) -> str:
+    verdicts = Counter(one.verdict for one in told)
+    goals = sum(len(one.judged) for one in told)
+    return (
+        f"Of {len(told)} promises {verdicts['HOLDS']} hold, {verdicts['DOES NOT HOLD']} do not, and {verdicts['NOT RESOLVED']} could not be resolved;"
+        f" they have {goals} goals, of which {sum(one.held for one in told)} hold."
+    )
+
+
+def _closed_list(title: str, told: Sequence[Told]) -> Iterator[str]:
+    """Yield the worst goal of each promise, in its own words."""
+    if told:
+        yield f"{title}, the worst goal of each:\n"
+        yield from (f"- {one.worst.goal.text}: {table.measured(one.worst)}" for one in told)
+        yield ""
+
+
+def _details(known: Sequence[tuple[Section, Result]], images: Mapping[str, str]) -> Iterator[str]:
     yield _READING
     for section, result in known:
         yield from _section(section, result, images)
     yield from _machines([result for _, result in known])
-
-
-def _count(judged: Sequence[Judged]) -> str:
-    verdicts = Counter(one.verdict for one in judged)
-    return (
-        f"Of {len(judged)} goals {verdicts['HOLDS']} hold, {verdicts['DOES NOT HOLD']} do not, and"
-        f" {verdicts['NOT RESOLVED']} could not be resolved."
-    )
 
 
 def _section(section: Section, result: Result, images: Mapping[str, str]) -> Iterator[str]:
@@ -121,7 +141,7 @@ _HEAD = ("figure", "ours", "peer", "its", "ratio", "A/A", "n")
 
 def _goal(one: Judged) -> tuple[str, ...]:
     noise = table.noise(one.figure.noise, one.figure.unit) if one.figure.noise else ""
-    verdict = one.verdict.lower() if one.verdict == "HOLDS" else f"**{one.verdict.lower()}**"
+    verdict = one.verdict if one.verdict == "HOLDS" else f"**{one.verdict}**"
     return one.goal.text, table.measured(one), noise, f"{one.figure.count:,}", verdict
 
 

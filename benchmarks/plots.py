@@ -8,23 +8,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from benchmarks import scale, table
-from benchmarks.figures import Spread
 from benchmarks.svg import Class, Drawing, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.figures import Curve, Figure, Verdict
-    from benchmarks.results import Judged
+    from benchmarks.figures import Curve, Figure, Spread
 
 US = "runtime_exporter"
 WIDTH = 960
 _ROW, _MARGIN = 22, 20
 _RIGHT = 96
 """Room for the values at the right."""
-_WORST_TOLD, _BEST_TOLD = 0.05, 100.0
-"""How far from what was promised the overview goes; what is further stands at its end."""
-_CLASS: dict[Verdict, Class] = {"HOLDS": "holds", "DOES NOT HOLD": "fails", "NOT RESOLVED": "open"}
 
 
 @dataclass(frozen=True)
@@ -106,60 +101,6 @@ class Curves(Plot):
         return _chart(self, lines, mine[0].along, mine[0].unit, logarithmic=False)
 
 
-def goals(sections: Sequence[tuple[str, Sequence[Judged]]]) -> str | None:
-    """Return how much better or worse than promised each goal's figure is, by titles of sections; None where none can be told so."""
-    told = [(title, [(one, better) for one in judged if (better := _better(one))]) for title, judged in sections]
-    told = [(title, rows) for title, rows in told if rows]
-    if not told:
-        return None
-    plot = Plot(
-        "goals",
-        "Promised, and measured",
-        "right of the line is better than promised, by so many times; bars are quartiles",
-        (),
-    )
-    drawing, top = _begin(plot)
-    least, most = _WORST_TOLD, _BEST_TOLD
-    ends = [min(max(end, least), most) for _, rows in told for _, better in rows for end in (better.low, better.high)]
-    left = WIDTH * 0.64
-    axis = scale.logarithmic([*ends, 1.0], left, WIDTH - _MARGIN)
-    bottom = top + sum(len(rows) + 1 for _, rows in told) * _ROW + 6 * len(told)
-    _upright(drawing, axis, top, bottom, "")
-    drawing.line((axis(1.0), top - 4), (axis(1.0), bottom), "goal")
-    y = top + 15.0
-    for title, rows in told:
-        drawing.text(_MARGIN, y, title, "head")
-        y += _ROW
-        for one, better in rows:
-            kind = _CLASS[one.verdict]
-            drawing.text(_MARGIN, y, _short(one.goal.text, left - _MARGIN - 84), "label")
-            drawing.text(left - 14, y, table.measured_middle(one), kind, "end")
-            drawing.line((axis(better.low), y - 4), (axis(better.high), y - 4), kind)
-            drawing.mark(axis(better.middle), y - 4, kind)
-            y += _ROW
-        y += 6
-    _legend(drawing, bottom + 44)
-    return drawing.render(bottom + 58)
-
-
-def _legend(drawing: Drawing, y: float) -> None:
-    for place, (verdict, kind) in enumerate(_CLASS.items()):
-        x = _MARGIN + 6.0 + place * 140
-        drawing.mark(x, y - 4, kind)
-        drawing.text(x + 12, y, verdict.capitalize(), "note")
-
-
-def _better(one: Judged) -> Spread | None:
-    """Return how many times better than its bound a figure is; None where that is no number of times."""
-    found, goal = one.spread, one.goal
-    bound, *other = goal.bounds
-    if other or bound <= 0 or found.low <= 0:
-        return None
-    if goal.at_most == bound:
-        return Spread(bound / found.high, bound / found.middle, bound / found.low)
-    return Spread(found.low / bound, found.middle / bound, found.high / bound)
-
-
 def _named(figure: Figure) -> str:
     return figure.name + table.place_of(figure)
 
@@ -233,9 +174,3 @@ def _apart(ends: list[tuple[float, str]]) -> dict[str, float]:
     for y, name in sorted(ends):
         before = found[name] = max(y, before + 16)
     return found
-
-
-def _short(text: str, width: float) -> str:
-    """Return a text that is about as wide at most."""
-    letters = int(width / width_of("x"))
-    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"

@@ -29,9 +29,10 @@ line.ours, path.ours { stroke: var(--ours) } line.peer, path.peer { stroke: var(
 line.holds { stroke: var(--holds) } line.fails { stroke: var(--fails) } line.open { stroke: var(--open) }
 .mark { stroke-width: 2 }
 .mark.ours { fill: var(--ours); stroke: var(--ours) } .mark.peer { fill: var(--peer); stroke: var(--peer) }
-.mark.holds { fill: var(--holds); stroke: var(--holds) } .mark.fails { fill: var(--ground); stroke: var(--fails) }
-.mark.open { fill: var(--ground); stroke: var(--open) }
+.mark.holds { fill: var(--holds); stroke: var(--holds) } .mark.open { fill: var(--ground); stroke: var(--open) }
+.area { fill: var(--fails); opacity: 0.07 }
 """
+_DIAMOND: Final = ((0, -6), (6, 0), (0, 6), (-6, 0))
 _LETTER: Final = 0.56
 """The width of a letter on average, in heights of the font."""
 
@@ -70,12 +71,21 @@ class Drawing:
         self._parts.append(f'<path class="{kind}" d="M{places}"/>')
 
     def mark(self, x: float, y: float, kind: Class) -> None:
-        """Draw a dot; of what does not hold a cross, so that it is told apart without its colour."""
+        """Draw a dot; of what does not hold a cross, of what is open a hollow diamond: they are told apart without their colours."""
         if kind == "fails":
             for slope in (-4, 4):
                 self.line((x - 4, y - slope), (x + 4, y + slope), kind)
+        elif kind == "open":
+            corners = " ".join(f"{_number(x + right)},{_number(y + down)}" for right, down in _DIAMOND)
+            self._parts.append(f'<polygon class="mark {kind}" points="{corners}"/>')
         else:
             self._parts.append(f'<circle class="mark {kind}" cx="{_number(x)}" cy="{_number(y)}" r="4.5"/>')
+
+    def area(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Tint a rectangle, given by its upper left and lower right corners."""
+        (x1, y1), (x2, y2) = start, end
+        places = f'x="{_number(x1)}" y="{_number(y1)}" width="{_number(x2 - x1)}" height="{_number(y2 - y1)}"'
+        self._parts.append(f'<rect class="area" {places}/>')
 
     def render(self, height: float) -> str:
         """Return the SVG."""
