@@ -30,7 +30,7 @@ demo: setup ## the whole stack on loopback: six faults, each watched from fault 
 test: setup ## the whole test suite, with real servers
 	@deploy/install-tools.sh --browser
 	@deploy/newer-tools.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-all
 test-all: ## the suite on every interpreter that pyenv has (3.10 and later)

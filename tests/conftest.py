@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -12,3 +13,13 @@ settings.load_profile("untimed")
 
 # A process is profiled where a test is about that: hundreds of services that are would have no CPU left for the tests.
 os.environ.setdefault("RUNTIME_EXPORTER_PROFILING", "false")
+
+# Who starts the tests in the background has SIGINT ignored, and every program that they start would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files with slow tests first: one that takes a minute would be awaited by all workers, if it were the last."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

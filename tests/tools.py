@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import random
 import shutil
 import socket
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
 
@@ -29,11 +32,19 @@ def require(*names: str, package: str) -> str:
     raise AssertionError  # pytest.skip does not return
 
 
+# Below what any system gives to those who connect, or ask for any port: nobody has got one of these before its server is up.
+_PORTS: Final = range(20_000, 30_000)
+# Processes that test at the same time begin at different places.
+_ports = itertools.cycle(random.Random(os.getpid()).sample(_PORTS, len(_PORTS)))
+
+
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that is free, and that this process has not returned for long."""
+    for port in itertools.islice(_ports, len(_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail(f"no port of 127.0.0.1 from {_PORTS.start} to {_PORTS.stop} is free")
 
 
 def wait_for(
