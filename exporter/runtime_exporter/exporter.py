@@ -92,7 +92,11 @@ class Exporter:
             longest=0.0 if self._sharing.shares else LONGEST_SECONDS,  # the worker asked before may have said more
         )
         self.profiling = Profiling(
-            settings, read=self._readings, offer=self._push.offer, allowed=lambda: allowed(PROFILING)
+            settings,
+            read=self._readings,
+            offer=self._push.offer,
+            allowed=lambda: allowed(PROFILING),
+            worker=self._sharing.number,
         )
         shelf = shelf_of(self.profiling, settings)
         tell = annotations_of(settings, lambda: self.url)
@@ -103,7 +107,7 @@ class Exporter:
         longest = settings.profile_seconds_limit
         routes = (
             *pprof_routes(sources_of(self.profiling), longest=longest),
-            *api_routes(self.profiling.store),
+            *api_routes(shelf.kept),
             *summary_routes(lambda: self.profiling.report),
             *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
             *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),

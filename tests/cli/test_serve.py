@@ -27,7 +27,7 @@ def serving(directory, *options, **environ):
 
     def answers():
         assert process.poll() is None, process.stderr.read()
-        with contextlib.suppress(requests.ConnectionError):
+        with contextlib.suppress(requests.RequestException):
             return requests.get(f"{url}/-/ready", timeout=10).ok
 
     try:
@@ -96,7 +96,7 @@ def test_in_the_environment_of_the_workers_it_is_not_one_of_them(tmp_path, monke
         ([__file__], 2, "not a directory"),
         ([], 2, "DIR"),
         ([".", "--port", "nine"], 2, "port = 'nine'"),
-        ([".", "--profile-interval", "1"], 2, "--profile-interval"),
+        ([".", "--profile-top", "1"], 2, "--profile-top"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, code, said):

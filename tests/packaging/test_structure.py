@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "http": {"metrics", "profiling"},
     "web": {"metrics", "profiling"},
     "push": {"metrics", "profiling"},
-    "prefork": {"collectors", "web", "metrics"},
+    "prefork": {"collectors", "web", "metrics", "profiling"},
     "agent": {"collectors", "web", "push", "metrics", "profiling"},
     "act": {"web", "metrics"},
     "exporter": {"collectors", "prefork", "http", "web", "push", "metrics", "profiling"},

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from runtime_exporter.profiling import pprof
+from runtime_exporter.profiling.kept import Kept
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.web.api_pages import api_routes
@@ -33,7 +34,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def get(serve, store):
-    url = serve(application_of(api_routes(store))).url
+    url = serve(application_of(api_routes(Kept(store)))).url
     return lambda path="", **query: requests.get(url + "/api/v1/profiles" + path, params=query, timeout=10)
 
 

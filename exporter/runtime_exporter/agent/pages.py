@@ -57,7 +57,7 @@ def _profile_pages(watched: Watched, settings: Settings) -> list[Route]:
     return [
         last_profiles_route(watched.watcher, longest=settings.profile_seconds_limit),
         *profile_routes(watched.shelf, watched.captures, comparisons=lambda: watched.watcher.report.comparisons),
-        *api_routes(watched.store),
+        *api_routes(watched.shelf.kept),
         *summary_routes(lambda: watched.watcher.report),
         Route(ALERT_PATH, watched.alerts, methods=("POST",)),
     ]

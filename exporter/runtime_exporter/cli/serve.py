@@ -15,6 +15,7 @@ from runtime_exporter.settings import load
 _SETTINGS: Final = frozenset(
     (
         *("config_file", "address", "port", "metrics_path"),
+        *("profile_directory", "profile_interval", "profile_endpoints"),
         *("web_config_file", "web_connections_limit", "web_timeout", "debug_endpoints", "log_level", "log_format"),
     )
 )
@@ -22,10 +23,10 @@ _SETTINGS: Final = frozenset(
 
 
 def _serve(directory: Path, **given: Any) -> None:
-    """Serve the metrics of the workers that share DIR, the `run_directory` of their settings.
+    """Serve the metrics and profiles of the workers that share DIR, the `run_directory` of their settings.
 
     It answers also while they are busy, are replaced, or are all gone: for a sidecar, and for workers that let nobody speak for long.
-    Profiles are of a process, and served by that one.
+    Give it the profile_directory and the profile_interval that they have, if those are not the default.
     """
     settings = load(given)
     ending = Ending()

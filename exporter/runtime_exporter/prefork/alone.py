@@ -62,6 +62,10 @@ class Alone:
         return listen(*self._place)
 
     def exposed(self) -> Sequence[Any] | None:
+    def number(self) -> int | None:
+        """Return the number of this worker, None where it is alone."""
+        return None
+
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
         return None
 

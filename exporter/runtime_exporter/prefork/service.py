@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime_exporter import logs
@@ -13,9 +14,13 @@ from runtime_exporter.metrics.workers import Merged
 from runtime_exporter.metrics.workers.slots import living
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
+from runtime_exporter.profiling.process import IN_RUN_DIRECTORY, store_of
+from runtime_exporter.profiling.shelf import Shelf
+from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.assembly import server_of
 from runtime_exporter.web.health import DEGRADED, Health
+from runtime_exporter.web.profile_pages import profile_routes
 from runtime_exporter.web.version import version
 
 if TYPE_CHECKING:
@@ -32,7 +37,8 @@ if TYPE_CHECKING:
 class Service:
     """Serves the numbers of the workers of `directory`, also while none lives. The constructor has no effects; `start` has.
 
-    It is no worker: what it tells of itself is how long its scrapes take. Profiles are of a process, and served by that one.
+    It is no worker: what it tells of itself is how long its scrapes take. It shows the profiles that workers have left in the
+    directory, or in the `profile_directory` of the settings.
     """
 
     def __init__(self, directory: Path, settings: Settings) -> None:
@@ -43,6 +49,11 @@ class Service:
         self._merged = Merged(directory)
         self._foreign = Foreign(None)
         self._itself = ExporterCollector(version())
+        self._shelf = Shelf(
+            store_of(replace(settings, run_directory=str(directory))),
+            interval=settings.profile_interval,
+            about="" if settings.profile_directory else IN_RUN_DIRECTORY,
+        )
         self._server: Server | None = None
 
     @property
@@ -53,7 +64,9 @@ class Service:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves."""
-        return make_app(self.settings, expose=self.expose, health=self.health)
+        routes = (*api_routes(self._shelf.kept), *profile_routes(self._shelf))
+        shown = routes if self.settings.serves_profiles else ()
+        return make_app(self.settings, expose=self.expose, health=self.health, routes=shown)
 
     def expose(self, form: Format, names: Collection[str] | None = None) -> bytes:
         """Return the exposition; with `names`, only the families and samples that are called so."""

@@ -57,6 +57,11 @@ class Sharing(Alone):
         """Return who this is among the workers; an empty text where it is alone."""
         return f"worker {self._worker.number}, process {os.getpid()}" if self._worker is not None else ""
 
+    def number(self) -> int | None:
+        """Return the number of this worker, None where it is alone."""
+        worker = self._worker
+        return worker.number if worker is not None else None
+
     def join(self) -> None:
         """Become a worker, if there is a run directory. Where it cannot be used, `collectors` tell."""
         with suppress(RunDirectoryError):

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.profiling.captures import Captured, Captures
+from runtime_exporter.profiling.process import IN_RUN_DIRECTORY
 from runtime_exporter.profiling.shelf import Shelf
 from runtime_exporter.profiling.stoppable import UNSTOPPABLE, can_stop
 from runtime_exporter.profiling.threads import inventory, thread_profile
@@ -20,9 +21,16 @@ if TYPE_CHECKING:
 
 
 def shelf_of(profiling: Profiling, settings: Settings) -> Shelf:
-    """Return all profiles of this process that can be looked at."""
+    """Return all profiles that can be looked at: of this process, and of the workers that serve together with it."""
     version = settings.service_version
-    return Shelf(profiling.store, latest=partial(_latest, profiling), labels={"version": version} if version else {})
+    return Shelf(
+        profiling.store,
+        latest=partial(_latest, profiling),
+        labels={"version": version} if version else {},
+        worker=profiling.worker,
+        interval=settings.profile_interval,
+        about=IN_RUN_DIRECTORY if settings.run_directory and not settings.profile_directory else "",
+    )
 
 
 def captures_of(

@@ -51,13 +51,14 @@ def continuous(
     waits: Contention | None = None,
     heap: HeapTracing | None = None,
     budget: Callable[[], float] | None = None,
+    worker: Callable[[], int | None] = lambda: None,
 ) -> Continuous:
     """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts.
 
     `store` keeps the profiles. `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts`
     makes it). `offer` sends profiles elsewhere. `waits` and `heap` give profiles of their kinds.
     `budget` tells the part of one core for sampling, and for what is made of the samples as much again; a quarter of the
-    overhead budget where it is not given.
+    overhead budget where it is not given. `worker` gives the number of this process among those that serve together.
     """
     version = settings.service_version
     watch = Watch.of(settings)
@@ -82,8 +83,9 @@ def continuous(
         interval=settings.profile_interval,
         sources=(waits or Contention(),),
         paced=(heap,) if heap is not None else (),
-        recall=partial(recalled, store, watch) if store is not None else None,
+        recall=partial(recalled, store, watch) if store is not None and settings.profile_directory else None,
         budget=part,
+        worker=worker,
     )
 
 

@@ -7,6 +7,7 @@ One daemon thread does it. What it costs is measured, and the interval grows bef
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -37,13 +38,16 @@ _LONGEST_STRETCH = 10.0
 # What an earlier process left is read once, in a minute or two: of the five minutes over which the budget holds that is a part.
 _HASTE = 4
 _TEND_SECONDS = 5.0
+# Workers do not all compute at the same moment: so many follow each other, at this part of an interval.
+_TURNS, _TURN = 16, 1 / 200
 
 
 class Continuous:
     """Profiles this process all the time. The constructor has no effects; `start` starts the sampler and one thread.
 
     sampler: makes the sampler, when it is started. pipeline: what takes in the profiles of each interval. sources: what gives
-    further ones of an interval; what the `paced` ones cost, which keep a pace of their own, does not stretch it. recall: what is to be done first, in steps, such as to read what an earlier process left.
+    further ones of an interval; what the `paced` ones cost, which keep a pace of their own, does not stretch it. recall: what is to be done first, in steps, such as to read what an earlier process left. worker: gives the number of this process among those that serve together: their
+    intervals end at the same times of the clock, `now`, so that what they saw can be put together.
     budget: tells the part of one core for sampling at the moment, which is as much as there is for the rest. Whatever fails is logged once and costs only itself.
     """
 
@@ -57,7 +61,9 @@ class Continuous:
         paced: Sequence[Source] = (),
         recall: Callable[[], Iterable[object]] | None = None,
         budget: Callable[[], float] = lambda: 0.005,
+        worker: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         cpu: Callable[[], float] = time.thread_time,
         log: StateLog | None = None,
     ) -> None:
@@ -71,7 +77,9 @@ class Continuous:
         self._paced_cpu = 0.0
         self._recall = recall
         self._budget = budget
+        self._worker = worker
         self._clock = clock
+        self._now = now
         self._cpu = cpu
         self._taken = 0.0
         self._log = log or StateLog()
@@ -141,10 +149,17 @@ class Continuous:
         shortest = self.sampler.shortest if self.sampler is not None else 0.0
         return min(max(self.interval, affordable, shortest), self.interval * _LONGEST_STRETCH)
 
+    def until_end(self, pause: float) -> float:
+        """Return the seconds until this interval ends, which should be in `pause`: with other workers, when theirs end, too."""
+        number = self._worker()
+        if number is None:
+            return pause
+        return aligned(self._now() - number % _TURNS * _TURN * self.interval, pause, self.interval)
+
     def _run(self, stop: threading.Event) -> None:
         self._guard.call("reading earlier profiles", self._remember, stop)
         wait = self.interval
-        while not self._ended(stop, wait):
+        while not self._ended(stop, self.until_end(wait)):
             wait = self.turn()
         # A helper that was started a moment ago cannot even be asked to end in peace.
         if self._clock() - self._taken >= _SHORTEST_SECONDS:
@@ -222,6 +237,17 @@ class Continuous:
             f"looks {window.samples}, truncated {window.truncated}, dropped {window.dropped}",
             *(f"{key} {value}" for key, value in sorted(self.pipeline.labels.items())),
         )
+
+
+def aligned(now: float, pause: float, interval: float) -> float:
+    """Return the seconds from `now` (Unix seconds) to a multiple of `interval`: to the one nearest to `pause`.
+
+    A longer pause becomes the next multiple of 2, 4, 8 or 16 intervals, so that those who have to pause longer still end together.
+    """
+    if pause <= interval:
+        return round((now + pause) / interval) * interval - now
+    step = math.ldexp(interval, math.ceil(math.log2(min(pause / interval, _LONGEST_STRETCH))))
+    return math.ceil((now + pause) / step) * step - now
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -6,7 +6,8 @@ What is not switched on is not even imported: samplers, comparison and advice ar
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.logs import LOGGER
@@ -24,13 +25,41 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
 
+SHARED_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of the profiles of all workers in their run directory, which should be in memory: half an hour of four busy ones."""
+IN_RUN_DIRECTORY: Final = (
+    f"They are of all workers, and in their run directory: the newest {SHARED_BYTES >> 20} MiB. The setting profile_directory"
+    " says where to keep more."
+)
+
+
+def store_of(settings: Settings, worker: Callable[[], int | None] = lambda: None) -> Store | None:
+    """Return where all profiles are kept: the directory of the settings, else that of the workers; None where there is neither."""
+    if settings.profile_directory:
+        return Store(
+            settings.profile_directory,
+            limit=settings.profile_bytes_limit,
+            worker=worker,
+            interval=settings.profile_interval,
+        )
+    if settings.run_directory:
+        return shared_store(Path(settings.run_directory), settings.profile_interval, worker)
+    return None
+
+
+def shared_store(run_directory: Path, interval: float, worker: Callable[[], int | None] = lambda: None) -> Store:
+    """Return where workers share their profiles, each of which covers `interval` seconds."""
+    directory = run_directory / "profiles"
+    return Store(directory, limit=SHARED_BYTES, worker=worker, passing=True, interval=interval)
+
 
 class Profiling:
     """The parts that profile this process; None for what the settings leave off. The constructor has no effects.
 
     read: gives a function that reads the numbers of this process, for advice and leak suspects; called where there is
     continuous profiling. offer: is shown each profile with its kind and labels, to be sent elsewhere. allowed: tells the part of
-    one core that all profiling may use at the moment; half of the budget where nobody tells.
+    one core that all profiling may use at the moment; half of the budget where nobody tells. worker: gives the number of this
+    process among the workers that serve together, None where it is alone.
 
     `continuous` is started, closed and told of forks by the collector that shows what it reports.
     """
@@ -42,9 +71,10 @@ class Profiling:
         read: Callable[[], Callable[[], Any]] | None = None,
         offer: Callable[[Profile, str, Mapping[str, str]], object] | None = None,
         allowed: Callable[[], float] | None = None,
+        worker: Callable[[], int | None] = lambda: None,
     ) -> None:
-        directory = settings.profile_directory
-        self.store = Store(directory, limit=settings.profile_bytes_limit) if directory else None
+        self.worker = worker
+        self.store = store_of(settings, worker)
         """Where all profiles are kept."""
         self.locks: LockProfiler | None = _locks(settings) if settings.profile_locks else None
         # Sampling, what is made of the samples, and profiles of memory: each has an equal part.
@@ -71,6 +101,7 @@ class Profiling:
                 waits=self._waits,
                 heap=self.heap,
                 budget=part,
+                worker=worker,
             )
         self._making = threading.Lock()
         self._on_demand: OnDemand | None = None

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import pprof
+from runtime_exporter.profiling.kept import Kept
 from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, as_kept, entry
+from runtime_exporter.profiling.together import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +30,8 @@ class Shelf:
     """Profiles by the names of their entries, wherever they are. For any number of threads.
 
     latest: the profiles of the last interval by kind, and labels: what each of them carries, such as the version.
-    process: gives the number of the process that they are of, as for the store.
+    process and worker: give the number of the process that they are of, and of the worker, as for the store. interval: seconds
+    that one window covers. about: what is to be known of where they are.
     """
 
     def __init__(
@@ -38,9 +41,16 @@ class Shelf:
         latest: Callable[[], Mapping[str, Profile]] = dict,
         labels: Mapping[str, str] | None = None,
         process: Callable[[], int] = os.getpid,
+        worker: Callable[[], int | None] = lambda: None,
+        interval: float = INTERVAL_SECONDS,
+        about: str = "",
     ) -> None:
         self.store = store
+        self.kept = Kept(store, interval) if store is not None else None
+        """What the store holds, as it is looked at."""
+        self.about = about
         self._process = process
+        self._worker = worker
         self._latest = latest
         self._labels = dict(labels or {})
         self.forked()
@@ -48,6 +58,8 @@ class Shelf:
     def forked(self) -> None:
         """In the child of a fork: another thread may have held the lock, and what was taken is the parent's."""
         self._lock = threading.Lock()
+        if self.kept is not None:
+            self.kept.forked()
         self._captures: deque[tuple[Entry, bytes]] = deque()
         self._opened: deque[tuple[Entry, Profile]] = deque(maxlen=_MOST_OPENED)
 
@@ -69,9 +81,17 @@ class Shelf:
         """Return what there is of a kind with all of these labels, the newest first."""
         wanted = {*as_kept(labels)}
         found = {one.name: one for one in self._in_memory() if kind in ("", one.kind) and wanted <= set(one.labels)}
-        if self.store is not None:
-            found.update((one.name, one) for one in self.store.entries(kind, labels=labels))
+        if self.kept is not None:
+            found = {name: one for name, one in found.items() if not self.kept.holds(one)}
+            found.update((one.name, one) for one in self.kept.entries(kind, labels=labels))
         return tuple(sorted(found.values(), key=lambda one: (one.end, one.begin, one.name), reverse=True))
+
+    def entry(self, name: str) -> Entry | None:
+        """Return the entry of this name, also of one worker's part of a profile of several; None where there is none."""
+        shown = next((one for one in self.entries() if one.name == name), None)
+        if shown is not None or self.store is None:
+            return shown
+        return next((one for one in self.store.entries() if one.name == name), None)
 
     def read_bytes(self, name: str) -> bytes:
         """Return a profile as a file: gzipped pprof. Raises ProfileError where there is none of that name."""
@@ -81,14 +101,20 @@ class Shelf:
         interval = self._interval(name)
         if interval is not None:
             return pprof.encode(interval)
-        if self.store is None:
+        if self.kept is None:
             raise ProfileError(f"no profile {name!r} is kept")
-        return self.store.read_bytes(name)
+        return self.kept.read_bytes(name)
 
     def read(self, name: str) -> Profile:
         """Return a profile. Raises ProfileError where there is none of that name, or the file is damaged."""
+        if self.kept is not None and self.kept.parts(name):
+            return self.kept.read(name)
         interval = self._interval(name)
         return interval if interval is not None else pprof.decode(self.read_bytes(name))
+
+    def parts(self, name: str) -> tuple[Entry, ...]:
+        """Return the profiles that one of several workers is made of, by worker; none where it is of one."""
+        return self.kept.parts(name) if self.kept is not None else ()
 
     def _interval(self, name: str) -> Profile | None:
         """Return the profile of the last interval of that name, or of an earlier one that was asked for before.
@@ -108,8 +134,8 @@ class Shelf:
 
     def merged(self, kind: str, begin: float, end: float) -> Profile:
         """Return all of a kind in a time range as one profile, captures apart. Raises ProfileError where there is nothing."""
-        if self.store is not None:
-            return self.store.merged(kind, begin, end)
+        if self.kept is not None:
+            return self.kept.merged(kind, begin, end)
         latest = (profile for one, profile in self._last_interval() if one.kind == kind)
         profile = next((one for one in latest if begin <= one.time_nanos / 1e9 <= end), None)
         if profile is None:
@@ -135,5 +161,7 @@ class Shelf:
     def _entry(self, profile: Profile, kind: str, resolution: str, labels: Mapping[str, str], size: int = 0) -> Entry:
         """Return the entry that a store would give it."""
         begin = profile.time_nanos / 1e9
-        new = entry(kind, begin, begin + profile.duration_nanos / 1e9, resolution, self._process(), labels)
+        new = entry(
+            kind, begin, begin + profile.duration_nanos / 1e9, resolution, self._process(), labels, self._worker()
+        )
         return replace(new, size=size)

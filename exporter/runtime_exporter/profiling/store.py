@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling import pprof
-from runtime_exporter.profiling.rollup import Bucket, combine, due, merged_already
+from runtime_exporter.profiling.rollup import Bucket, due, merged_already
 from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, as_kept, entry, parse
-from runtime_exporter.profiling.wholefiles import TEMPORARY, locked, write_whole
+from runtime_exporter.profiling.together import INTERVAL_SECONDS, over_time
+from runtime_exporter.profiling.wholefiles import TEMPORARY, locked, make_directory, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LIMIT_BYTES: Final = 256 * 1024 * 1024
 """Two to three days of a busy process: about 100 MB a day before anything is merged (reference, section 5.4)."""
+MOST_FILES: Final = 20_000
+"""However small they are: each one makes the listing longer, which is read with each profile."""
 # How long a listing of the directory is believed: other processes may write into it, and a listing costs milliseconds.
 _LISTED_SECONDS = 10.0
 # Nobody writes a file for so long: what is older was left behind by a process that was killed.
@@ -39,7 +42,9 @@ class Store:
 
     `put`, `maintain` and `entries` never raise: where the disk is full or the directory read-only the store is off, says so in
     one log line, and tries again with the next profile. For any number of threads. Several processes may share a directory and its
-    cap: one at a time merges. `process` gives the number of the process that profiles are of, 0 where it is not known. `clock` gives seconds since the epoch.
+    cap: one at a time merges. `process` gives the number of the process that profiles are of, 0 where it is not known, and `worker`
+    its number among several that serve together. `passing`: it is within a directory that is not ours to make, and need not last
+    through a power cut. `interval`: seconds that a window covers. `clock` gives seconds since the epoch.
     """
 
     def __init__(
@@ -48,12 +53,18 @@ class Store:
         *,
         limit: int = LIMIT_BYTES,
         process: Callable[[], int] = os.getpid,
+        worker: Callable[[], int | None] = lambda: None,
+        passing: bool = False,
+        interval: float = INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
         log: StateLog | None = None,
     ) -> None:
         self.directory = Path(directory)
         self.limit = limit
         self._process = process
+        self._worker = worker
+        self._passing = passing
+        self._interval = interval
         self._clock = clock
         self._log = log or StateLog()
         self._entries: Mapping[str, Entry] = {}
@@ -77,7 +88,7 @@ class Store:
         """Keep a profile and return its entry; None where the store is off. A `capture` is never merged with others."""
         begin = profile.time_nanos / 1e9 or self._clock()
         end = begin + profile.duration_nanos / 1e9
-        new = entry(kind, begin, end, CAPTURE if capture else RAW, self._process(), labels)
+        new = entry(kind, begin, end, CAPTURE if capture else RAW, self._process(), labels, self._worker())
         with self._lock, self._guarded("write"):
             return self._write(new, pprof.encode(profile))
         return None
@@ -119,16 +130,14 @@ class Store:
 
         Raises ProfileError where there is nothing.
         """
-        chosen = (
-            one.name for one in self.entries(kind, begin=begin, end=end, labels=labels) if one.resolution != CAPTURE
-        )
+        chosen = [one for one in self.entries(kind, begin=begin, end=end, labels=labels) if one.resolution != CAPTURE]
         try:
             profiles = list(self._readable(chosen))
         except OSError as error:
             raise ProfileError(f"cannot read the {kind} profiles of that time: {error.strerror}") from error
         if not profiles:
             raise ProfileError(f"no {kind} profile is kept of that time")
-        return combine(profiles)
+        return over_time(profiles, self._interval)
 
     def maintain(self, *, most: int = 1) -> int:
         """Merge what has become old, `most` buckets at most, and return how many were. Call it after each window.
@@ -164,9 +173,9 @@ class Store:
     def _write(self, new: Entry, data: bytes) -> Entry:
         if len(data) > self.limit:
             raise ProfileError(f"a profile of {len(data)} bytes is larger than the store may be ({self.limit})")
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self.directory, parents=not self._passing)
         self._make_room(len(data))
-        write_whole(self.directory, new.name, data)
+        write_whole(self.directory, new.name, data, lasting=not self._passing)
         kept = replace(new, size=len(data))
         self._entries = {**self._entries, new.name: kept}
         return kept
@@ -175,9 +184,9 @@ class Store:
         """Remove the oldest until `size` more bytes fit, whoever wrote them."""
         entries = self._list(within=0.0)
         total = sum(one.size for one in entries.values())
-        removed = []
+        removed: list[Entry] = []
         for one in sorted(entries.values(), key=_age):
-            if total + size <= self.limit:
+            if total + size <= self.limit and len(entries) - len(removed) < MOST_FILES:
                 break
             removed.append(one)
             total -= one.size
@@ -207,9 +216,9 @@ class Store:
         target = bucket.target.name
         if target in self._unmergeable:
             return 0
-        profiles = list(self._readable(one.name for one in bucket.sources))
+        profiles = list(self._readable(bucket.sources))
         try:
-            data = pprof.encode(combine(profiles)) if profiles else b""
+            data = pprof.encode(over_time(profiles, self._interval)) if profiles else b""
         except ProfileError as error:
             self._unmergeable.add(target)
             self._log.report(target, "unmerged", f"profiles for {target} stay unmerged: {error}")
@@ -219,10 +228,10 @@ class Store:
         self._remove(bucket.sources)
         return 1
 
-    def _readable(self, names: Iterable[str]) -> Iterator[Profile]:
-        for name in names:
+    def _readable(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Profile]]:
+        for one in entries:
             with contextlib.suppress(ProfileError, FileNotFoundError):
-                yield self._decoded(name, (self.directory / name).read_bytes())
+                yield one, self._decoded(one.name, (self.directory / one.name).read_bytes())
 
     def _decoded(self, name: str, data: bytes) -> Profile:
         try:

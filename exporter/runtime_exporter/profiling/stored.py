@@ -1,7 +1,7 @@
 """The name of a stored profile, which says all about it: the index of a store is the listing of its directory.
 
 `cpu_20261122T030840.123Z_20261122T030940.123Z_raw_4711_version=1.4,alert=RuntimeCpuSpike.pb.gz`: kind, begin, end, resolution,
-the process that wrote it, labels.
+the process that wrote it, labels. Of several workers that serve together each says which it is: `_4711.2_` is worker 2.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RESOLUTIONS: Final[Mapping[str, int]] = {"10m": 600, "1h": 3600}
 _MOST_LABELS, _LONGEST_KEY, _LONGEST_VALUE = 3, 16, 40
 _TIME = r"(\d{8}T\d{6}\.\d{3}Z)"
 _NAME = re.compile(
-    rf"([a-z]{{1,20}})_{_TIME}_{_TIME}_(raw|capture|10m|1h)_(\d{{1,10}})(?:_([\x21-\x7e]*))?{re.escape(SUFFIX)}"
+    rf"([a-z]{{1,20}})_{_TIME}_{_TIME}_(raw|capture|10m|1h)_(\d{{1,10}})(?:\.(\d{{1,4}}))?(?:_([\x21-\x7e]*))?{re.escape(SUFFIX)}"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -43,6 +43,10 @@ class Entry:
     labels: tuple[tuple[str, str], ...] = ()
     size: int = 0
     """Bytes of the file."""
+    worker: int | None = None
+    """The number of the worker that it is of, where several processes serve together."""
+    workers: tuple[int, ...] = ()
+    """Those whose profiles it is made of, see `together`; empty for a file."""
 
     @property
     def name(self) -> str:
@@ -53,7 +57,7 @@ class Entry:
             _stamp(self.begin),
             _stamp(self.end),
             self.resolution,
-            str(self.process),
+            str(self.process) if self.worker is None else f"{self.process}.{self.worker}",
             *filter(None, [labels]),
         )
         return "_".join(parts) + SUFFIX
@@ -64,14 +68,17 @@ def parse(name: str, size: int = 0) -> Entry | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    kind, begin, end, resolution, process, labels = match.groups()
+    kind, begin, end, resolution, process, worker, labels = match.groups()
     try:
         times = _seconds(begin), _seconds(end)
     except ValueError:
         return None
     pairs = (pair.partition("=") for pair in (labels or "").split(",") if pair)
     return Entry(
-        kind, *times, resolution, int(process), tuple((unquote(key), unquote(value)) for key, _, value in pairs), size
+        *(kind, *times, resolution, int(process)),
+        tuple((unquote(key), unquote(value)) for key, _, value in pairs),
+        size,
+        None if worker is None else int(worker),
     )
 
 
@@ -82,10 +89,11 @@ def entry(
     resolution: str = RAW,
     process: int = 0,
     labels: Mapping[str, str] | None = None,
+    worker: int | None = None,
 ) -> Entry:
     """Return an entry as its name will tell of it: times in milliseconds, labels sorted and cut to what a file name can hold."""
     kept = as_kept(labels)[:_MOST_LABELS]
-    return Entry(kind, _milliseconds(begin), _milliseconds(max(begin, end)), resolution, process, kept)
+    return Entry(kind, _milliseconds(begin), _milliseconds(max(begin, end)), resolution, process, kept, worker=worker)
 
 
 def as_kept(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -17,24 +17,52 @@ LOCK: Final = ".lock"
 """The file that the process holds which merges."""
 
 
-def write_whole(directory: Path, name: str, data: bytes) -> None:
-    """Put a file into a directory, for its owner only, and make it last. Raises OSError, and leaves nothing, where it cannot."""
+def make_directory(directory: Path, *, parents: bool) -> None:
+    """Make a directory for its owner only, unless it is there. Raises OSError.
+
+    What root makes in somebody's directory is made for that one: a server may begin as root, and only then give that up.
+    """
+    if directory.is_dir():
+        return
+    directory.mkdir(mode=0o700, parents=parents, exist_ok=True)
+    if os.geteuid() == 0:
+        owner = directory.parent.stat()
+        with contextlib.suppress(OSError):  # of a network's file system that trusts no root
+            os.chown(directory, owner.st_uid, owner.st_gid)
+
+
+def _make_file(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        with contextlib.suppress(OSError):  # as above
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
+def write_whole(directory: Path, name: str, data: bytes, *, lasting: bool = True) -> None:
+    """Put a file into a directory, for its owner only; if `lasting`, through a power cut, too.
+
+    Raises OSError, and leaves nothing, where it cannot.
+    """
     temporary = directory / f"{TEMPORARY}{os.getpid()}-{name}"
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        with os.fdopen(_make_file(temporary, os.O_TRUNC), "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(directory / name)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync_directory(directory)
+    if lasting:
+        _sync_directory(directory)
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make the new name last through a power cut, too."""
+    """Make the new name last."""
     handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -46,7 +74,7 @@ def _sync_directory(directory: Path) -> None:
 def locked(directory: Path) -> Iterator[bool]:
     """Yield whether this process is the one that merges now; where there is no directory there is nothing to merge."""
     try:
-        handle = os.open(directory / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = _make_file(directory / LOCK, 0)
     except FileNotFoundError:
         yield False
         return

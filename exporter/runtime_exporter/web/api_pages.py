@@ -15,8 +15,8 @@ from runtime_exporter.web.page import Ask, Reply, Route, json_reply
 from runtime_exporter.web.pprof_pages import attachment
 
 if TYPE_CHECKING:
+    from runtime_exporter.profiling.kept import Kept
     from runtime_exporter.profiling.profile import Profile
-    from runtime_exporter.profiling.store import Store
     from runtime_exporter.profiling.stored import Entry
 
 PATH = "/api/v1/profiles"
@@ -24,12 +24,12 @@ _MOST_FUNCTIONS = 100
 """Rows of a difference; what is below them changed less."""
 
 
-def api_routes(store: Store | None) -> tuple[Route, ...]:
-    """Return the pages below /api/v1; without a store they say which setting makes one."""
+def api_routes(kept: Kept | None) -> tuple[Route, ...]:
+    """Return the pages below /api/v1; where nothing is kept they say which setting makes one."""
     return (
         Route(
             PATH,
-            _Profiles(store),
+            _Profiles(kept),
             subtree=True,
             title="Profiles that are kept: a list, files, and differences, as JSON",
         ),
@@ -44,32 +44,37 @@ def problem(status: int, message: str) -> Reply:
 class _Profiles:
     """The list of profiles, a profile, and the difference of two."""
 
-    def __init__(self, store: Store | None) -> None:
-        self._store = store
+    def __init__(self, kept: Kept | None) -> None:
+        self._kept = kept
 
     def __call__(self, ask: Ask) -> Reply:
-        if self._store is None:
+        if self._kept is None:
             return problem(501, "no profiles are kept: the setting profile_directory says where they would be")
         try:
-            return _answer(self._store, ask)
+            return _answer(self._kept, ask)
         except ValueError as error:
             return problem(400, str(error))
         except ProfileError as error:
             return problem(404, str(error))
 
 
-def _answer(store: Store, ask: Ask) -> Reply:
+def _answer(kept: Kept, ask: Ask) -> Reply:
     if not ask.rest:
-        return json_reply({"profiles": _list(store, ask)})
+        return json_reply({"profiles": _list(kept, ask)})
     if ask.rest == "diff":
-        return json_reply(_difference(store, ask))
-    return attachment(ask.rest, store.read_bytes(ask.rest))
+        return json_reply(_difference(kept, ask))
+    return attachment(ask.rest, kept.read_bytes(ask.rest))
 
 
-def _list(store: Store, ask: Ask) -> list[dict[str, object]]:
+def _list(kept: Kept, ask: Ask) -> list[dict[str, object]]:
     kind = _one(ask, "kind")
     begin, end = _one(ask, "begin"), _one(ask, "end")
-    found = store.entries(kind, begin=_time(begin) if begin else -math.inf, end=_time(end) if end else math.inf)
+    found = kept.entries(
+        kind,
+        begin=_time(begin) if begin else -math.inf,
+        end=_time(end) if end else math.inf,
+        worker=_worker(_one(ask, "worker")),
+    )
     return [_row(entry, ask.root) for entry in found]
 
 
@@ -83,17 +88,27 @@ def _row(entry: Entry, root: str) -> dict[str, object]:
         "resolution": entry.resolution,
         "on_demand": entry.resolution == CAPTURE,
         "pid": entry.process or None,
+        "workers": [entry.worker] if entry.worker is not None else [*entry.workers],
         "labels": dict(entry.labels),
         "bytes": entry.size,
     }
 
 
-def _difference(store: Store, ask: Ask) -> dict[str, object]:
+def _worker(written: str) -> int | None:
+    """Return the number of a worker, or None where none is asked for. Raises ValueError for what is no number."""
+    if not written:
+        return None
+    if not (written.isascii() and written.isdigit()):
+        raise ValueError(f"worker={written}: the number of a worker is needed")
+    return int(written)
+
+
+def _difference(kept: Kept, ask: Ask) -> dict[str, object]:
     """Return what changed from `before` to `after`, each an id, or BEGIN..END of the profiles of one `kind`."""
     column = _one(ask, "column") or "self"
     if column not in ("self", "cum"):
         raise ValueError(f"column is self or cum, not {column!r}")
-    before, after = (tabulate(chosen(store, ask, name), _one(ask, "sample_type")) for name in ("before", "after"))
+    before, after = (tabulate(chosen(kept, ask, name), _one(ask, "sample_type")) for name in ("before", "after"))
     rows = changes(before, after, column=column, normalised=True)
     return {
         "kind": after.kind,

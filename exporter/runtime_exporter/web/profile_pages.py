@@ -80,6 +80,8 @@ class _Pages:
         about = f"{len(found)} profiles, the newest first."
         if self._shelf.store is None:
             about += " They are in memory only, and few: the setting profile_directory says where to keep them."
+        elif self._shelf.about:
+            about += f" {self._shelf.about}"
         pages = [
             (link(ask.root, kind=kind, skip=str(at) if at else ""), words)
             for at, words in ((skip - _ON_A_PAGE, "Newer"), (skip + _ON_A_PAGE, "Older"))
@@ -95,7 +97,7 @@ class _Pages:
 
     def _profile(self, ask: Ask, name: str) -> Reply:
         profile = self._shelf.read(name)
-        entry = next((one for one in self._shelf.entries() if one.name == name), None)
+        entry = self._shelf.entry(name)
         if entry is None:
             raise ProfileError(f"{name!r} is not kept any more")
         alert = dict(entry.labels).get(ALERT, "")

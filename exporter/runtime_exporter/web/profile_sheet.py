@@ -70,12 +70,21 @@ class Sheet:
         return (
             views.header(title, _about(entry, profile, table), links)
             + before
+            + self._workers(root, entry.name, function)
             + (views.note(f"<code>{escape(function)}</code> is not in this profile.") if absent else "")
             + "<h2>Functions that cost most</h2>\n"
             + (f"<nav>{types}</nav>\n" if len(profile.sample_types) > 1 else "")
             + views.functions(table, function)
             + f'<h2>Flame graph</h2>\n<iframe src="{alone}" title="Flame graph"></iframe>\n'
         )
+
+    def _workers(self, root: str, name: str, function: str) -> str:
+        """Return the links to what each of several workers did."""
+        parts = self._shelf.parts(name)
+        links = "".join(
+            f'<a href="{link(root, one.name, function=function)}">Worker {one.worker} alone</a>' for one in parts
+        )
+        return f"<nav>{links}</nav>\n" if len(parts) > 1 else ""
 
     def _since(self, kind: str, function: str) -> float:
         """Return when a function became more expensive; infinity where it did not."""
@@ -107,6 +116,10 @@ def _about(entry: Entry, profile: Profile, table: Table) -> str:
         *(comment for comment in profile.comments if comment.startswith(("backend ", "heap window"))),
     ]
     words += [f"version {labels['version']}"] if "version" in labels else []
+    if entry.workers:
+        several = f"{len(entry.workers)} workers: {views.of_workers(entry)}"
+        words.append(several if len(entry.workers) > 1 else f"worker {entry.workers[0]} alone")
+    words += [f"worker {entry.worker}"] if entry.worker is not None else []
     words += [f"process {entry.process}"] if entry.process else []
     return " · ".join(words)
 

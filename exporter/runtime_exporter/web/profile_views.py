@@ -87,8 +87,10 @@ def listing(root: str, entries: Sequence[Entry]) -> str:
     """Return the table of kept profiles, in which two can be chosen."""
     if not entries:
         return "<p>None of this kind is kept.</p>\n"
-    rows = "".join(_entry_row(root, entry) for entry in entries)
-    heads = "".join(f"<th>{word}</th>" for word in ("Profile", "Began", "Alert", "Over", "Version", "Kept as"))
+    shared = any(of_workers(entry) for entry in entries)
+    rows = "".join(_entry_row(root, entry, shared=shared) for entry in entries)
+    columns = ("Profile", "Began", "Alert", "Over", "Version", *(("Workers",) if shared else ()), "Kept as")
+    heads = "".join(f"<th>{word}</th>" for word in columns)
     return (
         f'<form action="{escape(root)}{PATH}/diff">\n<table class="rows">\n'
         f'<thead><tr>{heads}<th class="number">Bytes</th><th>Before</th><th>After</th></tr></thead>\n'
@@ -96,7 +98,13 @@ def listing(root: str, entries: Sequence[Entry]) -> str:
     )
 
 
-def _entry_row(root: str, entry: Entry) -> str:
+def of_workers(entry: Entry) -> str:
+    """Return which workers a profile is of, such as "0, 2"; empty where there are none, or it is not known any more."""
+    one = () if entry.worker is None else (entry.worker,)
+    return ", ".join(map(str, entry.workers or one))
+
+
+def _entry_row(root: str, entry: Entry, *, shared: bool) -> str:
     labels = dict(entry.labels)
     alert = labels.get(ALERT, "")
     radios = "".join(
@@ -107,7 +115,7 @@ def _entry_row(root: str, entry: Entry) -> str:
     return (
         f'<tr><td class="time"><a href="{link(root, entry.name)}">{escape(called(entry.kind))}</a></td>'
         f'<td class="time">{moment(entry.begin)}</td><td>{alerted}</td><td class="time">{lasting(entry.end - entry.begin)}</td>'
-        f"<td>{escape(labels.get('version', ''))}</td><td>{_WORDS.get(entry.resolution, '')}</td>"
+        f"<td>{escape(labels.get('version', ''))}</td>{f'<td>{of_workers(entry)}</td>' if shared else ''}<td>{_WORDS.get(entry.resolution, '')}</td>"
         f'<td class="number"{_BYTES if entry.size else ""}>{f"{entry.size:,}" if entry.size else "in memory"}</td>{radios}</tr>\n'
     )
 
