@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from runtime_exporter.profiling.columns import condensed
 from runtime_exporter.profiling.tally import add
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runtime_exporter.profiling.tally import Tally
+
+    Adding = Callable[[Sequence[Tally]], Tally]
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -63,6 +66,8 @@ class Picked:
 def remember(past: Sequence[Tally], new: Tally, *, keep: float = (SAME_HOUR_DAYS + 1) * DAY) -> tuple[Tally, ...]:
     """Return `past` with `new` at its end, joined to the last one of the same hour and version; older than `keep` is dropped.
 
+    An hour that is over takes little memory, and has the functions that weigh most (see `columns.condensed`).
+
     `new` should be of several windows in a row, such as those of one comparison: only they tell how much windows resemble
     their neighbours, and a baseline without that takes drift for regressions (a tally of one window knows nothing of it).
     """
@@ -70,7 +75,7 @@ def remember(past: Sequence[Tally], new: Tally, *, keep: float = (SAME_HOUR_DAYS
     last = kept[-1] if kept else None
     if last is not None and last.version == new.version and last.begin // HOUR == new.begin // HOUR:
         return (*kept[:-1], add((last, new)))
-    return (*kept, new)
+    return (*kept[:-1], *map(condensed, kept[-1:]), new)
 
 
 def pinned(tally: Tally, label: str = "") -> Baseline:
@@ -78,23 +83,28 @@ def pinned(tally: Tally, label: str = "") -> Baseline:
     return Baseline("pinned", tally, label)
 
 
-def previous_version(past: Iterable[Tally], version: str) -> Baseline | None:
-    """Return all that is known of the version that ran last before `version`; None when there is no other."""
+def previous_version(past: Iterable[Tally], version: str, *, total: Adding = add) -> Baseline | None:
+    """Return all that is known of the version that ran last before `version`; None when there is no other.
+
+    `total` adds tallies, here and below; a caller who asks every minute gives a `columns.Total`, which remembers.
+    """
     other = [one for one in past if one.version and one.version != version]
     if not version or not other:
         return None
     label = max(other, key=lambda one: one.end).version
-    return Baseline("version", add(one for one in other if one.version == label), label)
+    return Baseline("version", total([one for one in other if one.version == label]), label)
 
 
-def rolling(past: Iterable[Tally], now: float, *, until: float | None = None, span: float = DAY) -> Baseline | None:
+def rolling(
+    past: Iterable[Tally], now: float, *, until: float | None = None, span: float = DAY, total: Adding = add
+) -> Baseline | None:
     """Return the last 24 hours, or of them what was before `until`: a regression must not become its own baseline."""
     end = now if until is None else min(now, until)
     chosen = [one for one in past if one.begin >= now - span and one.end <= end]
-    return Baseline("rolling", add(chosen)) if chosen else None
+    return Baseline("rolling", total(chosen)) if chosen else None
 
 
-def same_hour(past: Iterable[Tally], now: float) -> Baseline | None:
+def same_hour(past: Iterable[Tally], now: float, *, total: Adding = add) -> Baseline | None:
     """Return what was within an hour of this time on each of the last 7 days; None when fewer than 3 days have it.
 
     Days are 86 400 s: on the days round a change of the clock it is the hour beside.
@@ -106,7 +116,7 @@ def same_hour(past: Iterable[Tally], now: float) -> Baseline | None:
         if 1 <= day <= SAME_HOUR_DAYS and abs(now - day * DAY - middle) <= HOUR:
             chosen.append(one)
             days.add(day)
-    return Baseline("hour", add(chosen)) if len(days) >= FEWEST_DAYS else None
+    return Baseline("hour", total(chosen)) if len(days) >= FEWEST_DAYS else None
 
 
 def pick(baselines: Iterable[Baseline | None], now: float, *, fewest: int | None = None) -> Picked | None:

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.baseline import DAY, pick, pinned, previous_version, remember, rolling, same_hour
+from runtime_exporter.profiling.columns import Total
 from runtime_exporter.profiling.comparison import compare
 from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.persistence import History
@@ -128,9 +129,9 @@ class Watch:
     def _baselines(self, kept: _Kept, now: Tally) -> Sequence[Baseline | None]:
         return (
             pinned(kept.pinned) if kept.pinned is not None else None,
-            previous_version(kept.past, self._version),
-            same_hour(kept.past, now.end),
-            rolling(kept.past, now.begin, until=kept.history.since),
+            previous_version(kept.past, self._version, total=kept.of_version),
+            same_hour(kept.past, now.end, total=kept.of_hour),
+            rolling(kept.past, now.begin, until=kept.history.since, total=kept.of_day),
         )
 
     def _age(self, kept: _Kept) -> None:
@@ -178,6 +179,10 @@ class _Kept:
     """Those of the present windows: what one of them does not show, who calls whom, another does."""
     history: History = field(default_factory=History)
     pinned: Tally | None = None
+    of_version: Total = field(default_factory=Total)
+    """What was added up for the baselines of the last comparison."""
+    of_hour: Total = field(default_factory=Total)
+    of_day: Total = field(default_factory=Total)
     last: Judgement | None = None
 
 
