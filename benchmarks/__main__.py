@@ -9,52 +9,59 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import machine, page, progress, table
 from benchmarks.figures import Figure, Goal, Item, Missing
-from benchmarks.results import FULL, QUICK, Result, judge, read_all, write
+from benchmarks.results import FULL, QUICK, Result, judge, read, read_all, write
 from benchmarks.sections import REPORTS
 
 INTERRUPTED = 130
+_PATIENCE_SECONDS = 10.0
+"""In which a report that is interrupted takes away what it made."""
+
+
+class Ran(NamedTuple):
+    """Which reports were run to their end, which of them failed, and whether somebody interrupted the others."""
+
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def main() -> int:
     """Run what was asked for, and return the exit code."""
     options = _options()
     directory = Path(options.results or (QUICK if options.quick else FULL))
-    failed: list[str] = []
-    try:
-        if options.alone:
-            _measure(options.alone, directory, quick=options.quick)
-            return 0
-        if not options.page:
-            failed = _all(options.names or _usual(options), directory, quick=options.quick)
-    except KeyboardInterrupt:
-        progress.clear()
-        if options.alone:  # the process that started it says so
-            return INTERRUPTED
-        print("\ninterrupted: reports that were done have kept their figures", file=sys.stderr)
-        return INTERRUPTED
+    if options.alone:
+        return _measure(options.alone, directory, quick=options.quick)
+    ran = Ran() if options.page else _all(options.names or _usual(options), directory, quick=options.quick)
     results = read_all(directory)
-    left_out = [] if options.names or options.page else sorted({*REPORTS} - {*_usual(options)})
-    if not options.page:
-        _summary(
-            [results[name] for name in REPORTS if name in results and (not options.names or name in options.names)]
-        )
-    if left_out:
-        print(f"\nnot measured now, LONG=1 or NAME={left_out[0]} does: {', '.join(left_out)}")
+    _summary([results[name] for name in ran.done if name in results])
+    if not (options.names or options.page or ran.interrupted):
+        _left_out(sorted({*REPORTS} - {*_usual(options)}))
     if directory == FULL:
         written = page.write(results)
         print(f"\nwritten: {written[0]} and {len(written) - 1} drawings in docs/images/")
-    for name in failed:
+    for name in ran.failed:
         print(f"error: report {name} failed; its figures are those of an earlier run, or none", file=sys.stderr)
-    return 1 if failed else 0
+    if ran.interrupted:
+        print("\ninterrupted: reports that were done have kept their figures", file=sys.stderr)
+        return INTERRUPTED
+    return 1 if ran.failed else 0
+
+
+def _left_out(names: list[str]) -> None:
+    if names:
+        print(f"\nnot measured now, LONG=1 or NAME={names[0]} does: {', '.join(names)}")
 
 
 def _options() -> argparse.Namespace:
@@ -77,47 +84,78 @@ def _usual(options: argparse.Namespace) -> list[str]:
     return [name for name, section in REPORTS.items() if options.quick or options.long or not section.long]
 
 
-def _all(names: list[str], directory: Path, *, quick: bool) -> list[str]:
-    """Run each report in a process of its own, so that none is measured in what another left behind. Return those that failed."""
+def _all(names: list[str], directory: Path, *, quick: bool) -> Ran:
+    """Run each report in a process of its own, so that none is measured in what another left behind."""
     print(textwrap.fill(", ".join(machine.facts().values()), table.WIDTH))
     print(
         "CPU time where it says nothing else; medians with quartiles; ratios are ours over the peer's, round by round;"
     )
     print("A/A is the same thing against itself: the noise.", flush=True)
-    failed = []
-    for number, name in enumerate(names):
+    expected = _expected(names, directory)
+    failed: list[str] = []
+    took: dict[str, float] = {}
+    for name in names:
         print(f"\n{REPORTS[name].title} ({name})", flush=True)
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks",
-            "--alone",
-            name,
-            "--results",
-            str(directory),
-            *["--quick"] * quick,
-        ]
-        where = {"BENCHMARK_PLACE": f"{number + 1} of {len(names)}, {name}"}
-        if subprocess.run(command, check=False, env={**os.environ, **where}).returncode:
+        place, began = progress.place_of(names, expected, took), time.monotonic()
+        try:
+            code = _alone(name, directory, place, quick=quick)
+        except KeyboardInterrupt:
+            return Ran((*took,), tuple(failed), interrupted=True)
+        took[name] = time.monotonic() - began
+        if code:
             failed.append(name)
-    return failed
+    return Ran((*took,), tuple(failed))
 
 
-def _measure(name: str, directory: Path, *, quick: bool) -> None:
-    """Run one report here: print what it finds as it finds it, and write it when it is done."""
-    progress.begin(os.environ.get("BENCHMARK_PLACE", name))
+def _expected(names: list[str], directory: Path) -> dict[str, float]:
+    """Return how many seconds each report took when it ran last; the mean of the others where it never did."""
+    known: dict[str, float] = {}
+    for name in names:
+        with suppress(OSError, ValueError):
+            known[name] = read(directory / f"{name}.json").seconds
+    usual = sum(known.values()) / len(known) if known else 0.0
+    return {name: known.get(name, usual) for name in names}
+
+
+def _alone(name: str, directory: Path, place: progress.Place, *, quick: bool) -> int:
+    """Run one report in a process of its own, and return its exit code. Ctrl-C is for this process alone, which ends that one.
+
+    What a report has started would tell of Ctrl-C, each with a traceback; and what it does not end itself is ended here.
+    """
+    command = [sys.executable, "-m", "benchmarks", "--alone", name, "--results", str(directory), *["--quick"] * quick]
+    environment = {**os.environ, **place.environment()}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE_SECONDS)
+            raise
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _measure(name: str, directory: Path, *, quick: bool) -> int:
+    """Run one report here: print what it finds as it finds it, write it when it is done, and return the exit code."""
+    progress.begin(progress.Place.of_environment(name))
     load, began = machine.load(), time.monotonic()
     items: list[Item] = []
-    for item in REPORTS[name].run(quick=quick):
-        items.append(item)
+    try:
+        for item in REPORTS[name].run(quick=quick):
+            items.append(item)
+            progress.clear()
+            told = textwrap.fill(_told(item, items), table.WIDTH, initial_indent="  ", subsequent_indent="      ")
+            print(told, flush=True)
+    except KeyboardInterrupt:  # the process that started this one says so
+        return INTERRUPTED
+    finally:
         progress.clear()
-        print(
-            textwrap.fill(_told(item, items), table.WIDTH, initial_indent="  ", subsequent_indent="      "), flush=True
-        )
-    progress.clear()
     date = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%MZ")
     took = round(time.monotonic() - began, 1)
     write(Result(name, date, quick, took, load, machine.facts(), machine.versions(), tuple(items)), directory)
+    return 0
 
 
 def _told(item: Item, items: list[Item]) -> str:
@@ -144,4 +182,5 @@ def _summary(results: list[Result]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended then, too
     sys.exit(main())

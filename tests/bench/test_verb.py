@@ -34,14 +34,13 @@ def run(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(verb, "REPORTS", reports)
     monkeypatch.setattr(verb.page, "write", lambda _: pytest.fail("the page is of full results in their own place"))
 
-    def in_this_process(command, **_):
-        name = command[command.index("--alone") + 1]
+    def in_this_process(name, directory, _place, *, quick):
         ran.append(name)
         if name != "bad":
-            verb._measure(name, tmp_path, quick="--quick" in command)
-        return SimpleNamespace(returncode=name == "bad")
+            verb._measure(name, directory, quick=quick)
+        return name == "bad"
 
-    monkeypatch.setattr(verb, "subprocess", SimpleNamespace(run=in_this_process))
+    monkeypatch.setattr(verb, "_alone", in_this_process)
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["benchmarks", "--results", str(tmp_path), *arguments])
@@ -93,7 +92,7 @@ def test_what_was_measured_is_in_the_reports_file_with_the_machine(run, tmp_path
 
 def test_a_quick_run_has_a_place_of_its_own(monkeypatch, run):
     places = []
-    monkeypatch.setattr(verb, "_all", lambda names, directory, quick: places.append((directory, quick)) or [])
+    monkeypatch.setattr(verb, "_all", lambda names, directory, quick: places.append((directory, quick)) or verb.Ran())
     monkeypatch.setattr(verb, "read_all", lambda _: {})
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick"])
 
@@ -105,6 +104,36 @@ def test_a_name_that_is_none_is_answered_with_those_that_are(run, capsys):
     with pytest.raises(SystemExit, match="2"):
         run("three")
     assert "no such report: three; there are one, two, slow, bad" in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_what_was_measured_and_tells_of_it(run, monkeypatch):
+    first = verb._alone
+
+    def interrupted(name, *arguments, **options):
+        if name == "two":
+            raise KeyboardInterrupt
+        return first(name, *arguments, **options)
+
+    monkeypatch.setattr(verb, "_alone", interrupted)
+    code, output, ran = run()
+
+    assert (130, ["one"]) == (code, ran)
+    assert "\nOne\nat most 6 ms" in output.out
+    assert "Two (two)\n" in output.out
+    assert "bad" not in output.out
+    assert output.err.endswith("\ninterrupted: reports that were done have kept their figures\n")
+
+
+def test_how_long_it_will_take_is_known_from_the_last_time(run, monkeypatch):
+    told = []
+    first = verb._alone
+    monkeypatch.setattr(verb, "_alone", lambda *given, quick: told.append(given[2]) or first(*given, quick=quick))
+    monkeypatch.setattr(verb, "_expected", lambda names, _: dict.fromkeys(names, 60.0))
+    run()
+
+    assert ["1 of 3, one", "2 of 3, two", "3 of 3, bad"] == [place.name for place in told]
+    assert (0.0, 60.0, 120.0) == (told[0].before, told[0].this, told[0].after)
+    assert told[1].this < 30
 
 
 def test_ctrl_c_ends_what_runs_in_one_line_and_leaves_no_half_of_a_report(tmp_path):
