@@ -181,5 +181,5 @@ def _command(config: Path, url: str) -> list[str]:
 def _ready(url: str) -> bool:
     try:
         return requests.get(f"{url}/-/ready", timeout=1).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -39,5 +39,5 @@ def answers(url: str) -> bool:
     """Whether a URL answers with success."""
     try:
         return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -93,7 +93,7 @@ def calls(port, stop):
         session.trust_env = False  # the environment, which it would read at each call, is changed by tests meanwhile
         while not stop.is_set():
             for path in ("items/1", "items/2", "items/3", "broken", "slow"):
-                with contextlib.suppress(requests.ConnectionError):
+                with contextlib.suppress(requests.RequestException):
                     session.get(f"http://127.0.0.1:{port}/{path}", timeout=10)
 
 
@@ -134,5 +134,5 @@ def prometheus(home, ports):
 def is_ready(url):
     try:
         return requests.get(f"{url}/-/ready", timeout=2).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

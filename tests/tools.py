@@ -9,6 +9,7 @@ import random
 import shutil
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
@@ -47,8 +48,14 @@ def free_port() -> int:
     pytest.fail(f"no port of 127.0.0.1 from {_PORTS.start} to {_PORTS.stop} is free")
 
 
+def asleep(native_id: int) -> bool:
+    """Return whether a thread of this process waits: one that stands still may only not have been given a core for a while."""
+    stat = Path(f"/proc/self/task/{native_id}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "S"
+
+
 def wait_for(
-    condition: Callable[[], T], *, seconds: float = 30.0, what: str = "the condition", pause: float = 0.05
+    condition: Callable[[], T], *, seconds: float = 60.0, what: str = "the condition", pause: float = 0.05
 ) -> T:
     """Poll until `condition()` is truthy and return that value; fail after `seconds`, saying what did not come."""
     deadline = time.monotonic() + seconds

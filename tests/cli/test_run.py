@@ -193,7 +193,7 @@ def test_an_unchanged_application_is_measured_in_the_process_that_serves_it(serv
     assert counted(metrics) == {}
     wait_for(lambda: fetch(f"http://127.0.0.1:{port}/orders/1"), what="the application")
     fetch(f"http://127.0.0.1:{port}/etc/passwd")
-    wait_for(lambda: counted(metrics) == {(route, "200"): 1, ("unmatched", "404"): 1}, what="both requests", seconds=10)
+    wait_for(lambda: counted(metrics) == {(route, "200"): 1, ("unmatched", "404"): 1}, what="both requests")
     process.send_signal(signal.SIGTERM)
     process.wait(20)
     assert fetch(f"http://127.0.0.1:{metrics}/metrics") == ""

@@ -185,7 +185,7 @@ def prometheus(tmp_path_factory, contract):
 def ready(session, address):
     try:
         return session.get(f"http://{address}/-/ready", timeout=2).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

@@ -192,7 +192,7 @@ def answers(url, **options):
     """The text of a page, empty while there is none."""
     try:
         answer = requests.get(url, timeout=5, **options)
-    except requests.ConnectionError:
+    except requests.RequestException:
         return ""
     return answer.text if answer.ok else ""
 

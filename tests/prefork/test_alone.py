@@ -50,7 +50,7 @@ def test_who_waits_for_the_port_serves_when_the_one_that_has_it_dies(fleet):
     def answered():
         try:
             return fleet.value('orders_total{kind="a"}')
-        except requests.ConnectionError:
+        except requests.RequestException:
             return None
 
     assert 2 == wait_for(answered, what="the second serves")

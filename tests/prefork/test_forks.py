@@ -42,7 +42,7 @@ def test_a_forked_child_counts_for_itself_is_watched_and_takes_over_when_its_par
         def taken_over():
             try:
                 return fleet.series()
-            except requests.ConnectionError:
+            except requests.RequestException:
                 return None
 
         assert 7 == wait_for(taken_over, what="the child answers")[ORDERS]

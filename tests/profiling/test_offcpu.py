@@ -24,6 +24,7 @@ from frame_names import last_part
 from runtime_exporter.profiling.offcpu import by_kind, classify, contends, text_of
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.pythonstack import python_stack
+from tools import asleep
 
 
 def stack_of(thread):
@@ -32,10 +33,10 @@ def stack_of(thread):
 
 def standing(thread):
     """The stack of a thread once it is where it will stay."""
-    before, deadline = (), time.monotonic() + 10
+    before, deadline = (), time.monotonic() + 60
     while time.monotonic() < deadline:
         now = stack_of(thread)
-        if now and now == before:
+        if now and now == before and asleep(thread.native_id):
             return now
         before = now
         time.sleep(0.05)
@@ -227,7 +228,7 @@ def test_a_worker_of_an_executor_without_work_is_idle_and_one_at_work_is_not(blo
         (worker,) = set(threading.enumerate()) - before
         assert "idle" == classify(standing(worker)).kind
         busy = pool.submit(scene.socket_recv)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while classify(standing(worker)).kind == "idle" and time.monotonic() < deadline:
             time.sleep(0.05)
         assert "socket" == classify(standing(worker)).kind
@@ -324,7 +325,7 @@ def test_gunicorn_gthread_worker_without_requests_is_idle(tmp_path):
     command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}", "app"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
         try:
-            body, deadline = b"", time.monotonic() + 20
+            body, deadline = b"", time.monotonic() + 60
             while not body and time.monotonic() < deadline:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
                 try:

@@ -12,6 +12,7 @@ import pytest
 from frame_names import last_part, name_of
 from runtime_exporter.profiling import tasks, threads
 from runtime_exporter.profiling.profile import Frame, frames
+from tools import asleep
 
 
 @pytest.fixture
@@ -34,10 +35,10 @@ def workers():
 
 def at_rest():
     """The inventory once nobody moves any more."""
-    before, deadline = None, time.monotonic() + 10
+    before, deadline = None, time.monotonic() + 60
     while time.monotonic() < deadline:
         now = [state for state in threads.inventory() if state.group == "fetch_orders"]
-        if now == before and all("wait" in state.stack[0].name for state in now):
+        if now == before and all("wait" in state.stack[0].name and asleep(state.native_id) for state in now):
             return threads.inventory()
         before = now
         time.sleep(0.02)
@@ -150,7 +151,7 @@ def loop():
 
 
 def orders_of(loop):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = [state for state in tasks.tasks([loop]) if state.coroutine.endswith("order")]
         if len(found) == 3 and all(len(state.stack) == 2 for state in found):

@@ -326,7 +326,7 @@ def test_a_server_whose_port_is_another_ones_takes_it_over_when_it_is_free(serve
     first.close()
 
     def answered():
-        with contextlib.suppress(requests.ConnectionError):
+        with contextlib.suppress(requests.RequestException):
             return requests.get(second.url, timeout=10).status_code
 
     assert 200 == tools.wait_for(answered, what="the second server has the port")
