@@ -24,6 +24,7 @@ BIN = Path(sys.executable).parent
 
 WSGI = """
 import os
+import time
 import runtime_exporter
 from runtime_exporter.metrics import Counter
 
@@ -31,6 +32,10 @@ PLACED = Counter("shop_answers_total", "Orders that were answered.", ["kind"]).l
 Counter("shop_loads_total", "Times that this module was executed.").inc()
 
 def shop(environ, start_response):
+    if environ["PATH_INFO"] == "/hang":
+        time.sleep(60)
+    if environ["PATH_INFO"] == "/crash":
+        os._exit(7)
     PLACED.inc()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(os.getpid()).encode()]
@@ -202,6 +207,12 @@ class Service:
         """Return how many orders the middleware has seen through."""
         samples = self.samples("http_server_request_duration_seconds_count")
         return sum(value for labels, value in samples.items() if "/orders" in dict(labels)["http_route"])
+
+    def ends(self) -> dict[str, float]:
+        """Return how many workers that are gone left in order, died, or said nothing of it."""
+        return {
+            dict(labels)["how"]: value for labels, value in self.samples("runtime_exporter_workers_ended_total").items()
+        }
 
     def workers(self) -> list[int]:
         """Return the pids of the live children that serve requests: all but what is no Python of ours."""

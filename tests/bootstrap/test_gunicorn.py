@@ -59,14 +59,32 @@ def test_what_killed_workers_have_counted_stays(service):
         service.counts_exactly()
 
 
+def test_a_crash_loop_of_workers_shows_while_the_arbiter_lives_and_its_start_stays_what_it_was(service):
+    before, (start,) = service.ends(), service.samples("process_start_time_seconds").values()
+    for crash in range(1, 4):
+        assert "" == service.get("/crash")
+        wait_for(lambda: len(service.numbers()) == 2, what="two workers")
+        wait_for(lambda crash=crash: service.ends()["died"] == before["died"] + crash, what="a death")
+    assert (before["left"], before["unknown"]) == (service.ends()["left"], service.ends()["unknown"])
+    assert [start] == [*service.samples("process_start_time_seconds").values()]
+
+
+def test_a_worker_that_hangs_and_is_ended_by_its_arbiter_has_died(tmp_path):
+    with Service(tmp_path, *GUNICORN, "-w", "2", "--timeout", "2", "shop:app") as service:
+        assert "" == service.get("/hang")
+        wait_for(lambda: {"left": 0, "died": 1, "unknown": 0} == service.ends(), what="a death", seconds=30)
+
+
 def test_a_reload_loses_nothing_and_counts_nothing_twice(service):
     with Scraper(service):
         service.order(40)
         old = service.workers()
+        before = service.ends()
         service.process.send_signal(signal.SIGHUP)
         assert (60, 0) == service.order(60)[:2]
         wait_for(lambda: not {*old} & {*service.workers()}, what="new workers")
         service.counts_exactly()
+        wait_for(lambda: service.ends() == {**before, "left": before["left"] + 2}, what="two have left")
 
 
 def test_nothing_that_was_answered_is_lost_when_workers_are_killed_under_load(service):
@@ -95,6 +113,8 @@ def test_workers_that_are_replaced_by_others_go_on_with_the_same_numbers(tmp_pat
         assert len(orders.pids) > 3
         service.counts_exactly()
         wait_for(lambda: len(service.numbers()) == 2, what="two workers")
+        wait_for(lambda: service.ends()["left"] > 1, what="two have left")
+        assert (0, 0) == (service.ends()["died"], service.ends()["unknown"])
         # Old and new may live side by side for a moment; a number is never as large as the lives.
         assert max(map(int, service.numbers())) < 4
         (start,) = service.samples("process_start_time_seconds").values()

@@ -24,4 +24,6 @@ def test_spawned_workers_answer_for_each_other_and_a_killed_one_is_still_counted
         service.process.send_signal(signal.SIGHUP)
         wait_for(lambda: not service.pids() & orders.pids, what="new workers")
         service.counts_exactly()
+        # It ends by the SIGTERM that it was asked with, after its shutdown.
+        wait_for(lambda: {"left": 2, "died": 1, "unknown": 0} == service.ends(), what="who left, and who died")
     assert not directory.exists()

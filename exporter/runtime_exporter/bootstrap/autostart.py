@@ -104,6 +104,12 @@ class Autostart:
         os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(directory.path)
         atexit.register(_end, directory)
 
+    def ending(self, how: str) -> None:
+        """Have whoever reads the numbers of this process know how it ends, before it does."""
+        worker = _worker()
+        if worker is not None:
+            worker.ends(how)
+
     def forked(self) -> None:
         """Begin anew in a child process: it has neither the exporter's threads nor the moment's."""
         self._lock = threading.RLock()
@@ -146,11 +152,16 @@ def _start() -> Any:
 
 def _end(directory: RunDirectory) -> None:
     """Let go of the directory at the end of a supervisor, which is one of the workers itself where it loaded the application."""
-    workers = sys.modules.get("runtime_exporter.metrics.workers")
-    worker = workers.current() if workers is not None and directory.pid == os.getpid() else None
-    if worker is not None:
+    worker = _worker()
+    if worker is not None and directory.pid == os.getpid():
         worker.leave()
     directory.give_up()
+
+
+def _worker() -> Any:
+    """Return this process as one of several workers; None where it is none."""
+    workers = sys.modules.get("runtime_exporter.metrics.workers")
+    return workers.current() if workers is not None else None
 
 
 def _complain(message: str) -> None:

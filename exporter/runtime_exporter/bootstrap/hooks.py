@@ -29,6 +29,9 @@ class Moments(Protocol):
     def sharing(self, user: int = -1, group: int = -1) -> None:
         """Say that the process starts several that do, as a user and a group if not its own."""
 
+    def ending(self, how: str) -> None:
+        """Say that the process is about to end, and how: a word of `metrics/workers/ending.py`."""
+
 
 def _applications(module: ModuleType, moments: Moments) -> None:
     from runtime_exporter.http import auto
@@ -39,6 +42,8 @@ def _applications(module: ModuleType, moments: Moments) -> None:
 def _gunicorn_worker(module: ModuleType, moments: Moments) -> None:
     # After the application is loaded: it may start an exporter of its own.
     _after(module.Worker, "load_wsgi", moments.serving)
+    # Of a worker that its arbiter found hanging, which then ends in order.
+    _before(module.Worker, "handle_abort", lambda: moments.ending("died"))
 
 
 def _gunicorn_arbiter(module: ModuleType, moments: Moments) -> None:
@@ -57,6 +62,8 @@ def _gunicorn_arbiter(module: ModuleType, moments: Moments) -> None:
 
 def _uvicorn_server(module: ModuleType, moments: Moments) -> None:
     _before(module.Server, "startup", moments.serving)
+    # Before: after it, it sends itself the signal that it got, and is gone.
+    _before(module.Server, "shutdown", lambda: moments.ending("left"))
 
 
 def _uvicorn_reload(module: ModuleType, moments: Moments) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.metrics import Gauge
+from runtime_exporter.metrics import Counter, Gauge
 from runtime_exporter.web.listener import listen
 
 if TYPE_CHECKING:
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from runtime_exporter.collectors import Collector
     from runtime_exporter.metrics import Metric
     from runtime_exporter.settings import Settings
+
+ENDED: Final = (
+    "runtime_exporter_workers_ended_total",
+    "Processes that this exposition speaks for and that are gone: those that left in order, died, or said nothing of it.",
+    ("how",),
+)
+"""Name, help and labels of the counter of lives that are over. Who is alone has none: the next one begins at zero."""
 
 
 class Alone:
@@ -46,7 +53,8 @@ class Alone:
             registry=None,
             multiprocess_mode="livemostrecent",
         )
-        self.families: tuple[Metric, ...] = (self._left_out, self._unshared, self._conflicting)
+        ended = Counter(*ENDED, registry=None)
+        self.families: tuple[Metric, ...] = (self._left_out, self._unshared, self._conflicting, ended)
         for family in self.families:
             family.hidden = True
 

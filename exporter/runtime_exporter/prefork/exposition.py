@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+from runtime_exporter.prefork.alone import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Workers:
-    """The workers of a run directory as one collector: how many there are, in which state.
+    """The workers of a run directory as one collector: how many there are, in which state, and how those ended that are gone.
 
     As of when they were merged last. Not from cells, which are shared: each worker would say it for all.
     """
@@ -24,10 +26,15 @@ class Workers:
         self._merged = merged
 
     def collect(self) -> Iterable[CoreMetric]:
-        """Yield the one family."""
+        """Yield both families."""
         family = GaugeMetricFamily(
             "runtime_exporter_workers", "Processes that this exposition speaks for.", labels=["state"]
         )
         for state, count in self._merged.states().items():
             family.add_metric([state], count)
         yield family
+        name, documentation, labels = ENDED
+        ended = CounterMetricFamily(name, documentation, labels=labels)
+        for how, count in self._merged.ends().items():
+            ended.add_metric([how], count)
+        yield ended

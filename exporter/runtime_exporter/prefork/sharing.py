@@ -100,6 +100,7 @@ class Sharing(Alone):
         with self._joining:
             if self._worker is None:
                 worker = join(self._directory)
+                worker.at_work()
                 self._merged = Merged(self._directory)
                 self._worker = worker
 

@@ -16,6 +16,7 @@ import pytest
 
 from runtime_exporter import metrics
 from runtime_exporter.metrics import workers
+from runtime_exporter.metrics.workers import ending
 from workers_in_tests import samples
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "6"))
@@ -57,7 +58,9 @@ def forked(work):
 def count_for_ever(directory, board, place, seed):
     """Count, say so, count: with series that come and go, and folding at any time."""
     chance = random.Random(seed)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     worker = workers.join(directory)
+    worker.at_work()
     count = metrics.Counter("killed_c", "C", registry=None)
     parts = metrics.Counter("killed_parts", "P", ["part"], registry=None)
     sizes = metrics.Histogram("killed_h", "H", ["part"], registry=None, buckets=(0.5, 1, 2))
@@ -91,7 +94,7 @@ def whole(found):
 def read_for_ever(directory, stop):
     """Scrape again and again: no observation is half, and nothing that counts goes back."""
     merged = workers.Merged(directory)
-    last = {}
+    last, gone = {}, dict.fromkeys(ending.ENDS, 0)
     rounds = 0
     while not stop.cells[0]:
         now = samples(merged)
@@ -101,6 +104,9 @@ def read_for_ever(directory, stop):
         for name, value in last.items():
             assert counting.get(name, -1) >= value, (name, value, counting.get(name))
         last = {name: value for name, value in counting.items() if name.startswith("killed")}
+        ends = merged.ends()
+        assert [] == [how for how in ends if ends[how] < gone[how]]
+        gone = ends
         rounds += 1
     assert rounds
     assert last["killed_c_total"] > 0
@@ -143,8 +149,12 @@ def test_nothing_that_was_counted_is_lost_or_seen_half_when_workers_are_killed(t
         ends = [os.waitpid(pid, 0)[1] for pid in readers]
     assert [0] * READERS == ends
     assert kills >= SECONDS / 3
-    found = samples(merged)
+    samples(merged)  # folds who is still there
+    found, ends = samples(merged), merged.ends()
     merged.close()
+    # Who was killed before it was at work, or had files, said nothing.
+    assert (0, merged.states()["retired"]) == (ends["left"], ends["died"] + ends["unknown"])
+    assert sum(done > 0 for done in board.cells) <= ends["died"] <= place
     assert board.total() <= found["killed_c_total"] <= board.total() + place
     assert {"retired", "fold.lock"} == {path.name for path in directory.iterdir() if path.suffix != ".worker"}
     assert len([*directory.iterdir()]) <= WORKERS + 3

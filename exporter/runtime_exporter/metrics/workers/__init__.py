@@ -14,7 +14,8 @@ of the run directory. `Merged` reads the files of all. Nothing on the way of a r
     plan.py         which series of which process goes where
     shape.py        many series put together at once; observations.py: those that observe
     merging.py      many processes as one
-    worker.py       joining, forking, ending
+    ending.py       what a process says of its end
+    worker.py       joining, forking, leaving
 """
 
 from runtime_exporter.errors import RunDirectoryError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import retired, slots
+from runtime_exporter.metrics.workers.ending import UNKNOWN
 from runtime_exporter.metrics.workers.life import Life
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def _fold(directory: Path, name: Name | None, journal: Journal | None) -> bool:
         there = {*map(str, lives)}
         folded = {life: count for life, count in before.folded.items() if life in there}
         present = _Present(directory, set(lives) - set(dead))
+        ends = []
         for life in fresh:
-            _add(ledger, directory, life, folded.get(str(life), 0), present)
+            ends.append(_add(ledger, directory, life, folded.get(str(life), 0), present))
             folded[str(life)] = retired.WHOLE
         if journal is not None and name is not None and graves:
             others = present.besides(name)
@@ -67,7 +69,7 @@ def _fold(directory: Path, name: Name | None, journal: Journal | None) -> bool:
                 cells = Struct(grave.series.definition.codes).unpack_from(segment.buffer, at * CELL_BYTES)
                 _bury(ledger, grave.series.definition, name.began, grave.series.values, cells, others)
             folded[str(name)] = journal.buried + len(graves)
-        _replace(directory, ledger.data(folded, len(fresh)))
+        _replace(directory, ledger.data(folded, ends))
         if journal is not None:
             journal.folded(graves)
     for life in dead:
@@ -103,12 +105,12 @@ def _keys(directory: Path, name: Name) -> set[Key]:
     return {(entry.definition.name, entry.values) for entry in life.keys.entries.values()}
 
 
-def _add(ledger: Ledger, directory: Path, name: Name, folded: int, present: _Present) -> None:
-    """Add a life; of the series that it removed the first `folded` are in the file already."""
+def _add(ledger: Ledger, directory: Path, name: Name, folded: int, present: _Present) -> str:
+    """Add a life; of the series that it removed the first `folded` are in the file already. Return how it ended."""
     try:
         life = Life(directory, name)
     except OSError:
-        return
+        return UNKNOWN
     try:
         life.read_keys()
         life.read_cells()
@@ -122,6 +124,7 @@ def _add(ledger: Ledger, directory: Path, name: Name, folded: int, present: _Pre
     others = present.besides(name) if graves else ()
     for entry in graves:
         _bury(ledger, entry.definition, name.began, entry.values, life.values[entry.cell : entry.end], others)
+    return life.keys.end
 
 
 def _bury(

@@ -8,6 +8,7 @@ Kinds of records (see `life.py`, which reads them):
     ["pairs", cell, {…}]       what an Info says
     ["removed", cell]          a series ended; where it counted, what it counted still counts until it is folded
     ["ended", number]          a family is gone
+    ["end", how]               how this life counts if nothing more is heard of it
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from weakref import WeakKeyDictionary
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import log
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
+from runtime_exporter.metrics.workers.ending import UNKNOWN
 from runtime_exporter.metrics.workers.mapping import lay_file
 from runtime_exporter.metrics.workers.slots import make
 
@@ -96,6 +98,7 @@ class Journal:
         # Reentrant: a signal handler may make a series while its own thread is making one.
         self._lock = threading.RLock()
         self._written = self._least = 0
+        self._end_is = UNKNOWN
         os.close(make(self._cells, os.O_RDWR | os.O_EXCL))
         self._log = _new(self._keys)
 
@@ -159,6 +162,12 @@ class Journal:
         """Write down that a series ended."""
         with self._lock:
             self._end(*child.cells)
+
+    def end(self, how: str) -> None:
+        """Write down how this life counts if nothing more is heard of it: a word of `ending.py`."""
+        with self._lock:
+            if how != self._end_is and self._write("end", how):
+                self._end_is = how
 
     def died(self, segment: Segment, at: int, size: int) -> None:
         """Remember cells that nobody holds any more: a finaliser may take no lock."""
@@ -244,6 +253,7 @@ class Journal:
     def _whole(self) -> Iterator[bytes]:
         """Yield the records that say what the log says now."""
         yield log.encode("begun", self.buried)
+        yield log.encode("end", self._end_is)
         for number, (cell, definition) in self._families.items():
             yield log.encode("family", number, cell, definition.written())
         graves = [(_cell(*grave.place), grave.series) for grave in self.graves.values()]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import log
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
+from runtime_exporter.metrics.workers.ending import ENDS, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,8 @@ class Keys:
     """How many of them there were before the log was written anew."""
     pairs: dict[int, dict[str, str]] = field(default_factory=dict)
     """What each Info says."""
+    end: str = UNKNOWN
+    """How the life counts when it is over."""
     changes: int = 0
     """How many records said more than that a series was born: what was read before the last may be of another one."""
 
@@ -62,6 +65,9 @@ class Keys:
             with suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
                 if kind == "series":
                     born += self._series(cells, *rest)
+                    continue
+                if kind == "end":
+                    self.end = ENDS[ENDS.index(rest[0])]
                     continue
                 self.changes += 1
                 if kind == "begun":

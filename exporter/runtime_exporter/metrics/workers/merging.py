@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.metrics.workers import retired
+from runtime_exporter.metrics.workers.ending import ENDS
 from runtime_exporter.metrics.workers.folding import fold
 from runtime_exporter.metrics.workers.life import Life
 from runtime_exporter.metrics.workers.plan import Plan
@@ -50,6 +51,11 @@ class Merged:
         with self._lock:
             dead = len(self._lives.keys() - self._alive)
             return {"live": len(self._lives) - dead, "dead": dead, "retired": self._retired.deaths}
+
+    def ends(self) -> Mapping[str, int]:
+        """Return how those that were folded ended, as of the last scrape: by every word of `ending.py`."""
+        with self._lock:
+            return {how: self._retired.ends[how] for how in ENDS}
 
     @property
     def left_out(self) -> int:

@@ -7,6 +7,7 @@ reader that finds both takes the file's word. `generation` tells one file from t
 from __future__ import annotations
 
 from binascii import crc32
+from collections import Counter
 from dataclasses import dataclass, field
 from struct import Struct, error
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from runtime_exporter.metrics.workers.definition import COUNTING, Definition
 from runtime_exporter.metrics.workers.life import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 
@@ -46,6 +47,8 @@ class Retired:
     keys: Keys = field(default_factory=Keys)
     values: tuple[Any, ...] = ()
     raw: bytes = b""
+    ends: Counter[str] = field(default_factory=Counter)
+    """How they ended, as far as they said: see `ending.py`."""
 
 
 def generation(directory: Path) -> int:
@@ -68,11 +71,15 @@ def read(directory: Path) -> Retired:
         records, _ = log.decode(body[:length])
         _, folded, deaths, since = records[0]
         found = Retired(number, dict(folded), int(deaths), dict(since))
+        # A record of its own: one that has it is still read by a version that knows nothing of it.
+        found.ends.update(
+            {how: int(count) for kind, *rest in records if kind == "ends" for how, count in rest[0].items()}
+        )
         found.keys.apply(records[1:], cells)
         codes = "".join(entry.definition.codes for entry in found.keys.entries.values())
         found.raw = body[length:]
         found.values = Struct(codes).unpack(found.raw)
-    except (OSError, error, ValueError, TypeError, IndexError):
+    except (OSError, error, ValueError, TypeError, IndexError, AttributeError):
         return Retired()
     return found
 
@@ -115,10 +122,13 @@ class Ledger:
         """Forget a series that was removed."""
         self.series.pop(key, None)
 
-    def data(self, folded: dict[str, int], deaths: int) -> bytes:
-        """Return the file's bytes."""
+    def data(self, folded: dict[str, int], ends: Collection[str]) -> bytes:
+        """Return the file's bytes. ends: of each life that was added, how it ended."""
         since = {name: began for name, (_, began) in self.families.items()}
-        body = [log.encode("folded", folded, self.retired.deaths + deaths, since)]
+        body = [
+            log.encode("folded", folded, self.retired.deaths + len(ends), since),
+            log.encode("ends", self.retired.ends + Counter(ends)),
+        ]
         grouped: dict[str, list[tuple[tuple[str, ...], list[Any]]]] = {name: [] for name in self.families}
         for (name, values), cells in [*self.series.items()][-MOST_SERIES:]:
             grouped[name].append((values, cells))

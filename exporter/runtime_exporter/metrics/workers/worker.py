@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter import forks
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics.cells import FREE_THREADED, STORE
-from runtime_exporter.metrics.workers import slots
+from runtime_exporter.metrics.workers import ending, slots
 from runtime_exporter.metrics.workers.folding import fold
 from runtime_exporter.metrics.workers.journal import Journal
 from runtime_exporter.metrics.workers.mapping import lay_copy, lay_nothing
@@ -42,6 +42,7 @@ class Worker:
         self._slot = slot
         self._journal = journal
         self._ticking = threading.Lock()
+        self._last_word = False
 
     @property
     def number(self) -> int:
@@ -61,6 +62,17 @@ class Worker:
         except OSError:
             return True
 
+    def at_work(self) -> None:
+        """Say that this process is a worker from now on, and what it means if it is gone without a word. `tick` says so, too."""
+        if not self._last_word:
+            self._journal.end(ending.silence())
+
+    def ends(self, how: str) -> None:
+        """Say how this process ends, a word of `ending.py`, before it does. The first word stands; it may go on to count."""
+        if not self._last_word and self.pid == os.getpid():
+            self._last_word = True
+            self._journal.end(how)
+
     def tick(self) -> None:
         """Say that this process lives, evaluate functions, fold who is dead and what was removed. Raises nothing.
 
@@ -70,6 +82,7 @@ class Worker:
             return
         try:
             evaluate(self._store)
+            self.at_work()
             self._journal.bury()
             with suppress(OSError):
                 self._slot.beat()
@@ -83,6 +96,7 @@ class Worker:
         global _worker  # noqa: PLW0603 - there is one such process
         if _worker is not self:
             return
+        self.ends(ending.LEFT)
         self.tick()
         _keep_alone(self._store)
         self._journal.give_back()
@@ -165,7 +179,14 @@ def share(where: Path, slot: slots.Slot, store: CellStore, *, anew: bool = False
         for kind in ("keys", "cells"):
             slot.name.path(where, kind).unlink(missing_ok=True)
         raise
+    ending.promise(_say)
     return Worker(where, slot, journal, store)
+
+
+def _say() -> None:
+    """Say that this process ends, while its interpreter does."""
+    if _worker is not None:
+        _worker.ends(ending.orderly())
 
 
 def _write_down(journal: Journal, family: Family) -> None:
