@@ -26,7 +26,7 @@ def go_service(tmp_path_factory):
     return program
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def python_fleet(tmp_path_factory):
     commands = {source: ((sys.executable, HERE / "app.py", source), {}) for source in PYTHON}
     commands["opentelemetry"][1]["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
@@ -34,7 +34,7 @@ def python_fleet(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def go_fleet(tmp_path_factory, go_service):
     with fleet(tmp_path_factory.mktemp("goclient"), {"go": ((go_service,), {})}) as running:
         yield running

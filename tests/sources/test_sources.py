@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 
@@ -23,12 +24,19 @@ ROUTES = {
 # client_golang has the first by default since 1.20; the other is one of Go's own metrics that a service asks for.
 ONLY_NEWER = {"go_gc_gomemlimit_bytes", "go_sched_latencies_seconds_bucket"}
 PATIENCE = 120
+pytestmark = pytest.mark.slow
 TABLES = {"Services", "Instances"}
 VALUES = {**dashboards.GRAFANA_VARIABLES, "__rate_interval": "10s", "__interval": "1s"}
 
 
 def soon(condition, *, what, seconds=PATIENCE):
     return tools.wait_for(condition, seconds=seconds, what=what, pause=0.5)
+
+
+@cache
+def generated(source):
+    """Return the files of the configuration for a source."""
+    return generate.generate(overrides(source))
 
 
 @pytest.fixture(params=[*PYTHON, "go"])
@@ -114,7 +122,7 @@ def test_every_metric_of_a_source_is_exposed_by_it(watched):
 @pytest.mark.parametrize("name", ["http", "runtime"])
 def test_every_panel_of_a_dashboard_has_data(watched, name):
     source, ask = watched
-    board = json.loads(generate.generate(overrides(source))[f"dashboards/{name}.json"])
+    board = json.loads(generated(source)[f"dashboards/{name}.json"])
     for title, query in dashboards.queries(board, VALUES):
         if contract.names_of(query) & ONLY_NEWER:
             continue
@@ -123,7 +131,7 @@ def test_every_panel_of_a_dashboard_has_data(watched, name):
 
 def test_a_table_keeps_its_columns_and_those_that_the_source_lacks_are_empty(watched):
     source, ask = watched
-    board = json.loads(generate.generate(overrides(source))["dashboards/overview.json"])
+    board = json.loads(generated(source)["dashboards/overview.json"])
     queries = [query for title, query in dashboards.queries(board, VALUES) if title in TABLES and "ALERTS" not in query]
     absent = [query for query in queries if source != "go" and "process_num_threads" in query]
 
