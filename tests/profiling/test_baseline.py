@@ -39,6 +39,14 @@ def test_the_past_is_kept_by_the_hour():
     assert [NOW, NOW + HOUR, NOW + 2 * HOUR] == [one.begin for one in past]
 
 
+def test_what_comes_late_is_joined_to_its_hour_and_is_not_the_newest():
+    past = ()
+    for minute in (0, 70, 80, 10, 90, 130, 75):
+        past = remember(past, steady({"f": 0.1}, 1, begin=NOW + minute * MINUTE))
+    assert [2, 4, 1] == [one.windows for one in past]
+    assert [NOW, NOW + 70 * MINUTE, NOW + 130 * MINUTE] == [one.begin for one in past]
+
+
 def test_a_new_version_begins_a_new_part():
     past = remember(remember((), hour(NOW, version="1")), steady({}, 1, begin=NOW + HOUR - 1, version="2"))
     assert ["1", "2"] == [one.version for one in past]

@@ -64,18 +64,22 @@ class Picked:
 
 
 def remember(past: Sequence[Tally], new: Tally, *, keep: float = (SAME_HOUR_DAYS + 1) * DAY) -> tuple[Tally, ...]:
-    """Return `past` with `new` at its end, joined to the last one of the same hour and version; older than `keep` is dropped.
+    """Return `past` with `new`, joined to what there is of the same hour and version, oldest first; older than `keep` is dropped.
 
-    An hour that is over takes little memory, and has the functions that weigh most (see `columns.condensed`).
+    Hours but the one of `new` take little memory, and have the functions that weigh most (see `columns.condensed`).
 
     `new` should be of several windows in a row, such as those of one comparison: only they tell how much windows resemble
     their neighbours, and a baseline without that takes drift for regressions (a tally of one window knows nothing of it).
     """
     kept = [one for one in past if one.end >= new.end - keep]
-    last = kept[-1] if kept else None
-    if last is not None and last.version == new.version and last.begin // HOUR == new.begin // HOUR:
-        return (*kept[:-1], add((last, new)))
-    return (*kept[:-1], *map(condensed, kept[-1:]), new)
+    of_hour = [one for one in kept if _part(one) == _part(new)]
+    others = [condensed(one) for one in kept if _part(one) != _part(new)]
+    return tuple(sorted((*others, add((*of_hour, new))), key=lambda one: one.begin))
+
+
+def _part(tally: Tally) -> tuple[str, float]:
+    """Return what a tally of the past is of: a version, and an hour."""
+    return tally.version, tally.begin // HOUR
 
 
 def pinned(tally: Tally, label: str = "") -> Baseline:
