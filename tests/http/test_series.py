@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 from starlette.routing import Route
 
-from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware, asgi, exchange, series, trace, wsgi
-from runtime_exporter.metrics import gauge, histogram
+from counting_modes import MODES, count_as
+from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware, series, trace
 
 SPAN = "00f067aa0ba902b7"
 
@@ -154,11 +154,10 @@ def test_routes_and_statuses_without_number_are_counted_but_not_remembered_witho
     }
 
 
-@pytest.fixture(params=[False, True], ids=["gil", "free-threaded"])
+@pytest.fixture(params=MODES)
 def _switching(request, monkeypatch):
     """As many switches between threads as CPython does, with what counts there is a GIL and what counts there is none."""
-    for module in (asgi, exchange, gauge, histogram, wsgi):
-        monkeypatch.setattr(module, "FREE_THREADED", request.param)
+    count_as(request.param, monkeypatch)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

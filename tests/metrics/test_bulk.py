@@ -16,9 +16,9 @@ from prometheus_client.openmetrics import exposition as peer_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from counting_modes import MODES, count_as
 from runtime_exporter import metrics
-from runtime_exporter.metrics import cells, cellsource, peersource, refresh
-from runtime_exporter.metrics import histogram as histogram_module
+from runtime_exporter.metrics import cells, cellsource, peersource
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
 
 BLOCK = cellsource.BLOCK_CELLS // 2  # counters in a block: each has two cells
@@ -137,20 +137,6 @@ def test_values_that_changed_are_written_however_many_they_are(share):
             children[number].inc(number + 0.25)
         expected = {("c_total", (("a", str(number)),)): repr(child.value()) for number, child in enumerate(children)}
         assert expected == {key: value for key, (value, _) in written(counter).items()}
-
-
-def test_only_the_values_that_changed_become_text_again(monkeypatch):
-    counter = metrics.Counter("c", "C", ["a"], registry=None)
-    children = [counter.labels(str(number)) for number in range(BLOCK)]
-    TEXT.render([counter])
-    made = []
-    monkeypatch.setattr(refresh, "texts", lambda values: made.append(len(values)) or [*map(repr, values)])
-    TEXT.render([counter])
-    children[5].inc()
-    children[9].inc()
-    TEXT.render([counter])
-    OPENMETRICS.render([counter])
-    assert [2] == made
 
 
 def test_series_that_do_not_lie_side_by_side_are_written_in_the_order_of_their_birth():
@@ -298,10 +284,9 @@ def test_functions_are_asked_in_each_scrape_though_cells_of_other_families_are_r
     assert ["0.0", "1.0", "2.0"] == found
 
 
-@pytest.mark.parametrize("free_threaded", [False, True])
-def test_a_count_and_its_sum_belong_together_while_others_count(rapid_switches, monkeypatch, free_threaded):
-    for module in (cellsource, histogram_module):
-        monkeypatch.setattr(module, "FREE_THREADED", free_threaded)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_count_and_its_sum_belong_together_while_others_count(rapid_switches, monkeypatch, mode):
+    count_as(mode, monkeypatch)
     histogram = metrics.Histogram("h", "H", ["a"], registry=None, buckets=(1, 2))
     done = threading.Event()
 

@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
+from counting_modes import MODES, count_as
 from runtime_exporter import metrics
-from runtime_exporter.metrics import cells, counter, gauge, histogram, summary
+from runtime_exporter.metrics import cells, counter
 
 
-@pytest.fixture(params=[False, True], ids=["gil", "free-threaded"])
+@pytest.fixture(params=MODES)
 def mode(request, monkeypatch):
-    for module in (counter, gauge, histogram, summary):
-        monkeypatch.setattr(module, "FREE_THREADED", request.param)
+    count_as(request.param, monkeypatch)
 
 
 def together(work, workers=4):

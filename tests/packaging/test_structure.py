@@ -51,6 +51,7 @@ ANYONE = {
     "credentials",
     "deadline",
     "forks",
+    "freethreading",
     "logs",
     "nearest",
     "sigmask",

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from typing import Final
+
+from runtime_exporter import forks
+from runtime_exporter.metrics.cells import FREE_THREADED
 
 LONGEST_VALUE: Final = 200
 """Characters of a label value; a longer one is cut, since it is text that somebody else chose."""
+
+
+class _Locked:
+    """Held, where there is no GIL, while a value is admitted or folded: one for all, which a fork makes anew."""
+
+    lock = threading.RLock()
+
+    @classmethod
+    def after_fork_in_child(cls) -> None:
+        cls.lock = threading.RLock()
+
+
+forks.after_in_child(_Locked.after_fork_in_child)
 
 
 class BoundedLabel:
@@ -29,11 +47,15 @@ class BoundedLabel:
         member = self._members.get(value)
         if member is not None:
             return member
+        with _Locked.lock if FREE_THREADED else nullcontext():
+            return self._admitted_or_other(value)
+
+    def _admitted_or_other(self, value: str) -> str:
         value = value[:LONGEST_VALUE]
         if value == self.other:
             return value
         # Two threads may pass the test of the size together and leave one member too many each: hence the test first
-        # and the removal after, which keeps the bound without a lock on the way of a request.
+        # and the removal after, which keeps the bound without a lock where there is a GIL.
         if value in self._members or len(self._members) < self.limit:
             self._members.setdefault(value, value)
             if len(self._members) <= self.limit:

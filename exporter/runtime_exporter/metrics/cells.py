@@ -3,8 +3,9 @@
 A cell is read and written through one of two views of the same bytes, as a signed integer (`ints`, for counts of
 observations) or as a float (`floats`, for everything else). Under the GIL `floats[i] += x` cannot be interrupted
 between its read and its write: CPython (3.10 and later) hands the GIL over only at calls, at jumps backward and at
-the entry of functions, and that statement has none. `tests/metrics/test_threads.py` keeps watch on it. Builds
-without a GIL take the family's lock instead (`FREE_THREADED`).
+the entry of functions, and that statement has none. `tests/metrics/test_threads.py` keeps watch on it. Where there may
+be no GIL (`FREE_THREADED`) whoever changes a cell or copies several has the family's lock, and no view is sliced: in
+CPython 3.13 two threads that make slices of one view count its users wrong, until it is released under both.
 
 Where several processes serve together (`workers`), a `Journal` lays a file under the same addresses and writes down
 what lies where: whoever holds a cell never notices.
@@ -13,19 +14,19 @@ what lies where: whoever holds a cell never notices.
 from __future__ import annotations
 
 import mmap
-import sys
 import threading
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakValueDictionary
 
 from runtime_exporter import forks
+from runtime_exporter.freethreading import FREE_THREADED as FREE_THREADED
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Iterator
 
     from runtime_exporter.metrics.family import Family
-
-FREE_THREADED: Final = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 SEGMENT_CELLS: Final = 8192
 """Cells of one mapping: 64 KiB, a whole number of pages everywhere."""
@@ -105,6 +106,12 @@ class CellStore:
 
     def allocate(self, count: int) -> tuple[Segment, int]:
         """Return a segment and the index of the first of `count` cells in it, all zero."""
+        if FREE_THREADED:
+            with self.lock:  # `still` means also those who make a series
+                return self._handed_out(count)
+        return self._handed_out(count)
+
+    def _handed_out(self, count: int) -> tuple[Segment, int]:
         try:
             segment, at = self._free[count].pop()
         except (KeyError, IndexError):
@@ -149,9 +156,24 @@ class CellStore:
         """Let cells be handed out again."""
         self._free.setdefault(count, []).append((segment, at))
 
+    def living_families(self) -> list[Family]:
+        """Return every family as of now, whoever makes or drops one meanwhile."""
+        return [family for reference in self.families.valuerefs() if (family := reference()) is not None]
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let nobody make a series meanwhile, nor count where there is no GIL that keeps an exchange of memory in one piece."""
+        with ExitStack() as held:
+            held.enter_context(self.lock)
+            for family in self.living_families() if FREE_THREADED else ():
+                held.enter_context(family.lock)
+            yield
+
     def after_fork_in_child(self) -> None:
-        """Make a new lock: another thread may have held the old one when this process was forked."""
+        """Make new locks: another thread may have held the old ones when this process was forked."""
         self.lock = threading.RLock()
+        for family in self.living_families() if FREE_THREADED else ():
+            family.lock = threading.RLock()
 
     def _carve(self, count: int) -> tuple[Segment, int]:
         if self._next + count > self._segment.size:

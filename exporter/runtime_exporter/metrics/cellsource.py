@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from array import array
 from operator import add
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ from runtime_exporter.metrics.gauge import Gauge
 from runtime_exporter.metrics.histogram import Histogram
 from runtime_exporter.metrics.metric import Metric, created_enabled
 from runtime_exporter.metrics.observed import SUMS
-from runtime_exporter.metrics.source import Column, Line, Source, texts
+from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts
 from runtime_exporter.metrics.summary import Summary
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ class Cells(Source):
     def __init__(self, metric: Metric) -> None:
         self.family = metric.family
         self.kept = metric.family.kept
-        self.created = created_enabled()
+        self.created = self.begins and created_enabled()
         self.width = metric._cells()
+        self.size = self.width * CELL_BYTES
 
     def blocks(self) -> Sequence[CellBlock]:
         """Return the children as they are now."""
@@ -86,29 +88,30 @@ class Cells(Source):
         """Return whether a child has or had an exemplar."""
         return self.family.exemplified
 
-    def created_column(self, cells: bytes) -> Column:
-        """Return when each child began: its last cell."""
-        return texts(memoryview(cells).cast("d")[self.width - 1 :: self.width].tolist())
-
 
 class _Value(Cells):
     one_line = True
 
-    def values(self, cells: bytes) -> bytes:
-        """Return the first cell of each child."""
-        return cells if self.width == 1 else memoryview(cells).cast("d")[:: self.width].tobytes()
+    def __init__(self, metric: Metric) -> None:
+        super().__init__(metric)
+        if not self.created:
+            self.size = CELL_BYTES
 
-    def columns(self, cells: bytes) -> list[Column]:
+    def read(self, block: CellBlock) -> bytes:
+        """Return the values of all children, and when each began if that is exposed."""
+        cells = super().read(block)
+        return cells if self.created or self.width == 1 else doubles(cells)[:: self.width].tobytes()
+
+    def columns(self, numbers: bytes) -> list[Column]:
         """Return the values."""
-        return [texts(memoryview(cells).cast("d")[:: self.width].tolist())]
+        every = doubles(numbers).tolist()
+        return [texts(every[::2]), texts(every[1::2])] if self.created else [texts(every)]
 
 
 class GaugeCells(_Value):
     """A gauge."""
 
-    def __init__(self, metric: Gauge) -> None:
-        super().__init__(metric)
-        self.created = False
+    begins = False
 
     def lines(self) -> list[Line]:
         """Return the value's."""
@@ -131,17 +134,21 @@ class CounterCells(_Value):
 class _Observed(Cells):
     one_line = False
 
-    def _observed(self, cells: bytes) -> tuple[list[list[int]], Column]:
+    def _observed(self, numbers: bytes) -> tuple[list[list[int]], Column]:
         """Return the cumulative counts, each a column, and the sums."""
         width, counts = self.width, self.width - SUMS - 1
-        every = memoryview(cells).cast("q").tolist()
+        every = array("q", numbers).tolist()
         columns = [every[::width]]
         for index in range(1, counts):
             columns.append([*map(add, columns[-1], every[index::width])])
-        floats = memoryview(cells).cast("d")
-        even, odd = floats[counts::width].tolist(), floats[counts + 1 :: width].tolist()
+        floats = doubles(numbers)
         # Which of the two sums is valid: see `observed`.
-        return columns, texts([sums[count & 1] for count, *sums in zip(columns[-1], even, odd, strict=True)])
+        sums = zip(columns[-1], floats[counts::width], floats[counts + 1 :: width], strict=True)
+        return columns, texts([odd if count & 1 else even for count, even, odd in sums])
+
+    def _begun(self, numbers: bytes) -> list[Column]:
+        """Return when each child began, its last cell, if that is exposed."""
+        return [texts(doubles(numbers)[self.width - 1 :: self.width])] if self.created else []
 
 
 class SummaryCells(_Observed):
@@ -151,10 +158,10 @@ class SummaryCells(_Observed):
         """Return those of count and sum."""
         return [Line(f"{self.family.name}_count"), Line(f"{self.family.name}_sum")]
 
-    def columns(self, cells: bytes) -> list[Column]:
+    def columns(self, numbers: bytes) -> list[Column]:
         """Return counts and sums."""
-        (counts,), sums = self._observed(cells)
-        return [[*map(repr, counts)], sums]
+        (counts,), sums = self._observed(numbers)
+        return [[*map(repr, counts)], sums, *self._begun(numbers)]
 
 
 class HistogramCells(_Observed):
@@ -171,15 +178,16 @@ class HistogramCells(_Observed):
         lines.append(Line(f"{name}_count"))
         return [*lines, Line(f"{name}_sum")] if self._metric.has_sum else lines
 
-    def columns(self, cells: bytes) -> list[Column]:
-        """Return the cumulative buckets, counts and sums."""
-        counts, sums = self._observed(cells)
+    def columns(self, numbers: bytes) -> list[Column]:
+        """Return the cumulative buckets, counts, and sums if there are any."""
+        counts, sums = self._observed(numbers)
         columns = [[*map(repr, column)] for column in counts]
-        return [*columns, [*columns[-1]], sums]
+        columns.append([*columns[-1]])
+        return [*columns, *([sums] if self._metric.has_sum else []), *self._begun(numbers)]
 
     def exemplars(self, child: Histogram) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplars of the buckets."""
-        return tuple(child.exemplars.items())
+        return [*child.exemplars.items()]
 
 
 def _copy(runs: list[_Run]) -> bytes:

@@ -52,7 +52,7 @@ class Counter(Metric):
 
     def reset(self) -> None:
         """Start again at zero, where a logical process restarts within the real one."""
-        self._floats[self._at] = 0.0
+        self.set_total(0.0)
         self._floats[self._at + _CREATED] = time.time()
 
     def count_exceptions(
@@ -64,7 +64,11 @@ class Counter(Metric):
 
     def set_total(self, value: float) -> None:
         """Take over a total that somebody else keeps (the kernel, the interpreter)."""
-        self._floats[self._at] = value
+        if FREE_THREADED:
+            with self._family.lock:  # or it comes between the read and the write of an `inc`, and is lost
+                self._floats[self._at] = value
+        else:
+            self._floats[self._at] = value
 
     def set_function(self, function: Callable[[], float]) -> None:
         """Take the total from `function` at every scrape; it must never go down."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.cells import FREE_THREADED, STORE
 from runtime_exporter.metrics.kept import Kept
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Family:
 
     @hidden.setter
     def hidden(self, hidden: bool) -> None:
-        self._state = self._state | _HIDDEN if hidden else self._state & ~_HIDDEN
+        self._mark(_HIDDEN, hidden)
 
     @property
     def withheld(self) -> bool:
@@ -112,7 +113,7 @@ class Family:
 
     @withheld.setter
     def withheld(self, withheld: bool) -> None:
-        self._state = self._state | _WITHHELD if withheld else self._state & ~_WITHHELD
+        self._mark(_WITHHELD, withheld)
 
     @property
     def _state(self) -> int:
@@ -123,6 +124,10 @@ class Family:
     def _state(self, state: int) -> None:
         segment, at = self.cells
         segment.ints[at] = state
+
+    def _mark(self, bit: int, on: bool) -> None:
+        with self.lock if FREE_THREADED else nullcontext():
+            self._state = self._state | bit if on else self._state & ~bit
 
     def forget_written(self) -> None:
         """Let go of children that are no longer in the family: the blocks of the last scrape hold them."""

@@ -88,7 +88,17 @@ class Gauge(Metric):
 
     def set(self, value: float) -> None:
         """Set the value."""
-        self._floats[self._at] = float(value)
+        value = float(value)
+        if FREE_THREADED:
+            with self._family.lock:  # or it comes between the read and the write of an `inc`, and is lost
+                self._set(value)
+        else:
+            self._floats[self._at] = value
+            if self._last_wins:
+                self._floats[self._at + 1] = time.time()
+
+    def _set(self, value: float) -> None:
+        self._floats[self._at] = value
         if self._last_wins:
             self._floats[self._at + 1] = time.time()
 

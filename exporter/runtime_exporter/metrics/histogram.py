@@ -134,7 +134,7 @@ class Histogram(Observed):
 
     def counts(self) -> list[int]:
         """Return the cumulative counts, in the order of the bounds; the last is the count of all."""
-        return [*accumulate(self._ints[self._at : self._at + self._last + 1].tolist())]
+        return [*accumulate(self.snapshot()[0])]
 
     @property
     def bounds(self) -> tuple[float, ...]:

@@ -258,7 +258,7 @@ class Metric(PeerAttributes):
         wanted = [(names.index(name), str(value)) for name, value in labels.items()]
         if not wanted:
             return
-        for values in tuple(self._family.children):
+        for values in [*self._family.children]:
             if all(values[at] == value for at, value in wanted):
                 self._remove(values)
         self._family.forget_written()
@@ -266,7 +266,7 @@ class Metric(PeerAttributes):
     def clear(self) -> None:
         """Remove every series of a metric with labels."""
         if self._family.labelnames:
-            for values in tuple(self._family.children):
+            for values in [*self._family.children]:
                 self._remove(values)
             self._family.forget_written()
 
@@ -297,7 +297,7 @@ class Metric(PeerAttributes):
 
     def _multi_samples(self) -> Iterator[Sample]:
         names = self._family.labelnames
-        for values, child in tuple(self._family.children.items()):
+        for values, child in [*self._family.children.items()]:
             shared = dict(zip(names, values, strict=True))
             for suffix, own, *rest in child._child_samples():  # noqa: SLF001 - of the same class
                 yield Sample(suffix, {**shared, **own}, *rest)

@@ -63,7 +63,8 @@ class Observed(Metric):
     def begin(self) -> None:
         """Find the valid sum by the counts: after the cells were cleared or filled."""
         first = self._at + self._counts()
-        odd = sum(self._ints[self._at : first].tolist()) & 1
+        *counts, _, _ = self._reading()(self._ints.obj, self._at * CELL_BYTES)
+        odd = sum(counts) & 1
         self._from, self._to = (first + 1, first) if odd else (first, first + 1)
 
     def snapshot(self) -> tuple[list[int], float]:

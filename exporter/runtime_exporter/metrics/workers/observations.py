@@ -70,7 +70,7 @@ class Observations(Shape):
             for begin, end in pairwise([*starts, len(firsts)])
         ]
 
-    def _write(self, whole: Any) -> None:
+    def _write_rows(self, whole: Any) -> None:
         width = self.rows.width * CELL_BYTES
         at = 0
         for segment in self.rows.segments:

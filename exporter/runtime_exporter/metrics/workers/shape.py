@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import chain, pairwise
 from operator import add, itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.metrics.cells import CellStore, Segment
+from runtime_exporter.metrics.cells import FREE_THREADED, CellStore, Segment
 from runtime_exporter.metrics.metric import created_enabled
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ class Shape:
         return sum(one.size // width * width for one in self.rows.segments[: self.rows.segments.index(segment)])
 
     def _write(self, whole: Sequence[Any]) -> None:
+        # An exposition that another thread writes reads these cells: where there is no GIL, under the families' locks.
+        with self.rows.still() if FREE_THREADED else nullcontext():
+            self._write_rows(whole)
+
+    def _write_rows(self, whole: Any) -> None:
         width = self.rows.width
         at = 0
         for segment in self.rows.segments:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter import forks
 from runtime_exporter.errors import RunDirectoryError
-from runtime_exporter.metrics.cells import FREE_THREADED, STORE
+from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import ending, slots
 from runtime_exporter.metrics.workers.folding import fold
 from runtime_exporter.metrics.workers.journal import Journal
@@ -164,14 +164,14 @@ def share(where: Path, slot: slots.Slot, store: CellStore, *, anew: bool = False
     """
     journal = Journal(where, slot.name, store)
     try:
-        with _still(store):
+        with store.still():
             for segment in store.segments:
                 journal.extend(segment)
             if anew:
                 _begin_anew(store)
             # From here on series are written down as they are born; those before in what follows.
             store.journal = journal
-        for family in [*store.families.values()]:
+        for family in store.living_families():
             _write_down(journal, family)
     except BaseException:
         _keep_alone(store)
@@ -199,19 +199,9 @@ def _write_down(journal: Journal, family: Family) -> None:
             journal.told(child, child.pairs)
 
 
-@contextmanager
-def _still(store: CellStore) -> Iterator[None]:
-    """Let nobody make a series meanwhile, nor count where there is no GIL that keeps an exchange of memory in one piece."""
-    with ExitStack() as held:
-        held.enter_context(store.lock)
-        for family in [*store.families.values()] if FREE_THREADED else []:
-            held.enter_context(family.lock)
-        yield
-
-
 def _keep_alone(store: CellStore) -> None:
     """Take the cells back from the files, with what is in them."""
-    with _still(store):
+    with store.still():
         store.journal = None
         for segment in store.segments:
             if segment.first is not None:
@@ -250,7 +240,7 @@ def forked() -> None:
 
 def _kept(store: CellStore) -> Iterator[tuple[Any, int]]:
     """Yield what a child keeps: states, and values that count once however many processes have them."""
-    for family in [*store.families.values()]:
+    for family in store.living_families():
         segment, at = family.cells
         yield family, segment.ints[at]
         if family.type == "stateset" or family.mode in KEPT:
@@ -261,7 +251,7 @@ def _kept(store: CellStore) -> Iterator[tuple[Any, int]]:
 
 def _begin(store: CellStore, kept: list[tuple[Any, int]]) -> None:
     """Let all series begin, their cells being empty."""
-    for family in [*store.families.values()]:
+    for family in store.living_families():
         for child in [*family.children.values()]:
             child.begin_anew()
     for holder, value in kept:
@@ -278,7 +268,7 @@ def _begin_anew(store: CellStore) -> None:
 
 def evaluate(store: CellStore) -> None:
     """Write what functions say into their cells, where other processes read it."""
-    for family in [*store.families.values()]:
+    for family in store.living_families():
         if family.computed:
             _evaluate(family)
 

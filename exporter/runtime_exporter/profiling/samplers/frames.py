@@ -7,13 +7,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from runtime_exporter.freethreading import FREE_THREADED
+
 if TYPE_CHECKING:
     from types import FrameType
 
 
 def gil_enabled() -> bool:
-    """Return whether this interpreter has a GIL now; without one, to read another thread's frame is to read freed memory."""
-    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+    """Return whether this interpreter has a GIL for good; without one, to read another thread's frame is to read freed memory."""
+    return not FREE_THREADED
 
 
 def current_frames() -> dict[int, FrameType]:
