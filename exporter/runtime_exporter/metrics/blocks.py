@@ -7,21 +7,29 @@ again. A block lasts from scrape to scrape while its series are the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from runtime_exporter.metrics.family import escape_value, label_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from runtime_exporter.metrics.kept import Part
+
 
 class Written(NamedTuple):
-    """The values of a block as they were written last, 8 bytes each, and their texts with a space between two."""
+    """What a block said when it was written last."""
 
-    values: bytes
+    numbers: bytes
+    """What was read."""
+    created: bool
+    """Whether that the series began was exposed."""
     texts: str
-    lines: bytes
-    """The lines of a small block; empty for others."""
+    """What was made of it, column by column, with a space between two; empty where most of it had changed."""
+    part: Part | None = None
+    """Where a small block stood; None for others."""
+    lines: bytes = b""
+    """What was written there."""
 
 
 class Block:
@@ -35,6 +43,9 @@ class Block:
         self.written: Written | None = None
 
 
+BLOCK_SERIES: Final = 1024
+"""Children of a block at most."""
+
 B = TypeVar("B", bound=Block)
 
 
@@ -45,6 +56,7 @@ def renewed(
     if _as_they_were(known, children):
         return known
     now = list(children.values())
+    size = min(size, BLOCK_SERIES)
     blocks = []
     for number, begin in enumerate(range(0, len(now), size)):
         some = now[begin : begin + size]

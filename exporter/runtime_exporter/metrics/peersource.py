@@ -13,6 +13,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from operator import add
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -24,10 +25,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
 from runtime_exporter.metrics.blocks import Block, label_columns, renewed
+from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.families import source_bytes
 from runtime_exporter.metrics.family import full_name, valid_labelnames
 from runtime_exporter.metrics.kept import Kept
-from runtime_exporter.metrics.source import Column, Line, Source, texts
+from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,14 +80,21 @@ class PeerSource(Source):
 
     kind: type[Any]
     one_line = True
+    width = 1
+    """Values of a child."""
 
     def __init__(self, metric: Any) -> None:
         self.family = PeerFamily(
             metric._name, metric._type, metric._documentation, metric._unit, tuple(metric._labelnames)
         )
         self.kept = _known.get(metric) or _known.setdefault(metric, Kept())
-        self.created = peer_metrics._use_created
+        self.created = self.begins and peer_metrics._use_created
         self._metric = metric
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Bytes of a child's values, and of when it began if that is exposed."""
+        return (self.width + self.created) * CELL_BYTES
 
     def values_of(self, child: Any) -> Sequence[Any]:
         """Return the objects that hold a child's values, in the order of the cells of ours."""
@@ -105,21 +114,28 @@ class PeerSource(Source):
         self.kept.blocks = blocks = renewed(self.kept.blocks, children, size, lambda some: PeerBlock(self, some))
         return blocks
 
-    def read(self, block: PeerBlock) -> tuple[PeerBlock, array[float]]:
+    def read(self, block: PeerBlock) -> bytes:
         """Return the values; as doubles, whatever somebody added to them."""
-        return block, array("d", [value._value for value in block.values])
+        values = array("d", [value._value for value in block.values])
+        if not self.created:
+            return values.tobytes()
+        width = self.width + 1
+        both = array("d", bytes(len(block.children) * width * CELL_BYTES))
+        for index in range(self.width):
+            both[index::width] = values[index :: self.width]
+        both[self.width :: width] = array("d", [child._created for child in block.children])
+        return both.tobytes()
 
-    def values(self, numbers: tuple[PeerBlock, array[float]]) -> bytes:
-        """Return the values."""
-        return numbers[1].tobytes()
+    def columns(self, numbers: bytes) -> list[Column]:
+        """Return the values of each line, and when each child began if that is exposed."""
+        width = self.width + self.created
+        every = doubles(numbers).tolist()
+        columns = self._told([every[index::width] for index in range(self.width)])
+        return [*columns, texts(every[self.width :: width])] if self.created else columns
 
-    def columns(self, numbers: tuple[PeerBlock, array[float]]) -> list[Column]:
-        """Return the values of each line."""
-        return [texts(numbers[1].tolist())]
-
-    def created_column(self, numbers: tuple[PeerBlock, array[float]]) -> Column:
-        """Return when each child began."""
-        return texts([child._created for child in numbers[0].children])
+    def _told(self, values: list[list[float]]) -> list[Column]:
+        """Return what the lines say of the values, each the list of all children."""
+        return [*map(texts, values)]
 
 
 class _CounterSource(PeerSource):
@@ -137,10 +153,7 @@ class _CounterSource(PeerSource):
 
 class _GaugeSource(PeerSource):
     kind = peer.Gauge
-
-    def __init__(self, metric: Any) -> None:
-        super().__init__(metric)
-        self.created = False
+    begins = False
 
     def lines(self) -> list[Line]:
         """Return the value's."""
@@ -160,6 +173,7 @@ class _GaugeSource(PeerSource):
 class _SummarySource(PeerSource):
     kind = peer.Summary
     one_line = False
+    width = 2
 
     def lines(self) -> list[Line]:
         """Return those of count and sum."""
@@ -169,14 +183,14 @@ class _SummarySource(PeerSource):
         """Return count and sum."""
         return (child._count, child._sum)
 
-    def columns(self, numbers: tuple[PeerBlock, array[float]]) -> list[Column]:
-        """Return counts and sums."""
-        return [texts(numbers[1][::2].tolist()), texts(numbers[1][1::2].tolist())]
-
 
 class _HistogramSource(PeerSource):
     kind = peer.Histogram
     one_line = False
+
+    def __init__(self, metric: Any) -> None:
+        super().__init__(metric)
+        self.width = len(metric._upper_bounds) + 1
 
     def lines(self) -> list[Line]:
         """Return those of the buckets, of the count, and of the sum if there is one."""
@@ -189,15 +203,12 @@ class _HistogramSource(PeerSource):
         """Return the buckets, which are not cumulative, and the sum."""
         return (*child._buckets, child._sum)
 
-    def columns(self, numbers: tuple[PeerBlock, array[float]]) -> list[Column]:
-        """Return cumulative buckets, counts and sums."""
-        buckets = len(self._metric._upper_bounds)
-        every, width = numbers[1].tolist(), buckets + 1
-        counts = [every[::width]]
-        for index in range(1, buckets):
-            counts.append([*map(add, counts[-1], every[index::width])])
-        columns = [*map(texts, counts)]
-        return [*columns, [*columns[-1]], texts(every[buckets::width])]
+    def _told(self, values: list[list[float]]) -> list[Column]:
+        """Return cumulative buckets, counts, and sums if there are any."""
+        *buckets, sums = values
+        columns = [*map(texts, accumulate(buckets, lambda before, bucket: [*map(add, before, bucket)]))]
+        columns.append([*columns[-1]])
+        return [*columns, texts(sums)] if self._metric._upper_bounds[0] >= 0 else columns
 
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplars of the buckets."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from runtime_exporter.metrics.family import format_float
@@ -41,10 +42,14 @@ class Source(ABC):
 
     family: Described
     kept: Kept
+    size: int
+    """Bytes of what is read of a child."""
     one_line: bool
     """Whether a child has one line, apart from that of its creation."""
+    begins = True
+    """Whether its children say when they began."""
     created: bool
-    """Whether the creation of its children is exposed."""
+    """Whether that is exposed."""
 
     @abstractmethod
     def lines(self) -> list[Line]:
@@ -59,24 +64,21 @@ class Source(ABC):
         """Return the children as they are now."""
 
     @abstractmethod
-    def read(self, block: Any) -> Any:
-        """Return the numbers of a block as they are at one moment: what the other methods take."""
-
-    def values(self, numbers: Any) -> bytes:
-        """Return the value of each child, 8 bytes each: only asked for where there is one line."""
-        raise NotImplementedError
+    def read(self, block: Any) -> bytes:
+        """Return the numbers of a block as they are at one moment, child by child: where none changed, the same bytes."""
 
     @abstractmethod
-    def columns(self, numbers: Any) -> list[Column]:
-        """Return the values of the lines; what comes after them is left out."""
-
-    @abstractmethod
-    def created_column(self, numbers: Any) -> Column:
-        """Return when each child began."""
+    def columns(self, numbers: bytes) -> list[Column]:
+        """Return what the lines say of some children that were read, and at last when each began if that is exposed."""
 
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:  # noqa: ARG002 - for those that have some
         """Return the exemplars of a child, each with the place of its line."""
         return ()
+
+
+def doubles(numbers: bytes) -> array[float]:
+    """Return bytes as numbers. Not as a view, whose items take twice as long to read."""
+    return array("d", numbers)
 
 
 def texts(values: Sequence[float]) -> Column:

@@ -1,0 +1,148 @@
+"""What is made text again of a block, and what is kept of it."""
+
+from __future__ import annotations
+
+import prometheus_client as peer
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from runtime_exporter import metrics
+from runtime_exporter.metrics import cellsource, exposition, rows
+from runtime_exporter.metrics.cells import CELL_BYTES
+from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
+
+SERIES = cellsource.BLOCK_CELLS // 18  # histograms in a block
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """How many series of a block became text, block by block."""
+    numbers = []
+    for kind in (cellsource.CounterCells, cellsource.HistogramCells):
+
+        def columns(source, some, columns=kind.columns):
+            numbers.append(len(some) // source.size)
+            return columns(source, some)
+
+        monkeypatch.setattr(kind, "columns", columns)
+    return numbers
+
+
+def of_kind(kind, count):
+    """A registry, and so many children."""
+    registry = metrics.CollectorRegistry()
+    family = getattr(metrics, kind)("m", "M", ["a"], registry=registry)
+    children = [family.labels(str(number)) for number in range(count)]
+    return registry, [child.inc if kind == "Counter" else lambda child=child: child.observe(0.3) for child in children]
+
+
+KINDS = pytest.mark.parametrize("kind", ["Counter", "Histogram"])
+
+
+@KINDS
+def test_only_the_series_that_changed_become_text_again(made, kind):
+    registry, change = of_kind(kind, SERIES)
+    TEXT.render([registry])
+    change[5]()
+    change[9]()
+    TEXT.render([registry])
+    OPENMETRICS.render([registry])
+    assert [SERIES, 2] == made
+
+
+@KINDS
+def test_nothing_is_kept_of_a_block_that_changes_until_it_is_calm(made, kind):
+    registry, change = of_kind(kind, SERIES)
+    (block,) = cellsource.cells_of(next(iter(registry._collector_to_names))).blocks()
+    kept = []
+    for busy in (True, True, True, False, False):
+        for one in change if busy else change[:1]:
+            one()
+        TEXT.render([registry])
+        kept.append(bool(block.written.texts))
+    assert [True, False, False, True, True] == kept
+    assert [SERIES, SERIES, SERIES, SERIES, 1] == made
+
+
+@KINDS
+def test_of_a_few_series_that_did_not_change_the_lines_are_kept(monkeypatch, kind):
+    registry, change = of_kind(kind, 3)
+    before = TEXT.render([registry])
+    with monkeypatch.context() as patch:
+        patch.setattr(rows.Rows, "write", None)
+        assert before == TEXT.render([registry])
+    change[1]()
+    assert before != TEXT.render([registry])
+
+
+def values(text, parse):
+    return {
+        (sample.name, *sample.labels.values()): 0.0 if sample.name.endswith("_created") else sample.value
+        for family in parse(text.decode())
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(("form", "parse"), [(TEXT, parse_text), (OPENMETRICS, parse_openmetrics)])
+@pytest.mark.parametrize("library", [metrics, peer])
+def test_whether_the_beginning_of_series_is_exposed_may_change_between_two_scrapes(form, parse, library):
+    registry = metrics.CollectorRegistry()
+    for kind in (library.Counter, library.Histogram, library.Summary, library.Gauge):
+        family = kind(kind.__name__.lower(), "H", ["a"], registry=registry)
+        for number in range(20):
+            getattr(family.labels(str(number)), "observe" if "m" in kind.__name__ else "inc")(number)
+    collected = values(peer.generate_latest(registry), parse_text)
+    try:
+        for exposed in (False, True, False, True):
+            for switch in (metrics, peer):
+                (switch.enable_created_metrics if exposed else switch.disable_created_metrics)()
+            found = values(form.render([registry]), parse)
+            assert exposed == any(name.endswith("_created") for name, *_ in found)
+            assert {key: value for key, value in collected.items() if not key[0].endswith("_created")} == {
+                key: value for key, value in found.items() if not key[0].endswith("_created")
+            }
+            assert found == values(form.render([registry]), parse)
+    finally:
+        metrics.disable_created_metrics()
+        peer.enable_created_metrics()
+
+
+def test_exemplars_are_written_behind_what_is_kept_and_are_not_kept():
+    registry = metrics.CollectorRegistry()
+    histogram = metrics.Histogram("h", "H", ["a"], registry=registry, buckets=(1,))
+    for number in range(20):
+        histogram.labels(str(number)).observe(0.5, {"trace": str(number)} if number % 5 == 0 else None)
+    for trace in ("t", "u"):
+        histogram.labels("7").observe(0.5, {"trace": trace})
+        for _ in range(2):
+            written = OPENMETRICS.render([registry]).decode()
+            assert ["0", "5", "7", "10", "15"] == [
+                sample.labels["a"]
+                for family in parse_openmetrics(written)
+                for sample in family.samples
+                if sample.exemplar
+            ]
+            assert f'h_bucket{{a="7",le="1.0"}} {2 if trace == "t" else 3} # {{trace="{trace}"}}' in written
+            assert b"trace" not in TEXT.render([registry])
+
+
+def test_the_allocator_is_told_of_an_exposition_once_for_all_that_are_not_much_larger(monkeypatch):
+    monkeypatch.setattr(exposition._Room, "size", 0)
+    gauge = metrics.Gauge("g", "G", ["a"], registry=None)
+    sizes = []
+    for count in (1, 1, 2, 1000):
+        for number in range(count):
+            gauge.labels(str(number)).set(1)
+        written = len(TEXT.render([gauge]))
+        sizes.append(exposition._Room.size)
+        assert written <= sizes[-1]
+    assert sizes[0] == sizes[1]
+    assert sizes[0] < sizes[2] < sizes[3]
+
+
+def test_a_source_says_how_much_it_reads_of_a_child():
+    registry, _ = of_kind("Histogram", 3)
+    source = cellsource.cells_of(next(iter(registry._collector_to_names)))
+    assert (15 + 2 + 1) * CELL_BYTES == source.size
+    assert 3 * source.size == len(source.read(source.blocks()[0]))
