@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.http.exchange import CLIENT_CLOSED_REQUEST, KEY, SERVER_ERROR, Exchange
+from runtime_exporter.http.asgi_exchanges import ASGIExchange, SizedExchange, WebSocketExchange
+from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.routes import UNMATCHED
-from runtime_exporter.http.sizes import Sizes, declared_length
-from runtime_exporter.http.starlette import Templates, identity
+from runtime_exporter.http.sizes import Sizes
+from runtime_exporter.http.starlette import Templates
 from runtime_exporter.metrics.cells import FREE_THREADED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from runtime_exporter.http.asgi_exchanges import Receive, Send
     from runtime_exporter.http.metrics import HTTPMetrics
     from runtime_exporter.http.middleware import RouteFunction
     from runtime_exporter.http.series import Key
 
     Scope = dict[str, Any]
-    Receive = Callable[[], Awaitable[Any]]
-    Send = Callable[[Any], Awaitable[None]]
     ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-# How servers and Starlette tell an application that its client went away; matched by name, to import neither.
-# "Cancelled" is trio's word for asyncio's CancelledError.
-_DISCONNECTED: Final = frozenset({"Cancelled", "ClientDisconnect", "ClientDisconnected", "RequestAborted"})
-
-# Whoever waited for the answer does no more: GeneratorExit is what a coroutine gets whose loop ended before it.
-_GIVEN_UP: Final = (asyncio.CancelledError, GeneratorExit)
 
 # Which loop a request runs in costs a call of the kernel (Python before 3.12 asks for the process's id): so it is asked once
 # in so many seconds.
 _LOOK_SECONDS: Final = 1.0
+
+_DJANGO: Final = "django.core.handlers.base"
 
 
 class ASGIMiddleware(Middleware):
@@ -54,12 +50,47 @@ class ASGIMiddleware(Middleware):
         self, app: ASGIApplication, metrics: HTTPMetrics | None = None, *, route: RouteFunction | None = None
     ) -> None:
         super().__init__(app, metrics, route)
-        self._templates = Templates()
+        self.templates = Templates()
         self._next_look = float("-inf")
         self._exchange: type[ASGIExchange] = ASGIExchange
+        self._plain = ""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - calls cost too much
-        """Answer one connection as `app` does."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection as `app` does.
+
+        A plain request is begun here and ends in `PlainExchange.send`, both spelt out: within a large framework neither
+        arithmetic nor memory is what counting costs, but the processor, which finds little of our code in its cache. So each
+        step of the interpreter counts, and each function, object and dict that is looked at. All else goes by `_answer`.
+        """
+        exchange = None
+        try:
+            if scope["type"] == self._plain and KEY not in scope:
+                method = self._methods[scope["method"]]
+                begun = PlainExchange()
+                begun.server_receive = receive
+                begun.server_send = send
+                begun.method = method
+                begun.where = scope
+                clock = method.clock
+                begun.began = clock()
+                scope[KEY] = begun
+                # Nothing comes after this that could fail.
+                method.floats[method.at] += 1.0
+                exchange = begun
+        except Exception:  # noqa: BLE001, S110 - whatever is not plain, as a method that none had before
+            pass
+        if exchange is None:
+            await self._answer(scope, receive, send)
+            return
+        try:
+            await self.app(scope, exchange, exchange.send)
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        if exchange.began is not None:  # its answer never will be complete
+            exchange.finish()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
         exchange: ASGIExchange | None = None
         try:
@@ -71,8 +102,7 @@ class ASGIMiddleware(Middleware):
                     method = self._methods[scope["method"]]
                 except KeyError:
                     method = self._prepared(scope.get("method", "GET"))
-                make = self._exchange if kind == "http" else WebSocketExchange
-                begun = make()
+                begun = (self._exchange if kind == "http" else WebSocketExchange)()
                 if self._sized:
                     begun.sizes = Sizes()
                 begun.server_receive = receive
@@ -82,10 +112,8 @@ class ASGIMiddleware(Middleware):
                 begun.told = begun.series = begun.ended_as = None
                 begun.finished = False
                 clock = method.clock
-                begun.started = started = clock()
-                if started >= self._next_look:
-                    self._next_look = started + _LOOK_SECONDS
-                    self._see_loop()
+                begun.started = clock()
+                self._look_at_loop(begun.started)
                 scope[KEY] = begun
                 # Nothing comes after this that could fail.
                 if FREE_THREADED:
@@ -110,12 +138,28 @@ class ASGIMiddleware(Middleware):
         """Return the name of a route, and the route itself if it has but one."""
         if isinstance(key, str):
             return key, key
-        name, owner = self._templates.find(where)
+        name, owner = self.templates.find(where)
         return name or UNMATCHED, owner
+
+    def look(self, now: float, *, traced: bool) -> None:
+        """Do what is not done for each request, but when a bucket wants an exemplar: see the event loop, and `traced`, by its side.
+
+        Where there are spans, each request has to note its own.
+        """
+        if traced:
+            self._plain = ""
+        self._look_at_loop(now)
 
     def _prepare(self) -> None:
         super()._prepare()
         self._exchange = SizedExchange if self._sized else ASGIExchange
+        odd = FREE_THREADED or self._sized or self.route is not None or _DJANGO in sys.modules
+        self._plain = "" if odd else "http"
+
+    def _look_at_loop(self, now: float) -> None:
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._see_loop()
 
     def _see_loop(self) -> None:
         """Announce the event loop of this request, unless it was announced; under trio there is none. Never raises."""
@@ -130,154 +174,99 @@ class ASGIMiddleware(Middleware):
             report("seeing an event loop", error)
 
 
-class ASGIExchange(Exchange):
-    """One HTTP request: its `send`, and itself its `receive`, which is one method less to bind for each request."""
+class PlainExchange(ASGIExchange):
+    """One HTTP request of which nothing is known that is out of the ordinary, in a process that has a GIL.
 
-    __slots__ = ("server_receive", "server_send", "sizes")
+    As soon as something is, it becomes an ASGIExchange (`settle`) and goes on as that. Until then only these are set:
+    `server_receive`, `server_send`, `method`, `where`, `began`, and `series` once the response has started.
+    """
 
-    server_receive: Receive
-    server_send: Send
-    sizes: Sizes
-    """Only where bodies are measured."""
-
-    async def __call__(self) -> Any:
-        """Return the server's next message, noting that the client is gone."""
-        receive = self.server_receive
-        message = await receive()
-        try:
-            # After the answer is complete every server says so to whoever still listens.
-            if message["type"] == "http.disconnect" and not self.finished:
-                # Also where an answer will be given: there is nobody to read it.
-                self.ended_as = CLIENT_CLOSED_REQUEST
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("reading a request's message", error)
-        return message
+    __slots__ = ()
 
     def send(self, message: Any) -> Awaitable[None]:
-        """Hand a message to the server, noting what it says. Not a coroutine itself: one less for each message."""
+        """Hand a message to the server, noting what it says: what ASGIExchange does in several functions, spelt out as one.
+
+        What the exchange has become an ASGIExchange for shows in `began`, from which nothing can be subtracted then.
+        """
         try:
             kind = message["type"]
             if kind == "http.response.body":
                 if "more_body" in message and message["more_body"]:  # noqa: RUF019 - get() is a call
                     return self._send_more(message)
-                self.finish()
+                method = self.method
+                clock = method.clock
+                now = clock()
+                seconds = now - self.began
+                series: Any = self.series
+                histogram = series.histogram
+                if seconds > histogram._first or now >= series.quiet:  # noqa: SLF001
+                    self.settle()
+                    self.finish()
+                else:
+                    # Here, too, nothing after the first line could fail, and no other thread comes in between.
+                    del self.where[KEY]
+                    self.began = None
+                    method.floats[method.at] -= 1.0
+                    # As Histogram.tally() counts in the first bucket.
+                    floats = histogram._floats  # noqa: SLF001
+                    to = histogram._to  # noqa: SLF001
+                    valid = histogram._from  # noqa: SLF001
+                    floats[to] = floats[valid] + seconds
+                    histogram._ints[histogram._at] += 1  # noqa: SLF001
+                    histogram._from = to  # noqa: SLF001
+                    histogram._to = valid  # noqa: SLF001
             elif kind == "http.response.start":
-                self.start(message["status"])
-            elif kind == "http.response.pathsend" or (
-                kind == "http.response.zerocopysend" and not message.get("more_body")
-            ):
-                self.finish()
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("reading a response's message", error)
-        send = self.server_send
-        return send(message)
+                scope = self.where
+                key: Key = None
+                if "route" in scope:
+                    key = id(scope["route"])
+                elif "endpoint" in scope:
+                    key = id(scope["endpoint"])
+                method = self.method
+                self.series = method.known[key][message["status"]]
+            elif kind in _FILES:
+                raise ValueError(kind)  # noqa: TRY301 - so that only what is rare pays for it
+        except Exception:  # noqa: BLE001 - the other way says what it is
+            self.settle()
+        else:
+            send = self.server_send
+            return send(message)
+        return self.send(message)
 
-    def key(self) -> Key:
-        """Return the route's name where a user or Django told it, else the identity of what the framework calls a route."""
-        scope = self.where
-        route = self.method.route
-        if route is not None:
-            name = route(scope)
-            if name is not None:
-                return str(name)
-        told = self.told
-        if told is not None:
-            return told
-        if "fastapi" in scope:
-            return id(identity(scope))
-        if "route" in scope and scope["route"] is not None:
-            return id(scope["route"])
-        return id(scope["endpoint"]) if "endpoint" in scope else None
+    @property
+    def finished(self) -> bool:  # type: ignore[override]
+        """Whether it was counted."""
+        return self.began is None
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, and end."""
-        if isinstance(error, _GIVEN_UP) or type(error).__name__ in _DISCONNECTED:
-            self.ended_as = CLIENT_CLOSED_REQUEST
-        elif self.ended_as is None or not isinstance(error, OSError):
-            self.ended_as = self.ended_as or SERVER_ERROR
-            self.excepted_by(error)
-        self.finish()
-
-    def traceparent(self) -> str | None:
-        """Return the W3C header of that name."""
-        try:
-            for name, value in self.where.get("headers", ()):
-                if name == b"traceparent":
-                    return value.decode("latin-1")  # type: ignore[no-any-return]
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("reading a request's headers", error)
-        return None
-
-    async def _send_more(self, message: Any) -> None:
-        """Send a part of a body; servers raise OSError where the client went away."""
-        try:
-            await self.server_send(message)
-        except OSError:
-            self.ended_as = CLIENT_CLOSED_REQUEST
-            raise
-
-
-class SizedExchange(ASGIExchange):
-    """One HTTP request whose bodies are measured."""
-
-    __slots__ = ()
-
-    async def __call__(self) -> Any:
-        """Return the server's next message, counting what it brings."""
-        message = await super().__call__()
-        try:
-            if message["type"] == "http.request":
-                self.sizes.received += len(message.get("body", b""))
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("reading a request's message", error)
-        return message
-
-    def send(self, message: Any) -> Awaitable[None]:
-        """Hand a message to the server, counting what it brings."""
-        try:
-            if not self.finished:
-                kind = message["type"]
-                if kind == "http.response.body":
-                    self.sizes.sent += len(message.get("body", b""))
-                elif kind == "http.response.start":
-                    self.sizes.declared = declared_length(message.get("headers", ()))
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("reading a response's message", error)
-        return super().send(message)
+        self.settle()
+        self.fail(error)
 
     def finish(self) -> None:
-        """Count the request, and then its bodies."""
-        if self.finished:
-            return
-        super().finish()
-        self.sizes.count(self.method, self.series)
-
-
-class WebSocketExchange(ASGIExchange):
-    """One WebSocket connection: an active request with a route, but without a duration."""
-
-    __slots__ = ()
-
-    async def __call__(self) -> Any:
-        """Return the server's next message."""
-        return await self.server_receive()
-
-    def send(self, message: Any) -> Awaitable[None]:
-        """Hand a message to the server."""
-        return self.server_send(message)
-
-    def fail(self, error: BaseException) -> None:
-        """Note an exception that left the application, unless it only says that the client went away."""
-        if not isinstance(error, (*_GIVEN_UP, OSError)) and type(error).__name__ not in _WEBSOCKET_CLOSED:
-            self.excepted_by(error)
+        """Count the request, as one that does not end as most do."""
+        self.settle()
         self.finish()
 
-    def finish(self) -> None:
-        """Count no duration: how long a connection stays open is no latency."""
-        if not self.finished:
-            self.finished = True
-            self.method.gauge.dec()
-            self.where.pop(KEY, None)
+    def end_as(self, status: int) -> None:
+        """Let the request count as one with this status, whatever its response says."""
+        self.settle()
+        self.end_as(status)
+
+    def settle(self) -> None:
+        """Become an ASGIExchange, with all that it keeps: from now on every call but that of a bound `send` is its."""
+        began = self.began
+        self.__class__ = ASGIExchange  # type: ignore[assignment]
+        settled: ASGIExchange = self
+        settled.told = settled.ended_as = None
+        settled.finished = began is None
+        if not hasattr(self, "series"):
+            settled.series = None
+        if began is not None:
+            settled.started = began
+            settled.began = _SETTLED
 
 
-_WEBSOCKET_CLOSED: Final = _DISCONNECTED | {"WebSocketDisconnect"}
+_SETTLED: Final = object()
+# Messages that end a response without one of its body.
+_FILES: Final = frozenset({"http.response.pathsend", "http.response.zerocopysend"})

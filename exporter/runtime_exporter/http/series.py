@@ -34,25 +34,31 @@ class Series:
     """One series of the durations: there from its first request on, not from when a response with its status starts.
 
     `tally(seconds)` counts a request and returns its bucket. `due` is the time, by the clock of the metrics, from when a
-    bucket wants an exemplar.
+    bucket wants an exemplar. `histogram`, where the first request was, is what `tally` writes to, and `quiet` the time until
+    which its first bucket, that of nearly all requests, wants none.
     """
 
-    __slots__ = ("_durations", "_labels", "due", "route", "status", "tally")
+    __slots__ = ("_durations", "_labels", "due", "histogram", "quiet", "route", "status", "tally")
+
+    histogram: Histogram
 
     def __init__(self, durations: Histogram, labels: tuple[str, str, str]) -> None:
         self._durations = durations
         self._labels = labels
         _, self.route, self.status = labels
         self.tally: Callable[[float], int] = self._first
-        self.due = [float("-inf")] * len(durations.le)
+        self.quiet = float("-inf")
+        self.due = [self.quiet] * len(durations.le)
 
     def _first(self, seconds: float) -> int:
-        self.tally = self._durations.labels(*self._labels).tally
+        self.histogram = self._durations.labels(*self._labels)
+        self.tally = self.histogram.tally
         return self.tally(seconds)
 
     def exemplify(self, bucket: int, seconds: float, labels: dict[str, str] | None, now: float) -> None:
         """Keep the trace of a request that was counted in `bucket` just now, if it has one, and say when to ask again."""
         self.due[bucket] = now + (EXEMPLAR_SECONDS if labels else LOOK_SECONDS)
+        self.quiet = self.due[0]
         if labels:
             self._durations.labels(*self._labels).exemplify(bucket, seconds, labels)
 

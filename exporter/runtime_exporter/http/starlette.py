@@ -29,12 +29,33 @@ class Templates:
 
     def find(self, scope: Mapping[str, Any]) -> tuple[str | None, object]:
         """Return the template of the route that was taken, or None where none was; and the route, unless it has other templates."""
-        route = identity(scope)
+        route = self._identity(scope)
         if route is None:
             return None, ()
-        known = self._known.get(id(route))
-        templates = self._learn(route, scope) if known is None else known[1]
+        templates = self._of(route, scope)
         return (templates[0], route) if len(templates) == 1 else (_fitting(templates, scope), None)
+
+    def key(self, scope: Mapping[str, Any]) -> int | None:
+        """Return the identity of the object by which `scope` names its route, or None where it names none."""
+        route = self._identity(scope)
+        return None if route is None else id(route)
+
+    def _identity(self, scope: Mapping[str, Any]) -> object:
+        route = scope["route"] if "route" in scope else None  # noqa: SIM401 - no call: this is done for each request
+        if "fastapi" in scope:
+            # FastAPI shares one route between the inclusions of a router; what belongs to one of them is the context. Where
+            # there is but one, the route says as much, and is what others look for first.
+            context = scope["fastapi"].get("effective_route_context")
+            if context is not None and (route is None or context.original_route is route):
+                alone = route is not None and self._of(route, scope) == self._of(context, scope)
+                return route if alone else context
+        if route is None and "endpoint" in scope:
+            return scope["endpoint"]  # all that Starlette before 1.0 says, and FastAPI of a plain route
+        return route
+
+    def _of(self, route: object, scope: Mapping[str, Any]) -> tuple[str, ...]:
+        known = self._known.get(id(route))
+        return self._learn(route, scope) if known is None else known[1]
 
     def _learn(self, route: object, scope: Mapping[str, Any]) -> tuple[str, ...]:
         if len(self._known) > _ENTRIES_LIMIT:  # an application that makes routes as it runs
@@ -47,19 +68,6 @@ class Templates:
         found.setdefault(id(route), (route, (own,) if isinstance(own, str) else ()))
         self._known.update(found)
         return found[id(route)][1]
-
-
-def identity(scope: Mapping[str, Any]) -> object:
-    """Return the object by which `scope` names its route, or None."""
-    route = scope["route"] if "route" in scope else None  # noqa: SIM401 - no call: this is done for each request
-    if "fastapi" in scope:
-        # FastAPI shares one route between the inclusions of a router; what belongs to one of them is the context.
-        context = scope["fastapi"].get("effective_route_context")
-        if context is not None and (route is None or context.original_route is route):
-            return context
-    if route is None and "endpoint" in scope:
-        return scope["endpoint"]  # all that Starlette before 1.0 says, and FastAPI of a plain route
-    return route
 
 
 def _walk(routes: Iterable[Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[object, str]]:
