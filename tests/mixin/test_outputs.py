@@ -14,11 +14,25 @@ from click.testing import CliRunner
 
 from runtime_exporter.cli.generate import command
 from runtime_exporter.mixin import contract, outputs
-from runtime_exporter.mixin.generate import generate, yaml_text
+from runtime_exporter.mixin.generate import yaml_text
 
 CRDS = Path(__file__).parent / "crds"
-FILES = generate({})
-BY_TARGET = {target: outputs.shape(FILES, target) for target in outputs.TARGETS}
+
+
+@pytest.fixture(scope="module")
+def by_target(default_files):
+    """Return the files of every target."""
+    return {target: outputs.shape(default_files, target) for target in outputs.TARGETS}
+
+
+@pytest.fixture(scope="module")
+def manifests(by_target):
+    """Return the manifests of a target."""
+
+    def of(target):
+        return [yaml.safe_load(text) for name, text in by_target[target].items() if name.startswith("manifests/")]
+
+    return of
 
 
 def groups_of(files):
@@ -34,22 +48,18 @@ def rules_of(files):
     return [rule for group in groups_of(files) for rule in group["rules"]]
 
 
-def manifests(target):
-    return [yaml.safe_load(text) for name, text in BY_TARGET[target].items() if name.startswith("manifests/")]
-
-
 @pytest.mark.parametrize("target", outputs.TARGETS)
-def test_every_target_has_the_same_rules(target):
-    expected = sorted(json.dumps(rule, sort_keys=True) for rule in rules_of(FILES))
-    assert sorted(json.dumps(rule, sort_keys=True) for rule in rules_of(BY_TARGET[target])) == expected
+def test_every_target_has_the_same_rules(target, default_files, by_target):
+    expected = sorted(json.dumps(rule, sort_keys=True) for rule in rules_of(default_files))
+    assert sorted(json.dumps(rule, sort_keys=True) for rule in rules_of(by_target[target])) == expected
 
 
-def test_for_prometheus_nothing_changes():
-    assert BY_TARGET["prometheus"] == FILES
+def test_for_prometheus_nothing_changes(default_files, by_target):
+    assert by_target["prometheus"] == default_files
 
 
 @pytest.mark.parametrize("target", ["operator", "kubernetes"])
-def test_manifests_are_what_their_schemas_say(target):
+def test_manifests_are_what_their_schemas_say(target, manifests):
     for manifest in manifests(target):
         if manifest["kind"] == "ConfigMap":
             kubernetes_validate.validate(manifest, "1.31", strict=True)
@@ -57,16 +67,16 @@ def test_manifests_are_what_their_schemas_say(target):
             jsonschema.validate(manifest, json.loads((CRDS / f"{manifest['kind']}.json").read_text()))
 
 
-def test_the_schemas_refuse_what_is_wrong():
+def test_the_schemas_refuse_what_is_wrong(manifests):
     [rules, *_] = manifests("operator")
     rules["spec"]["groups"][0]["query_offfset"] = "1m"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(rules, json.loads((CRDS / "PrometheusRule.json").read_text()))
 
 
-def test_kubernetes_has_rules_monitors_and_each_dashboard_in_both_ways():
+def test_kubernetes_has_rules_monitors_and_each_dashboard_in_both_ways(default_files, by_target, manifests):
     kinds = [manifest["kind"] for manifest in manifests("kubernetes")]
-    boards = sum(name.startswith("dashboards/") for name in FILES)
+    boards = sum(name.startswith("dashboards/") for name in default_files)
     assert {kind: kinds.count(kind) for kind in kinds} == {
         "PrometheusRule": 2,
         "ServiceMonitor": 1,
@@ -74,7 +84,7 @@ def test_kubernetes_has_rules_monitors_and_each_dashboard_in_both_ways():
         "ConfigMap": boards,
         "GrafanaDashboard": boards,
     }
-    assert not any(name.startswith("dashboards/") for name in BY_TARGET["kubernetes"])
+    assert not any(name.startswith("dashboards/") for name in by_target["kubernetes"])
 
 
 def test_rules_of_services_have_names_that_kubernetes_takes_and_that_stay_apart():
@@ -87,38 +97,38 @@ def test_rules_of_services_have_names_that_kubernetes_takes_and_that_stay_apart(
     assert [name for name in names if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name)] == []
 
 
-def test_a_config_map_holds_a_dashboard_as_it_is_and_within_what_kubernetes_takes():
+def test_a_config_map_holds_a_dashboard_as_it_is_and_within_what_kubernetes_takes(default_files, manifests):
     for manifest in manifests("kubernetes"):
         if manifest["kind"] == "ConfigMap":
             [(name, text)] = manifest["data"].items()
-            assert json.loads(text) == json.loads(FILES[f"dashboards/{name}"])
+            assert json.loads(text) == json.loads(default_files[f"dashboards/{name}"])
             assert len(text.encode()) < 1_000_000
 
 
-def test_a_dashboard_refers_to_a_config_map_that_there_is():
+def test_a_dashboard_refers_to_a_config_map_that_there_is(manifests):
     maps = {each["metadata"]["name"]: each["data"] for each in manifests("kubernetes") if each["kind"] == "ConfigMap"}
     referred = [each["spec"]["configMapRef"] for each in manifests("kubernetes") if each["kind"] == "GrafanaDashboard"]
     assert len(maps) == len(referred)
     assert all(each["key"] in maps[each["name"]] for each in referred)
 
 
-def test_each_file_for_mimir_is_a_namespace_of_its_own_since_mimirtool_takes_none_twice():
-    documents = [yaml.safe_load(text) for name, text in BY_TARGET["mimir"].items() if name.startswith("rules/")]
+def test_each_file_for_mimir_is_a_namespace_of_its_own_since_mimirtool_takes_none_twice(by_target):
+    documents = [yaml.safe_load(text) for name, text in by_target["mimir"].items() if name.startswith("rules/")]
     assert [each["namespace"] for each in documents] == ["runtime-exporter-alerts", "runtime-exporter-recording"]
 
 
-def test_mimir_waits_for_its_replicas():
-    document = yaml.safe_load(BY_TARGET["mimir"]["rules/alerts.yaml"])
+def test_mimir_waits_for_its_replicas(by_target):
+    document = yaml.safe_load(by_target["mimir"]["rules/alerts.yaml"])
     assert {group["query_offset"] for group in document["groups"]} == {"1m"}
     assert max(len(group["rules"]) for group in document["groups"]) <= 20
 
 
-def test_thanos_goes_on_with_the_stores_that_answer():
-    assert {group["partial_response_strategy"] for group in groups_of(BY_TARGET["thanos"])} == {"warn"}
+def test_thanos_goes_on_with_the_stores_that_answer(by_target):
+    assert {group["partial_response_strategy"] for group in groups_of(by_target["thanos"])} == {"warn"}
 
 
-def test_for_vmalert_no_rule_reads_what_its_own_group_records():
-    groups = groups_of(BY_TARGET["vmalert"])
+def test_for_vmalert_no_rule_reads_what_its_own_group_records(by_target):
+    groups = groups_of(by_target["vmalert"])
     assert len({group["name"] for group in groups}) == len(groups)
     for group in groups:
         recorded = {rule["record"] for rule in group["rules"] if "record" in rule}
@@ -131,22 +141,22 @@ def test_vmalerts_texts_ask_nothing(tmp_path):
     assert "query (" not in (tmp_path / "out" / "rules" / "alerts.yaml").read_text()
 
 
-def test_leaf_and_global_are_all_rules_and_share_the_watchdog():
-    leaf, over = (outputs.shape(FILES, "prometheus", each) for each in ("leaf", "global"))
-    named = [[rule.get("alert") or rule["record"] for rule in rules_of(files)] for files in (leaf, over, FILES)]
+def test_leaf_and_global_are_all_rules_and_share_the_watchdog(default_files):
+    leaf, over = (outputs.shape(default_files, "prometheus", each) for each in ("leaf", "global"))
+    named = [[rule.get("alert") or rule["record"] for rule in rules_of(files)] for files in (leaf, over, default_files)]
     assert sorted(named[0] + named[1]) == sorted([*named[2], "Watchdog"])
 
 
-def test_global_reads_only_what_leaves_record_by_job_or_what_it_records_itself():
-    leaf, over = (rules_of(outputs.shape(FILES, "prometheus", each)) for each in ("leaf", "global"))
+def test_global_reads_only_what_leaves_record_by_job_or_what_it_records_itself(default_files):
+    leaf, over = (rules_of(outputs.shape(default_files, "prometheus", each)) for each in ("leaf", "global"))
     recorded = {rule["record"] for rule in over if "record" in rule}
     there = {rule["record"] for rule in leaf if "record" in rule and not rule["record"].startswith("instance:")}
     for rule in over:
         assert contract.names_of(rule["expr"]) <= recorded | there, rule["expr"]
 
 
-def test_leaf_reads_nothing_that_only_global_records():
-    leaf, over = (rules_of(outputs.shape(FILES, "prometheus", each)) for each in ("leaf", "global"))
+def test_leaf_reads_nothing_that_only_global_records(default_files):
+    leaf, over = (rules_of(outputs.shape(default_files, "prometheus", each)) for each in ("leaf", "global"))
     own = {rule["record"] for rule in leaf if "record" in rule}
     elsewhere = {rule["record"] for rule in over if "record" in rule} - own
     assert [rule for rule in leaf if contract.names_of(rule["expr"]) & elsewhere] == []
