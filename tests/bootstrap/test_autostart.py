@@ -178,6 +178,27 @@ def test_a_supervisor_that_another_one_of_the_service_started_uses_the_same_dire
     assert not first.exists()
 
 
+def test_processes_that_are_root_no_more_share_one_of_their_own_user_s_though_each_makes_it_by_itself(
+    autostart, makers, monkeypatch, tmp_path, handle, complaints
+):
+    own = tmp_path / f"runtime-exporter-{os.geteuid()}" / "7-abc"
+    for _ in range(2):
+        monkeypatch.setenv(bootstrap.RUN_DIRECTORY, "/root/closed/7-abc")
+        monkeypatch.setenv(bootstrap.RUN_DIRECTORY_MADE, "/root/closed/7-abc")
+        autostart.unprivileged()
+        assert str(own) == os.environ[bootstrap.RUN_DIRECTORY] == os.environ[bootstrap.RUN_DIRECTORY_MADE]
+        (own / "0.worker").touch()
+    Autostart(handle.start, complaints.append).unprivileged()
+    assert str(own) == os.environ[bootstrap.RUN_DIRECTORY]
+    assert ([], []) == (makers, complaints)  # a worker that ends does not remove what is the others'
+
+
+def test_a_directory_that_the_user_named_is_used_by_who_is_root_no_more(autostart, makers, monkeypatch):
+    monkeypatch.setenv(bootstrap.RUN_DIRECTORY, "/root/closed")
+    autostart.unprivileged()
+    assert "/root/closed" == os.environ[bootstrap.RUN_DIRECTORY]
+
+
 def test_a_directory_that_cannot_be_made_is_one_line_and_the_workers_start_alone(
     autostart, makers, monkeypatch, complaints, handle, tmp_path
 ):

@@ -50,6 +50,14 @@ def test_two_supervisors_of_a_user_have_two(made, tmp_path):
     assert sorted([made().path.name, made().path.name]) == names(tmp_path)
 
 
+def test_who_asks_by_the_same_name_gets_the_same_one_with_what_is_in_it(tmp_path):
+    first, second = (RunDirectory.made(places=[str(tmp_path)], name="7-abc") for _ in range(2))
+    (first.path / "file").touch()
+    assert first.path == second.path
+    first.give_up()
+    assert RunDirectory.made(places=[str(tmp_path)], name="7-abc").path / "file" in [*second.path.iterdir()]
+
+
 def test_it_goes_with_what_is_in_it_when_its_maker_gives_it_up(made, tmp_path):
     directory = made()
     (directory.path / "0.worker").touch()

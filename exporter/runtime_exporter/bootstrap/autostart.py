@@ -104,6 +104,21 @@ class Autostart:
         os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(directory.path)
         atexit.register(_end, directory)
 
+    def unprivileged(self) -> None:
+        """Share a directory of this user's, where the one that was made is root's, which this process was and gave up since."""
+        made = os.environ.get(RUN_DIRECTORY_MADE)
+        if not made or os.access(made, os.W_OK):
+            return
+        try:
+            from runtime_exporter.bootstrap.rundirectory import RunDirectory
+
+            # By the same name, since each worker may come here by itself. It stays: who is replaced must not remove it.
+            directory = RunDirectory.made(name=os.path.basename(made))  # noqa: PTH119 - as above
+        except (ImportError, OSError) as error:
+            self._complain(f"no run directory, so each worker is alone: {error}")
+            return
+        os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(directory.path)
+
     def ending(self, how: str) -> None:
         """Have whoever reads the numbers of this process know how it ends, before it does."""
         worker = _worker()

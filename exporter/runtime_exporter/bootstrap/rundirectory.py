@@ -30,15 +30,18 @@ class RunDirectory(NamedTuple):
     pid: int
 
     @classmethod
-    def made(cls, user: int = -1, group: int = -1, places: Sequence[str] = ()) -> RunDirectory:
+    def made(
+        cls, user: int = -1, group: int = -1, places: Sequence[str] = (), *, name: str | None = None
+    ) -> RunDirectory:
         """Return a new one, after removing those that are left over. `user` and `group` are whom the workers run as, if not us.
 
+        name: what all processes know who are to have the same one, which the first of them makes; else nobody else's.
         Raises OSError where none of `places` (shared memory, or else the directory for temporary files) has room for it.
         """
         refused: OSError | None = None
         for place in places or (SHARED_MEMORY, tempfile.gettempdir()):
             try:
-                return _made_in(Path(place), user, group)
+                return _made_in(Path(place), user, group, name)
             except OSError as error:  # noqa: PERF203 - the next may do
                 refused = error
         raise refused or OSError("there is no place for it")
@@ -57,14 +60,16 @@ class RunDirectory(NamedTuple):
             _remove_if_left(self.path)
 
 
-def _made_in(place: Path, user: int, group: int) -> RunDirectory:
+def _made_in(place: Path, user: int, group: int, name: str | None) -> RunDirectory:
     mine = place / f"runtime-exporter-{os.geteuid()}"
     with contextlib.suppress(FileExistsError):
         mine.mkdir(mode=0o700)
     with _alone_in(mine):  # or a new one could be taken for one that is left over, before it is locked
         for other in tuple(mine.iterdir()):
-            _remove_if_left(other)
-        path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=mine))
+            if other.name != name:
+                _remove_if_left(other)
+        path = mine / name if name else Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=mine))
+        path.mkdir(mode=0o700, exist_ok=True)
         if user not in (-1, os.geteuid()):
             os.chown(path, user, group)
             mine.chmod(0o711)  # to be passed through, not to be read

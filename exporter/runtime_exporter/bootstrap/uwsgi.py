@@ -24,6 +24,9 @@ class Moments(Protocol):
     def sharing(self) -> None:
         """Say that the process starts several that serve requests."""
 
+    def unprivileged(self) -> None:
+        """Say that the process may have been root before, and may be another user now."""
+
 
 def is_program() -> bool:
     """Return whether this process is uWSGI's master, or its only process."""
@@ -31,7 +34,10 @@ def is_program() -> bool:
 
 
 def follow(moments: Moments) -> None:
-    """Have each worker say that it serves. The run directory is made now: with `lazy-apps` the master runs no Python later."""
+    """Have each worker say that it serves. The run directory is made now: with `lazy-apps` the master runs no Python later.
+
+    It is made as root where uWSGI begins as root, also where it changes its user before the application is loaded.
+    """
     moments.sharing()
     sys.meta_path.insert(0, _Watch(moments))
 
@@ -47,6 +53,7 @@ class _Watch:
         uwsgi = sys.modules.get("uwsgi")
         if uwsgi is not None and self in sys.meta_path:
             sys.meta_path.remove(self)
+            self._moments.unprivileged()
             if uwsgi.worker_id():  # lazy-apps: each worker loads the application by itself
                 self._moments.arm()
             else:
