@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,10 @@ def generated() -> dict[str, dict[str, str]]:
 def shaped(generated):
     """Return the documents with rules for a target and a rule set, by file."""
 
+    @cache
     def of(target: str, rule_set: str = "all") -> dict[str, dict[str, Any]]:
         files = outputs.shape(generated[outputs.evaluated_by(target)], target, rule_set)
-        documents = {name: yaml.safe_load(text) for name, text in files.items() if name.endswith(".yaml")}
+        documents = {name: contract.document(text) for name, text in files.items() if name.endswith(".yaml")}
         wrapped = {name: each for name, each in documents.items() if each.get("kind") == "PrometheusRule"}
         return wrapped or {name: each for name, each in documents.items() if name.startswith("rules/")}
 

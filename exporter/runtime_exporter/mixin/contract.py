@@ -68,21 +68,25 @@ def names_of(expression: str) -> frozenset[str]:
     return promql.metric_names(_without_variables(expression))
 
 
+def document(text: str) -> Any:
+    """Return what a generated file says, by libyaml where PyYAML has it, which is ten times as fast. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+
+
 def expressions(text: str) -> list[str]:
     """Return the PromQL in a rule file (YAML), a dashboard (JSON), or `text` itself where it is neither."""
     try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        read = document(text)
     except yaml.YAMLError:
-        document = None
-    if not isinstance(document, dict):
+        read = None
+    if not isinstance(read, dict):
         return [_without_variables(text)]
-    return [_without_variables(found) for found in _found(document)]
+    return [_without_variables(found) for found in _found(read)]
 
 
 def names_recorded(text: str) -> frozenset[str]:
     """Return the names of the series that the rules of a rule file record."""
-    document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    rules = [rule for group in document.get("groups", []) for rule in group.get("rules", [])]
+    rules = [rule for group in document(text).get("groups", []) for rule in group.get("rules", [])]
     return frozenset(rule["record"] for rule in rules if "record" in rule)
 
 

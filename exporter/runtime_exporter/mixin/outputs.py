@@ -6,8 +6,6 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.mixin import contract, kubernetes
 from runtime_exporter.mixin.generate import HEADER, yaml_text
@@ -39,7 +37,7 @@ def evaluated_by(target: str) -> str:
 def shape(files: Mapping[str, str], target: str, rule_set: str = "all") -> dict[str, str]:
     """Return generated files as `target` takes them, with the rules of one set; what is no rule is kept, but as `kubernetes` has it."""
     evaluated_by(target)
-    groups = {name: yaml.safe_load(text)["groups"] for name, text in files.items() if name.startswith("rules/")}
+    groups = {name: contract.document(text)["groups"] for name, text in files.items() if name.startswith("rules/")}
     groups = _of_set(groups, rule_set)
     others = {name: text for name, text in files.items() if not name.startswith("rules/")}
     if target in {"operator", "kubernetes"}:
