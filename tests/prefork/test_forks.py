@@ -84,6 +84,8 @@ def test_a_child_that_closes_the_exporter_that_it_inherited_is_left_alone(fleet)
     parent.do(
         "def child():\n"
         "    handle.close(); time.sleep(1.5)\n"
+        "    end = time.monotonic() + 30\n"
+        "    while threading.active_count() > 1 and time.monotonic() < end: time.sleep(0.05)\n"
         "    os._exit(len(threading.enumerate()))\n"
         "said = os.waitstatus_to_exitcode(os.waitpid(fork(child), 0)[1]); assert said == 1, said"
     )

@@ -12,6 +12,7 @@ from runtime_exporter.web.app import application_of
 from runtime_exporter.web.metrics_page import make_metrics_page
 from runtime_exporter.web.page import Route
 from runtime_exporter.web.shared import LONGEST_SECONDS, SharedExposition, shared
+from tools import wait_for
 
 
 class Clock:
@@ -60,12 +61,16 @@ def test_a_hundred_at_once_are_two_of_which_everybodys_was_begun_after_he_came()
         begun.set()
         release.wait(30)
 
+    looks = []  # at the clock: who asks looks once, first of all, and so do who is made and each that is written
+
+    def clock():
+        looks.append(None)
+        return time.monotonic()
+
     writer = Writer(wait)
-    one, got = SharedExposition(writer, patience=30.0), []
-    arrived = []
+    one, got = SharedExposition(writer, patience=30.0, clock=clock), []
 
     def ask():
-        arrived.append(None)
         came = time.monotonic()
         exposition, age = one.get(TEXT)
         got.append((exposition.begun >= came, age, exposition.body))
@@ -76,9 +81,7 @@ def test_a_hundred_at_once_are_two_of_which_everybodys_was_begun_after_he_came()
     others = [threading.Thread(target=ask) for _ in range(99)]
     for thread in others:
         thread.start()
-    while len(arrived) < 100:
-        time.sleep(0.001)
-    time.sleep(0.05)
+    wait_for(lambda: len(looks) == 1 + 1 + 100, what="a hundred who ask")
     release.set()
     for thread in (first, *others):
         thread.join(30)
