@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from runtime_exporter.metrics.family import Family
 
-BLOCK_CELLS: Final = 1024
-"""Cells of a block. Measured: half as many and twice as many take up to a sixth longer, four times as many a third."""
+BLOCK_CELLS: Final = 2048
+"""Cells of a block. Measured: half as many take up to a tenth longer where few changed, twice as many no shorter."""
 
 
 class _Run(NamedTuple):

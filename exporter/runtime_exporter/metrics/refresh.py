@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SMALL: Final = 8
 """Series of a block whose lines are kept, too: most families have one or a few, and no memory to speak of."""
 
-FEW: Final = 2
-"""Up to every second series is changed one by one; above, it takes as long as making all texts again."""
+FEW: Final = 3
+"""Up to every third series is changed one by one; of more than that it takes as long to make all texts again."""
 
 SAMPLE: Final = 16
 """Series of which is seen whether a block in which most had changed has become calm."""
