@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
 
+from runtime_exporter.freethreading import FREE_THREADED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+needs_gil = pytest.mark.skipif(FREE_THREADED, reason="reads the frames of other threads, which only a GIL makes safe")
 
 
 def require(*names: str, package: str) -> str:

@@ -53,6 +53,7 @@ def test_the_standard_librarys_functions_are_found_in_every_interpreter_here(int
         ("__main__:<module>", "/srv/main.py", True),
         ("queue:put", "/srv/queue.py", True),
         ("json:dumps", "/usr/lib/python3.11/json/__init__.py", False),
+        ("json:dumps", "/opt/lib/python3.13t/json/__init__.py", False),
         ("json.encoder:encode", "json/encoder.py", False),
         ("_frozen_importlib:_find_and_load", "<frozen importlib._bootstrap>", False),
         ("flask.app:Flask.__call__", "/venv/lib/python3.12/site-packages/flask/app.py", False),

@@ -18,7 +18,7 @@ from runtime_exporter.profiling.samplers.sampler import ENDED, NOT_SAMPLED, OWN,
 from runtime_exporter.profiling.samplers.signal import MAIN_GROUP, SignalSampler
 from runtime_exporter.profiling.samplers.tally import split
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
-from tools import wait_for
+from tools import needs_gil, wait_for
 
 A, B = (Frame("app:a"),), (Frame("app:b"),)
 
@@ -63,6 +63,7 @@ def test_a_name_that_is_none_is_refused_with_the_nearest():
         choose(("pyspy",))
 
 
+@needs_gil
 @pytest.mark.parametrize(
     ("name", "unbiased", "measures"),
     [
@@ -90,6 +91,7 @@ def test_without_a_gil_nothing_reads_frames_in_this_process(monkeypatch):
     assert None is choose(("py-spy",), tests=self_tests()).waiting
 
 
+@needs_gil
 def test_the_signal_is_passed_over_where_somebody_handles_it():
     before = signal.signal(signal.SIGPROF, lambda *_: None)
     try:
@@ -99,6 +101,7 @@ def test_the_signal_is_passed_over_where_somebody_handles_it():
         signal.signal(signal.SIGPROF, before)
 
 
+@needs_gil
 def test_the_signal_is_passed_over_on_another_thread():
     chosen = []
     thread = threading.Thread(target=lambda: chosen.append(choose(("signal", "thread"))))
@@ -205,6 +208,7 @@ def test_when_the_backend_cannot_be_started_nothing_runs():
     assert [] == other.calls
 
 
+@needs_gil
 def test_the_signal_and_the_thread_together_have_the_cpu_of_all_threads_once():
     sampler = choose(("signal",), rate=50)
     before = time.process_time_ns()
@@ -242,6 +246,7 @@ def leaves(profile):
     return {frames(sample)[0].name for sample in profile.samples if sample.locations}
 
 
+@needs_gil
 def test_a_burst_of_wall_time_finds_the_blocking_function():
     event = threading.Event()
 
@@ -258,6 +263,7 @@ def test_a_burst_of_wall_time_finds_the_blocking_function():
     assert 0.2e9 <= profile.duration_nanos
 
 
+@needs_gil
 def test_a_burst_of_cpu_uses_the_running_signal_sampler_and_disturbs_it_not():
     running = SignalSampler(pace=Pace(rate=20, budget=1.0))
     running.start()
@@ -279,12 +285,14 @@ def test_a_burst_of_cpu_uses_the_running_signal_sampler_and_disturbs_it_not():
         running.close()
 
 
+@needs_gil
 def test_a_burst_of_cpu_without_a_running_sampler_is_the_threads_and_says_so():
     profile = capture("cpu", 0.1, sleep=burn)
     assert profile.comments[0].startswith("backend thread, bias ratio ")
     assert profile.total(1) > 0
 
 
+@needs_gil
 def test_a_second_burst_meanwhile_is_refused():
     begun, go_on = threading.Event(), threading.Event()
 
@@ -304,6 +312,7 @@ def test_a_second_burst_meanwhile_is_refused():
     assert capture("wall", 0.05).duration_nanos > 0
 
 
+@needs_gil
 def test_a_burst_that_is_interrupted_leaves_nothing_behind():
     def interrupted(_seconds):
         raise KeyboardInterrupt
@@ -335,6 +344,7 @@ def test_shares_add_up_to_the_whole():
     assert 1_000_000_007 == sum(split(1_000_000_007, list(range(100))))
 
 
+@needs_gil
 def test_a_thread_sampler_by_name_is_alone():
     sampler = choose(("thread",))
     assert isinstance(sampler.backend, ThreadSampler)

@@ -19,7 +19,9 @@ from runtime_exporter.profiling.samplers.roster import Roster
 from runtime_exporter.profiling.samplers.sampler import ENDED, NATIVE, NOT_SAMPLED, OWN
 from runtime_exporter.profiling.samplers.thread import THREAD_NAME, ThreadSampler
 from runtime_exporter.profiling.threadclock import ThreadClock
-from tools import wait_for
+from tools import needs_gil, wait_for
+
+pytestmark = needs_gil
 
 MS = 10**6
 

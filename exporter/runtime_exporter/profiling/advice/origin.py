@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _OWN: Final = "runtime_exporter"
 _PYTHON_LIBRARY: Final = re.compile(
-    r"[\\/](?:site|dist)-packages[\\/]|[\\/]lib(?:64)?[\\/]python3(?:\.\d+)?[\\/]|[\\/]python3\d*\.zip[\\/]|[\\/]Lib[\\/]"
+    r"[\\/](?:site|dist)-packages[\\/]|[\\/]lib(?:64)?[\\/]python3(?:\.\d+t?)?[\\/]|[\\/]python3\d*\.zip[\\/]|[\\/]Lib[\\/]"
 )
 _INSTALLED: Final = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
 _GO_LIBRARY: Final = re.compile(r"/pkg/mod/|/vendor/|@v\d")
