@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _SWEEP_SECONDS = 0.5
 _PAUSE_SECONDS = 0.1  # after accept() failed for want of file descriptors: they come back when a connection ends
 _GRACE_SECONDS = 2.0
+_LOOK_SECONDS = 0.05  # between two looks whether a connection has ended
 _RETRY_SECONDS = 1.0  # while the port is another process's
 
 
@@ -111,13 +112,13 @@ class Server:
             return
         self._wake()
         self._acceptor.join()
+        deadline = time.monotonic() + _GRACE_SECONDS
         if self._listener is not None:
             # Who waits in the queue is connected already; where several processes listen, others would have answered.
             with contextlib.suppress(OSError):
-                while len(self._open_connections()) < self._limit and self._accept(self._listener):
+                while self._has_room(deadline) and self._accept(self._listener):
                     pass
             self._listener.close()
-        deadline = time.monotonic() + _GRACE_SECONDS
         for connection in self._open_connections():
             connection.join(max(0.0, deadline - time.monotonic()))
             connection.abort()
@@ -125,6 +126,12 @@ class Server:
             connection.join(_GRACE_SECONDS)
         for end in self._waker:
             end.close()
+
+    def _has_room(self, deadline: float) -> bool:
+        """Return whether there is room for a connection; where all are taken, wait until one ends."""
+        while len(connections := self._open_connections()) >= self._limit and time.monotonic() < deadline:
+            connections[0].join(_LOOK_SECONDS)
+        return len(connections) < self._limit
 
     def _open_connections(self) -> tuple[Connection, ...]:
         with self._lock:
