@@ -30,7 +30,6 @@ from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
 from runtime_exporter.web.assembly import server_of
 from runtime_exporter.web.health import Health
-from runtime_exporter.web.pprof_pages import pprof_routes
 from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.profile_pages import profile_routes
 from runtime_exporter.web.shared import LONGEST_SECONDS, SharedExposition
@@ -100,13 +99,18 @@ class Exporter:
         )
         shelf = shelf_of(self.profiling, settings)
         tell = annotations_of(settings, lambda: self.url)
-        self._captures = captures_of(self.profiling, settings, shelf, tell)
+        longest, store = settings.profile_seconds_limit, self.profiling.store
+        taken = self._sharing.pprof(
+            sources_of(self.profiling, keep=not self._sharing.shares),
+            lambda profile, kind: store and store.put(profile, kind, capture=True),
+            longest,
+        )
+        self._captures = captures_of(self.profiling, settings, shelf, tell, taken.of_workers)
         shown = self._supervisor.collectors.get(ProfilesCollector.name)
         if isinstance(shown, ProfilesCollector):
             shown.continuous, shown.captures = self.profiling.continuous, self._captures
-        longest = settings.profile_seconds_limit
         routes = (
-            *pprof_routes(sources_of(self.profiling), longest=longest),
+            *taken.routes,
             *api_routes(shelf.kept),
             *summary_routes(lambda: self.profiling.report),
             *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
@@ -199,7 +203,7 @@ class Exporter:
         self.profiling.open()
         if self._captures is not None:
             self._captures.open()
-        self._sharing.join()
+        self._sharing.open()
         self._server = server_of(self.wsgi_app, self.settings, listen=self._sharing.listen)
         self._supervisor.start()
         if self._watcher is not None:

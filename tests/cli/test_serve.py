@@ -56,7 +56,9 @@ def test_an_empty_directory_is_served_as_one_of_no_workers_and_an_interrupt_ends
         assert "0.0" == series(url)['runtime_exporter_workers{state="live"}']
         health = requests.get(f"{url}/health", timeout=10)
         assert (200, "degraded") == (health.status_code, health.json()["status"])
-        assert 404 == requests.get(f"{url}/debug/pprof/", timeout=10).status_code
+        nobody = requests.get(f"{url}/debug/pprof/goroutine", timeout=10)
+        assert (500, "Could not take the profile goroutine: no worker lives\n") == (nobody.status_code, nobody.text)
+        assert "0 profiles" in requests.get(f"{url}/profiles", timeout=10).text
         process.send_signal(signal.SIGINT)
         assert 130 == process.wait(30)
         assert "Traceback" not in process.stderr.read()

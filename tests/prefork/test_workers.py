@@ -110,3 +110,17 @@ def test_scrapes_stay_valid_and_no_counter_goes_back_while_workers_are_killed(fl
         check=False,
     )
     assert (0, b"") == (checked.returncode, checked.stderr)
+
+
+def test_exemplars_are_shown_by_any_worker(fleet):
+    for number in (0, 1):
+        fleet.worker().do(
+            f"Histogram('waits', 'W', ['who']).labels('{number}').observe(0.3, {{'trace_id': 'of-{number}'}})"
+        )
+
+    def seen(traces):
+        headers = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        text = requests.get(f"{fleet.url}/metrics", headers=headers, timeout=20).text
+        return all(f'# {{trace_id="{one}"}} 0.3 ' in text for one in traces)
+
+    wait_for(lambda: all(seen(["of-0", "of-1"]) for _ in range(8)), what="both, whoever answers")

@@ -19,7 +19,7 @@ GROWTH = heap(IN_USE, (2, 128))
 def allocs_of(profile):
     """Return what `allocs` is over a time in which `profile` was the heap's, and what was asked for."""
     asked = []
-    on_demand = SimpleNamespace(take=lambda kind, seconds, _: asked.append((kind, seconds)) or profile)
+    on_demand = SimpleNamespace(take=lambda kind, seconds, _, *, keep: asked.append((kind, seconds)) or profile)
     sources = sources_of(SimpleNamespace(on_demand=on_demand, locks=None))
     return sources.windows["allocs"](2.0, lambda: False), asked
 

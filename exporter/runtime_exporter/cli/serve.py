@@ -15,7 +15,7 @@ from runtime_exporter.settings import load
 _SETTINGS: Final = frozenset(
     (
         *("config_file", "address", "port", "metrics_path"),
-        *("profile_directory", "profile_interval", "profile_endpoints"),
+        *("profile_directory", "profile_interval", "profile_endpoints", "profile_seconds_limit"),
         *("web_config_file", "web_connections_limit", "web_timeout", "debug_endpoints", "log_level", "log_format"),
     )
 )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from runtime_exporter.metrics import Counter, Gauge
 from runtime_exporter.web.listener import listen
+from runtime_exporter.web.pprof_pages import pprof_routes
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from prometheus_client import CollectorRegistry
 
     from runtime_exporter.collectors import Collector
     from runtime_exporter.metrics import Metric
+    from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
+    from runtime_exporter.web.page import Route
+    from runtime_exporter.web.pprof_pages import Sources
 
 ENDED: Final = (
     "runtime_exporter_workers_ended_total",
@@ -23,6 +27,13 @@ ENDED: Final = (
     ("how",),
 )
 """Name, help and labels of the counter of lives that are over. Who is alone has none: the next one begins at zero."""
+
+
+class Profiles(NamedTuple):
+    """The pages with profiles that somebody asks for, and by kind what takes one of several workers over some seconds."""
+
+    routes: tuple[Route, ...]
+    of_workers: Mapping[str, Callable[[float], Profile]]
 
 
 class Alone:
@@ -62,6 +73,17 @@ class Alone:
         """Return who this is among the workers; an empty text where it is alone."""
         return ""
 
+    def number(self) -> int | None:
+        """Return the number of this worker, None where it is alone."""
+        return None
+
+    def pprof(self, sources: Sources, keep: Callable[[Profile, str], object], longest: float) -> Profiles:  # noqa: ARG002 - see `Sharing`
+        """Return the pages with profiles that somebody asks for, each of which takes `longest` seconds at most.
+
+        sources: where those of this process come from. keep: is given what such a page took of several workers, and its kind.
+        """
+        return Profiles(pprof_routes(sources, longest=longest), {})
+
     def join(self) -> None:
         """Become a worker, if there is a run directory. Where it cannot be used, `collectors` tell."""
 
@@ -70,12 +92,11 @@ class Alone:
         return listen(*self._place)
 
     def exposed(self) -> Sequence[Any] | None:
-    def number(self) -> int | None:
-        """Return the number of this worker, None where it is alone."""
-        return None
-
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
         return None
+
+    def open(self) -> None:
+        """Become a worker, if there is a run directory, and answer the others. Where it cannot be used, `collectors` tell."""
 
     def close(self) -> None:
         """Let go of the port. The numbers go on to be shared: the process may count as long as it lives."""

@@ -11,9 +11,13 @@ from runtime_exporter import logs
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.metrics.workers import Merged
+from runtime_exporter.metrics.workers.exemplars import Exemplars, show
 from runtime_exporter.metrics.workers.slots import living
+from runtime_exporter.prefork.everyone import Everyone
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
+from runtime_exporter.prefork.pages import shared_routes
+from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.profiling.process import IN_RUN_DIRECTORY, store_of
 from runtime_exporter.profiling.shelf import Shelf
 from runtime_exporter.web.api_pages import api_routes
@@ -38,7 +42,7 @@ class Service:
     """Serves the numbers of the workers of `directory`, also while none lives. The constructor has no effects; `start` has.
 
     It is no worker: what it tells of itself is how long its scrapes take. It shows the profiles that workers have left in the
-    directory, or in the `profile_directory` of the settings.
+    directory, or in the `profile_directory` of the settings, and asks all who live for those that somebody wants now.
     """
 
     def __init__(self, directory: Path, settings: Settings) -> None:
@@ -47,8 +51,10 @@ class Service:
         self.health.add("workers", self._workers_health, critical=False)
         self._directory = directory
         self._merged = Merged(directory)
+        self._exemplars = Exemplars(directory)
         self._foreign = Foreign(None)
         self._itself = ExporterCollector(version())
+        self._peers = Peers(directory)
         self._shelf = Shelf(
             store_of(replace(settings, run_directory=str(directory))),
             interval=settings.profile_interval,
@@ -64,7 +70,12 @@ class Service:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves."""
-        routes = (*api_routes(self._shelf.kept), *profile_routes(self._shelf))
+        everyone = Everyone(self._peers).sources()
+        routes = (
+            *shared_routes(everyone, self._peers, longest=self.settings.profile_seconds_limit),
+            *api_routes(self._shelf.kept),
+            *profile_routes(self._shelf),
+        )
         shown = routes if self.settings.serves_profiles else ()
         return make_app(self.settings, expose=self.expose, health=self.health, routes=shown)
 
@@ -73,6 +84,7 @@ class Service:
         begin = time.perf_counter()
         self._itself.update()
         families = self._merged.collected_families()
+        show(families, self._exemplars.newest({}))
         parts = (Workers(self._merged), *self._itself.families, *families, *self._foreign.collectors())
         exposition = form.render(parts, names)
         if names is None:

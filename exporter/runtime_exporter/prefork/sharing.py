@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.collectors.collector import put
 from runtime_exporter.errors import RunDirectoryError
+from runtime_exporter.logs import StateLog
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import Merged, evaluate, join
-from runtime_exporter.prefork.alone import Alone
+from runtime_exporter.metrics.workers.exemplars import Exemplars, own, show
+from runtime_exporter.prefork.alone import Alone, Profiles
+from runtime_exporter.prefork.answering import Answering
+from runtime_exporter.prefork.everyone import Everyone
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
+from runtime_exporter.prefork.pages import shared_routes
+from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.prefork.port import SharedPort
 from runtime_exporter.prefork.upkeep import Upkeep
+from runtime_exporter.web.app import application_of
 from runtime_exporter.web.listener import listen_if_free
+from runtime_exporter.web.pprof_pages import pprof_routes
 
 if TYPE_CHECKING:
     import socket
@@ -26,7 +34,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from runtime_exporter.metrics.workers import Worker
+    from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
+    from runtime_exporter.web.pprof_pages import Sources
 
 
 class Sharing(Alone):
@@ -51,6 +61,12 @@ class Sharing(Alone):
         self._worker: Worker | None = None
         self._merged: Merged | None = None
         self._joining = threading.Lock()
+        self._peers = Peers(self._directory)
+        self._exemplars = Exemplars(self._directory)
+        self._log = StateLog()
+        self._answering: Answering | None = None
+        self._serves_profiles = settings.serves_profiles
+        self._opened = False
         self.collectors = (Upkeep(settings.run_directory_interval, self._keep_up),)
 
     def speaker(self) -> str:
@@ -61,6 +77,20 @@ class Sharing(Alone):
         """Return the number of this worker, None where it is alone."""
         worker = self._worker
         return worker.number if worker is not None else None
+
+    def pprof(self, sources: Sources, keep: Callable[[Profile, str], object], longest: float) -> Profiles:
+        """Return where profiles of all workers come from, and their pages; the others may ask for those of this one, once `open`."""
+        taking = threading.Lock()
+        alone = pprof_routes(sources, longest=longest, taking=taking)
+        self._answering = Answering(application_of(alone), self._peers)
+        served = Everyone(self._peers, sources, number=self.number, keep=keep).sources()
+        routes = shared_routes(served, self._peers, longest=longest, taking=taking)
+        return Profiles(routes, Everyone(self._peers, sources, number=self.number).by_kind())
+
+    def open(self) -> None:
+        """Become a worker, and answer the others, whichever of them is asked."""
+        self._opened = self._serves_profiles
+        self.join()
 
     def join(self) -> None:
         """Become a worker, if there is a run directory. Where it cannot be used, `collectors` tell."""
@@ -82,15 +112,21 @@ class Sharing(Alone):
         self._bring_up_to_date()
         evaluate(STORE)
         families = self._merged.collected_families()
+        show(families, self._exemplars.newest(own(STORE)))
         return (Workers(self._merged), *families, *foreign)
 
     def close(self) -> None:
         """Let go of the port. The numbers go on to be shared: the process may count as long as it lives."""
+        self._opened = False
+        if self._answering is not None:
+            self._answering.close()
         self._port.close()
 
     def forked(self) -> None:
         """In the child of a fork: what it counts is shared already; it joins again to learn its number, and serves if nobody else does."""
         self._port.forked()
+        if self._answering is not None:
+            self._answering.forked()
         if self._merged is not None:
             self._merged.forked()
         self._worker = self._merged = None
@@ -103,6 +139,9 @@ class Sharing(Alone):
                 worker.at_work()
                 self._merged = Merged(self._directory)
                 self._worker = worker
+        number = self.number()
+        if self._opened and self._answering is not None and number is not None:
+            self._answering.start(number)
 
     def _keep_up(self) -> None:
         self._join()
@@ -114,5 +153,16 @@ class Sharing(Alone):
             raise RunDirectoryError(f"{self._directory}: emptied by somebody: start the workers again to share numbers")
         put(self._unshared, worker.left_out)
         worker.tick()
+        self._tell_exemplars(worker.number)
         if worker.left_out:
             raise RunDirectoryError(f"{self._directory}: no room for {worker.left_out} series, which are not exposed")
+
+    def _tell_exemplars(self, number: int) -> None:
+        try:
+            self._exemplars.write(number, own(STORE))
+        except OSError as error:
+            self._log.report(
+                "exemplars", "failing", f"{self._directory}: other workers do not see new exemplars: {error}"
+            )
+        else:
+            self._log.report("exemplars", "ok", f"{self._directory}: other workers see new exemplars again")

@@ -34,9 +34,16 @@ def shelf_of(profiling: Profiling, settings: Settings) -> Shelf:
 
 
 def captures_of(
-    profiling: Profiling, settings: Settings, shelf: Shelf, taken: Callable[[Captured], None] | None = None
+    profiling: Profiling,
+    settings: Settings,
+    shelf: Shelf,
+    taken: Callable[[Captured], None] | None = None,
+    of_workers: Mapping[str, Callable[[float], Profile]] | None = None,
 ) -> Captures | None:
-    """Return what takes profiles for alerts; None where the setting is off. `taken` is told of each."""
+    """Return what takes profiles for alerts; None where the setting is off. `taken` is told of each.
+
+    of_workers: by kind what takes one of this process and of others that serve together with it.
+    """
     if not settings.alert_profiling:
         return None
     kinds = ("cpu", "wall", "block", *(("mutex",) if profiling.locks is not None else ()))
@@ -45,6 +52,7 @@ def captures_of(
     if traces:
         takes["heap"] = partial(_heap, profiling)
     takes["goroutine"] = _threads
+    takes.update({kind: take for kind, take in (of_workers or {}).items() if kind in takes})
     captures = Captures.of(settings, takes, shelf, taken)
     captures.unable = {"heap": "the setting alert_heap_seconds is 0" if traces else UNSTOPPABLE}
     return captures

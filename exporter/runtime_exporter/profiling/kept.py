@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import pprof
+from runtime_exporter.profiling.stored import RAW, parse
 from runtime_exporter.profiling.together import INTERVAL_SECONDS, of_workers, windows
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ class Kept:
 
     def parts(self, name: str) -> tuple[Entry, ...]:
         """Return the files that a profile of several workers is made of, by worker; none where it is a file itself."""
-        made = windows(self.store.entries(name.partition("_")[0]), self._interval)
+        asked = parse(name)
+        if asked is None or asked.resolution != RAW or asked.process:
+            return ()
+        self.store.look()  # or two workers that are asked one after the other would answer differently
+        made = windows(self.store.entries(asked.kind), self._interval)
         files = next((files for shown, files in made.items() if shown.workers and shown.name == name), ())
         return tuple(sorted(files, key=lambda one: (one.worker or 0, one.begin)))
 

@@ -19,7 +19,7 @@ from runtime_exporter.logs import StateLog
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.rollup import Bucket, due, merged_already
 from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, as_kept, entry, parse
-from runtime_exporter.profiling.together import INTERVAL_SECONDS, over_time
+from runtime_exporter.profiling.together import INTERVAL_SECONDS, over_time, said
 from runtime_exporter.profiling.wholefiles import TEMPORARY, locked, make_directory, write_whole
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Store:
         """Keep a profile and return its entry; None where the store is off. A `capture` is never merged with others."""
         begin = profile.time_nanos / 1e9 or self._clock()
         end = begin + profile.duration_nanos / 1e9
-        new = entry(kind, begin, end, CAPTURE if capture else RAW, self._process(), labels, self._worker())
+        whose = (0, labels, None) if said(profile) else (self._process(), labels, self._worker())
+        new = entry(kind, begin, end, CAPTURE if capture else RAW, *whose)
         with self._lock, self._guarded("write"):
             return self._write(new, pprof.encode(profile))
         return None
@@ -157,14 +158,20 @@ class Store:
                 self._make_room(0)
         return done
 
-    def _known(self, *, within: float = _LISTED_SECONDS) -> Mapping[str, Entry]:
+    def _known(self, *, within: float | None = None) -> Mapping[str, Entry]:
         """Return what there is; nothing where the directory cannot be listed, which is logged once."""
         with self._guarded("list"):
             return self._list(within=within)
         return {}
 
-    def _list(self, *, within: float = _LISTED_SECONDS) -> Mapping[str, Entry]:
+    def look(self) -> None:
+        """List the directory anew: what another process wrote a moment ago is there."""
+        self._known(within=0.0)
+
+    def _list(self, *, within: float | None = None) -> Mapping[str, Entry]:
         now = self._clock()
+        if within is None:
+            within = 0.0 if self._passing else _LISTED_SECONDS  # in memory it is cheap, and others write all the time
         if not 0 <= now - self._listed < within:
             self._entries = _listing(self.directory, self._entries)
             self._listed = now

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WORKER: Final = "worker"
 """The label of a sample that says which worker it is of: `go tool pprof -tagfocus worker=2`."""
 INTERVAL_SECONDS: Final = 60.0
+_WORKERS: Final = "workers "
 _BACKEND: Final = re.compile(r"backend .*?(?:\bbias ratio ([0-9.]+))?$")
 
 
@@ -75,10 +76,15 @@ def of_workers(profiles: Sequence[tuple[int, Profile]]) -> Profile:
     alike = [one for one in profiles if _types(one[1]) == _types(first)]
     numbers = sorted({number for number, _ in alike})
     others = sorted({number for number, profile in profiles if _types(profile) != _types(first)})
-    comments = [f"workers {', '.join(map(str, numbers))}", *_backend(profile for _, profile in alike)]
+    comments = [f"{_WORKERS}{', '.join(map(str, numbers))}", *_backend(profile for _, profile in alike)]
     comments += [f"worker {number}: left out, a profile of another kind" for number in others]
     comments += [f"worker {number}: {comment}" for number, profile in alike for comment in profile.comments]
     return replace(_sum([_labelled(*one) for one in alike]), comments=tuple(dict.fromkeys(comments)))
+
+
+def said(profile: Profile) -> str:
+    """Return which workers a profile says that it is of, such as "workers 0, 2"; empty where it is of one process."""
+    return next((comment for comment in profile.comments[:1] if comment.startswith(_WORKERS)), "")
 
 
 def _types(profile: Profile) -> object:

@@ -48,7 +48,9 @@ def listen_if_free(
 
 
 def url_of(listener: socket.socket, *, tls: bool) -> str:
-    """Return the URL of a listening socket, as seen from this machine where it listens on every interface."""
+    """Return the URL of a listening socket, as seen from this machine where it listens on every interface; of a file its path."""
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
     return url_at(*listener.getsockname()[:2], tls=tls)
 
 

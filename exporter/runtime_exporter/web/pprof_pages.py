@@ -86,23 +86,27 @@ class Sources:
         return frozenset({*self.windows, *self.deltas, *self.instants})
 
 
-def pprof_routes(sources: Sources, *, longest: float) -> tuple[Route, ...]:
+def pprof_routes(sources: Sources, *, longest: float, taking: threading.Lock | None = None) -> tuple[Route, ...]:
     """Return the pages below /debug/pprof; a profile of a window takes `longest` seconds at most.
 
+    `taking` is held meanwhile: pages that have it in common take one profile at a time together.
     GET only, but for `symbol`: to answer HEAD a profile would have to be taken.
     """
     symbol = Route(f"{PATH}/symbol", lambda _: text("num_symbols: 0\n"), methods=("GET", "HEAD", "POST"))
     title = "Profiles, as Go serves them: for go tool pprof, Alloy and Parca"
-    return (symbol, Route(PATH, _Pages(sources, longest), methods=("GET",), subtree=True, title=title))
+    return (
+        symbol,
+        Route(PATH, _Pages(sources, longest, taking or threading.Lock()), methods=("GET",), subtree=True, title=title),
+    )
 
 
 class _Pages:
     """Every page below /debug/pprof but `symbol`."""
 
-    def __init__(self, sources: Sources, longest: float) -> None:
+    def __init__(self, sources: Sources, longest: float, taking: threading.Lock) -> None:
         self._sources = sources
         self._longest = longest
-        self._taking = threading.Lock()
+        self._taking = taking
 
     def __call__(self, ask: Ask) -> Reply:
         name = ask.rest

@@ -22,17 +22,20 @@ MEMORY = ("heap", "allocs")
 """One profile under two names, as in Go, where they are shown by different sample types. Alloy and Parca ask for the second."""
 
 
-def sources_of(profiling: Profiling) -> Sources:
-    """Return where the profiles of this process come from. Nothing is taken, and nothing imported, before somebody asks."""
+def sources_of(profiling: Profiling, *, keep: bool = True) -> Sources:
+    """Return where the profiles of this process come from. Nothing is taken, and nothing imported, before somebody asks.
+
+    keep: whether the store keeps what is taken over a time.
+    """
     waits = ("block", "mutex") if profiling.locks is not None else ("block",)
     return Sources(
         windows={
-            "profile": _over(profiling, "cpu"),
-            "wall": _over(profiling, "wall"),
-            "heap": _over(profiling, "heap"),
-            "allocs": _allocated(profiling),
+            "profile": _over(profiling, "cpu", keep),
+            "wall": _over(profiling, "wall", keep),
+            "heap": _over(profiling, "heap", keep),
+            "allocs": _allocated(profiling, keep),
         },
-        deltas={kind: _over(profiling, kind) for kind in waits},
+        deltas={kind: _over(profiling, kind, keep) for kind in waits},
         instants={
             "goroutine": lambda: thread_profile(inventory(), kind="goroutine"),
             "threadcreate": threadcreate_profile,
@@ -44,15 +47,15 @@ def sources_of(profiling: Profiling) -> Sources:
     )
 
 
-def _over(profiling: Profiling, kind: str) -> Callable[[float, Callable[[], bool]], Profile]:
-    return lambda seconds, gone: profiling.on_demand.take(kind, seconds, gone)
+def _over(profiling: Profiling, kind: str, keep: bool) -> Callable[[float, Callable[[], bool]], Profile]:
+    return lambda seconds, gone: profiling.on_demand.take(kind, seconds, gone, keep=keep)
 
 
-def _allocated(profiling: Profiling) -> Callable[[float, Callable[[], bool]], Profile]:
+def _allocated(profiling: Profiling, keep: bool) -> Callable[[float, Callable[[], bool]], Profile]:
     """Return the profile of the heap by what was allocated, where it tells that: what was freed meanwhile is not in it."""
 
     def take(seconds: float, gone: Callable[[], bool]) -> Profile:
-        profile = profiling.on_demand.take("heap", seconds, gone)
+        profile = profiling.on_demand.take("heap", seconds, gone, keep=keep)
         shown = ALLOCATED[-1].type
         known = any(shown == sample_type.type for sample_type in profile.sample_types)
         return replace(profile, default_sample_type=shown) if known else profile

@@ -11,6 +11,7 @@ from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.stored import CAPTURE
 from runtime_exporter.profiling.table import tabulate
+from runtime_exporter.profiling.together import said
 from runtime_exporter.profiling.windows import is_idle
 from runtime_exporter.web import profile_views as views
 from runtime_exporter.web.page import HTML, Reply
@@ -116,9 +117,12 @@ def _about(entry: Entry, profile: Profile, table: Table) -> str:
         *(comment for comment in profile.comments if comment.startswith(("backend ", "heap window"))),
     ]
     words += [f"version {labels['version']}"] if "version" in labels else []
+    words += filter(None, [said(profile) if not entry.workers else ""])
     if entry.workers:
-        several = f"{len(entry.workers)} workers: {views.of_workers(entry)}"
-        words.append(several if len(entry.workers) > 1 else f"worker {entry.workers[0]} alone")
+        several = ", ".join(map(str, entry.workers))
+        words.append(
+            f"{len(entry.workers)} workers: {several}" if len(entry.workers) > 1 else f"worker {several} alone"
+        )
     words += [f"worker {entry.worker}"] if entry.worker is not None else []
     words += [f"process {entry.process}"] if entry.process else []
     return " · ".join(words)

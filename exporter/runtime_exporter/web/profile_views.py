@@ -24,6 +24,8 @@ PATH: Final = "/profiles"
 ROWS: Final = 15
 """Functions of a table; the flame graph has them all."""
 _CHANGES: Final = 30
+_WORKERS: Final = 8
+"""Numbers of workers in a row; those of more are in the comments of the profile."""
 NAMES: Final = {
     "cpu": "CPU",
     "wall": "Wall time",
@@ -99,9 +101,9 @@ def listing(root: str, entries: Sequence[Entry]) -> str:
 
 
 def of_workers(entry: Entry) -> str:
-    """Return which workers a profile is of, such as "0, 2"; empty where there are none, or it is not known any more."""
-    one = () if entry.worker is None else (entry.worker,)
-    return ", ".join(map(str, entry.workers or one))
+    """Return which workers a profile is of, such as "0, 2", of many how many; empty where there are none, or it is not known."""
+    numbers = entry.workers or (() if entry.worker is None else (entry.worker,))
+    return ", ".join(map(str, numbers)) if len(numbers) <= _WORKERS else f"{len(numbers)} workers"
 
 
 def _entry_row(root: str, entry: Entry, *, shared: bool) -> str:

@@ -89,7 +89,8 @@ class Request(BaseHTTPRequestHandler):
     def _environ(self) -> dict[str, str]:
         target = self.path if self.path.startswith("/") else urlsplit(self.path).path or "/"
         path, _, query = target.partition("?")
-        host, port = self.request.getsockname()[:2]
+        name = self.request.getsockname()  # of a socket that is a file, its path
+        host, port = name[:2] if isinstance(name, tuple) else ("localhost", 80)
         environ = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",

@@ -199,7 +199,8 @@ class Server:
             client, peer = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # gone again
             return False
-        self._begin(Connection(client, str(peer[0])))
+        # A socket that is a file has no address of who comes.
+        self._begin(Connection(client, str(peer[0]) if isinstance(peer, tuple) else ""))
         return True
 
     def _begin(self, connection: Connection) -> None:

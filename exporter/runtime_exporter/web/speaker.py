@@ -37,5 +37,5 @@ def _page(page: Callable[[Ask], Reply], who: Callable[[], str], *, told: bool) -
 def _told(body: bytes, name: str) -> bytes:
     """Return an HTML page with a line at its end; a drawing, which is shown inside of a page, as it is."""
     start, end, rest = body.rpartition(b"</main>")
-    note = f'<p class="soft">Answered by {escape(name)}: what is measured now is of that process. Another may answer next time.</p>\n'
+    note = f'<p class="soft">Answered by {escape(name)}: what does not say that it is of all workers is of that process. Another may answer next time.</p>\n'
     return start + note.encode() + end + rest if end else body

@@ -15,6 +15,7 @@ of the run directory. `Merged` reads the files of all. Nothing on the way of a r
     shape.py        many series put together at once; observations.py: those that observe
     merging.py      many processes as one
     ending.py       what a process says of its end
+    exemplars.py    what no cell can hold
     worker.py       joining, forking, leaving
 """
 
