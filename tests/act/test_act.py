@@ -48,7 +48,7 @@ class Running:
     def _answers(self):
         assert self.process.poll() is None, self.log.read_text()
         try:
-            return requests.get(f"{self.url}/-/healthy", timeout=5).ok
+            return requests.get(f"{self.url}/-/healthy", timeout=30).ok
         except requests.RequestException:
             return False
 
@@ -443,6 +443,6 @@ def test_a_real_alertmanager_has_a_command_run(running, tmp_path):
 
 def _posted(url, *alerts):
     try:
-        return requests.post(f"{url}/api/v2/alerts", json=alerts, timeout=5).ok
+        return requests.post(f"{url}/api/v2/alerts", json=alerts, timeout=30).ok
     except requests.RequestException:
         return False

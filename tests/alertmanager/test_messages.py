@@ -429,7 +429,7 @@ def test_a_silence_of_hostile_labels_selects_exactly_that_alert(
         "createdBy": "test",
         "comment": "test",
     }
-    assert requests.post(f"{delivery.url}/api/v2/silences", json=silence, timeout=5).status_code == 200
+    assert requests.post(f"{delivery.url}/api/v2/silences", json=silence, timeout=30).status_code == 200
     matchers = re.findall(r'\w+="(?:[^"\\]|\\.)*"', unquote(link.partition("filter=")[2]))
     assert [found["labels"] for found in delivery.alerts(*matchers)] == [sent]
 

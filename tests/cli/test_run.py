@@ -136,7 +136,7 @@ def serve(place, environ):
 
 def fetch(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=30) as response:
             return response.read().decode()
     except urllib.error.HTTPError as error:
         error.close()

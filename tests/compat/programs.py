@@ -66,7 +66,7 @@ def running(command: list[str], ready: str, log: Path) -> Iterator[subprocess.Po
 def answers(url: str) -> bool:
     """Whether a URL answers with success."""
     try:
-        return requests.get(url, timeout=5).ok
+        return requests.get(url, timeout=30).ok
     except requests.RequestException:
         return False
 

@@ -22,7 +22,7 @@ def letter(subject: str = "Grüße 🚀") -> EmailMessage:
 
 
 def send(sink: MailSink, *, password: str = "") -> None:
-    with smtplib.SMTP("127.0.0.1", sink.port, timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", sink.port, timeout=30) as client:
         if password:
             client.login("alerts", password)
         client.send_message(letter())
@@ -49,7 +49,7 @@ def test_a_sink_with_a_password_takes_only_who_knows_it() -> None:
 
 def test_a_post_is_kept_with_path_headers_and_json() -> None:
     with HTTPSink() as sink:
-        answer = requests.post(sink.url + "hook", json={"ä": [1]}, headers={"Authorization": "Bearer x"}, timeout=5)
+        answer = requests.post(sink.url + "hook", json={"ä": [1]}, headers={"Authorization": "Bearer x"}, timeout=30)
         (post,) = sink.posts
     assert (answer.status_code, answer.text) == (200, "ok")
     assert (post.path, post.json, post.headers["Authorization"]) == ("/hook", {"ä": [1]}, "Bearer x")
@@ -57,14 +57,14 @@ def test_a_post_is_kept_with_path_headers_and_json() -> None:
 
 def test_a_sink_can_refuse_and_still_remembers() -> None:
     with HTTPSink(status=503) as sink:
-        assert requests.post(sink.url, data=b"{}", timeout=5).status_code == 503
+        assert requests.post(sink.url, data=b"{}", timeout=30).status_code == 503
         sink.status = 200
-        assert requests.post(sink.url, data=b"{}", timeout=5).status_code == 200
+        assert requests.post(sink.url, data=b"{}", timeout=30).status_code == 200
         assert len(sink.posts) == 2
 
 
 def test_a_post_without_end_is_refused_by_its_announced_length() -> None:
-    with HTTPSink() as sink, socket.create_connection(("127.0.0.1", sink.port), timeout=5) as client:
+    with HTTPSink() as sink, socket.create_connection(("127.0.0.1", sink.port), timeout=30) as client:
         client.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1))
         assert client.makefile("rb").readline().split()[1] == b"413"
         assert sink.posts == []
@@ -74,7 +74,7 @@ def test_closing_ends_threads_and_ports_even_with_a_client_in_mid_sentence() -> 
     before = set(threading.enumerate())
     mail, http = MailSink().start(), HTTPSink().start()
     ports = (mail.port, http.port)
-    with socket.create_connection(("127.0.0.1", mail.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", mail.port), timeout=30) as client:
         client.recv(100)
         client.sendall(b"EHLO half")
         mail.close()
@@ -84,7 +84,7 @@ def test_closing_ends_threads_and_ports_even_with_a_client_in_mid_sentence() -> 
     assert set() == set(threading.enumerate()) - before
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), timeout=5)
+            socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
 def test_a_taken_port_is_an_error_of_start() -> None:

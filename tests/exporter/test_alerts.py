@@ -180,7 +180,7 @@ def test_a_real_alertmanager_has_a_profile_taken_with_its_user_and_password(tmp_
             try:
                 wait_for(lambda: answers(f"http://{address}/-/ready"), what="a ready Alertmanager")
                 fired = alert("shop", name="RuntimeCpuSpike", labels={"instance": f"127.0.0.1:{port_of(service.url)}"})
-                requests.post(f"http://{address}/api/v2/alerts", json=[fired], timeout=5).raise_for_status()
+                requests.post(f"http://{address}/api/v2/alerts", json=[fired], timeout=30).raise_for_status()
                 page = f"{service.url}/profiles/alert/RuntimeCpuSpike"
                 user = ("alertmanager", "correct horse")
                 wait_for(lambda: GUILTY in answers(page, auth=user), what="the page that names the guilty function")
@@ -191,7 +191,7 @@ def test_a_real_alertmanager_has_a_profile_taken_with_its_user_and_password(tmp_
 def answers(url, **options):
     """The text of a page, empty while there is none."""
     try:
-        answer = requests.get(url, timeout=5, **options)
+        answer = requests.get(url, timeout=30, **options)
     except requests.RequestException:
         return ""
     return answer.text if answer.ok else ""

@@ -50,7 +50,7 @@ def samples(text, parse=parse_text):
     }
 
 
-def python(code, *, env=None, timeout=30):
+def python(code, *, env=None, timeout=60):
     """Run code in a fresh interpreter with no settings of ours in its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNTIME_EXPORTER_")}
     return subprocess.run(
@@ -379,7 +379,7 @@ def test_a_web_configuration_that_is_missing_is_named_with_where_its_path_came_f
 
 
 def test_a_program_that_ends_without_close_ends_at_once_and_silently():
-    done = python("import runtime_exporter; runtime_exporter.start(port=0, log_level='error')", timeout=10)
+    done = python("import runtime_exporter; runtime_exporter.start(port=0, log_level='error')")
     assert ("", "", 0) == (done.stdout, done.stderr, done.returncode)
 
 

@@ -93,7 +93,7 @@ def test_what_a_server_says_cannot_write_into_a_terminal():
         connection.sendall(b"HTTP/1.1 400 \x1b[2Jgone\r\nContent-Length: 0\r\n\r\n")
 
     with server_that(answers) as port, pytest.raises(RefusedError, match=r"^the server says 400 \?\[2Jgone$"):
-        Server(f"http://127.0.0.1:{port}", timeout=5).post("/x", "text/plain", b"body")
+        Server(f"http://127.0.0.1:{port}", timeout=30).post("/x", "text/plain", b"body")
 
 
 @pytest.fixture
@@ -129,6 +129,6 @@ def test_it_speaks_tls_and_trusts_only_who_is_known(certificate, monkeypatch):
 
     with server_that(answers, lambda plain: context.wrap_socket(plain, server_side=True)) as port:
         with pytest.raises(UnavailableError, match="certificate"):
-            Server(f"https://localhost:{port}", timeout=5).post("/x", "text/plain", b"body")
+            Server(f"https://localhost:{port}", timeout=30).post("/x", "text/plain", b"body")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        Server(f"https://localhost:{port}", timeout=5).post("/x", "text/plain", b"body")
+        Server(f"https://localhost:{port}", timeout=30).post("/x", "text/plain", b"body")

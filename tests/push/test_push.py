@@ -294,10 +294,11 @@ class TestNeverInTheWay:
         assert ["cpu", "wall", "block"] == sent
 
     def test_close_sends_what_waits_and_waits_no_longer_than_it_is_told(self):
-        stuck = threading.Event()
-        push = Push(lambda _: stuck.wait())
+        sending, stuck = threading.Event(), threading.Event()
+        push = Push(lambda _: sending.set() or stuck.wait())
         push.start()
         push.offer(profile(), "cpu", {})
+        assert sending.wait(10)
         push.offer(profile("wall"), "wall", {})
         push.close(patience=0.05)
         push.close(patience=0.05)

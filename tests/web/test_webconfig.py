@@ -209,7 +209,7 @@ def test_a_client_that_speaks_plain_http_to_an_https_server_is_told_so(write, se
 
 def test_a_client_that_never_begins_its_handshake_delays_nobody_and_is_let_go(write, serve):
     path = write(PAIR)
-    server = serve(hello, web_config=WebConfigFile(path), timeout=0.5)
+    server = serve(hello, web_config=WebConfigFile(path), timeout=2.0)
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as silent:
         assert 200 == requests.get(server.url, verify=path.with_name("ca.pem"), timeout=10).status_code
