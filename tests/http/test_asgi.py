@@ -245,18 +245,24 @@ def test_a_websocket_that_ends_because_its_client_left_is_no_exception(wrap, mea
     assert ({}, 0) == (measured.exceptions(), measured.active())
 
 
-def test_lifespan_passes_through_untouched_and_its_loop_is_announced(wrap, measured):
-    loops, seen = [], []
+def test_lifespan_passes_through_and_its_loop_is_announced(wrap, measured):
+    loops, seen, told = [], [], []
     measured.metrics.on_loop(loops.append)
 
     async def app(scope, receive, send):
         seen.extend([scope, receive, send])
+        told.extend([await receive(), await receive()])
 
-    request, server = {"type": "lifespan", "state": {}}, Server()
-    receive, send = server.receive, server.send
+    request, send = {"type": "lifespan", "state": {}}, Server().send
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    waiting = iter(messages)
+
+    async def receive():
+        return next(waiting)
+
     asyncio.run(wrap(app)(request, receive, send))
     assert (request, {"type": "lifespan", "state": {}}) == (seen[0], request)
-    assert receive is seen[1]
+    assert messages == told
     assert send is seen[2]
     assert len(loops) == 1
     assert ({}, 0) == (measured.requests(), measured.active())

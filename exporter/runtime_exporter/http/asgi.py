@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.http.asgi_exchanges import ASGIExchange, SizedExchange, WebSocketExchange
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
+from runtime_exporter.http.lifespan import noting_the_end
 from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.routes import UNMATCHED
 from runtime_exporter.http.sizes import Sizes
@@ -39,7 +40,7 @@ class ASGIMiddleware(Middleware):
     `metrics` is where to (this process's `default_metrics()` if None). `route` names the route of a request from its scope,
     where Starlette, FastAPI and Django do not: it is called when the response starts, and None leaves the request unmatched.
     The number of routes is capped, so a bad function costs `other`, not memory. Constructing it does nothing; an application
-    that is wrapped twice is counted once. Lifespan passes through untouched.
+    that is wrapped twice is counted once. Lifespan passes through.
 
     The duration of a request ends with the last message of its body: background tasks come after it. A WebSocket connection
     is an active request (GET) until it is closed, its exceptions are counted, and it has no duration. A client that goes
@@ -62,6 +63,7 @@ class ASGIMiddleware(Middleware):
         arithmetic nor memory is what counting costs, but the processor, which finds little of our code in its cache. So each
         step of the interpreter counts, and each function, object and dict that is looked at. All else goes by `_answer`.
         """
+        app = self.app
         exchange = None
         try:
             if scope["type"] == self._plain and KEY not in scope:
@@ -83,7 +85,7 @@ class ASGIMiddleware(Middleware):
             await self._answer(scope, receive, send)
             return
         try:
-            await self.app(scope, exchange, exchange.send)
+            await app(scope, exchange, exchange.send)
         except BaseException as error:
             exchange.fail(error)
             raise
@@ -97,6 +99,7 @@ class ASGIMiddleware(Middleware):
             kind = scope["type"]
             if kind != "http" and kind != "websocket":  # noqa: PLR1714 - twice as fast
                 self._see_loop()
+                receive = noting_the_end(receive)
             elif KEY not in scope or scope[KEY].finished:  # else another of our middlewares counts it
                 try:
                     method = self._methods[scope["method"]]
@@ -222,8 +225,7 @@ class PlainExchange(ASGIExchange):
                     key = id(scope["route"])
                 elif "endpoint" in scope:
                     key = id(scope["endpoint"])
-                method = self.method
-                self.series = method.known[key][message["status"]]
+                self.series = self.method.known[key][message["status"]]
             elif kind in _FILES:
                 raise ValueError(kind)  # noqa: TRY301 - so that only what is rare pays for it
         except Exception:  # noqa: BLE001 - the other way says what it is
