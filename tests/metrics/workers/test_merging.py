@@ -131,6 +131,20 @@ def test_created_is_when_the_first_worker_began(two, merged):
         metrics.disable_created_metrics()
 
 
+def test_created_of_the_dead_is_told_also_where_it_was_not_when_they_were_read(two, merged):
+    kept = [worker.histogram("h", buckets=(1,)) for worker in two]
+    for histogram in kept:
+        histogram.observe(0.5)
+    two[0].die()
+    assert 2.0 == samples(merged)["h_count"]
+    metrics.enable_created_metrics()
+    try:
+        assert kept[0].created == samples(merged)["h_created"]
+    finally:
+        metrics.disable_created_metrics()
+    assert 2.0 == samples(merged)["h_count"]
+
+
 def test_functions_are_evaluated_by_each_worker(two, merged):
     level = two[0].gauge("g", multiprocess_mode="sum")
     level.set_function(lambda: 42)

@@ -7,9 +7,10 @@ sums of a series is valid is told by the lowest bit of its count, found for all 
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from operator import add, itemgetter
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.metrics.cells import CELL_BYTES
@@ -18,6 +19,17 @@ from runtime_exporter.metrics.workers.shape import Layer, Shape, oldest, one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What a layer's source says, whose bytes are `raw`: from row `first` on, all counts as one number, sums, and when each began."""
+
+    raw: bytes
+    first: int
+    counts: int
+    sums: list[float]
+    created: list[float]
 
 
 class Observations(Shape):
@@ -30,17 +42,10 @@ class Observations(Shape):
     def put_together(self) -> None:
         """Write what all sources have now into the cells of the children."""
         width = self.rows.width
-        total = 0
-        sums: list[tuple[int, list[float]]] = []
-        created: list[tuple[int, list[float]]] = []
-        for layer, cells in self._parts():
-            rows, first = len(cells) // CELL_BYTES // width, layer.begin // width
-            mask = _counting(self._counts, width, rows)
-            total += (int.from_bytes(cells, "little") & mask) << (8 * CELL_BYTES * layer.begin)
-            sums.append((first, _valid(cells, self._counts, width)))
-            if created_enabled():
-                created.append((first, _column(cells, width - 1, width)))
-        together = one(add, 0.0, sorted(sums, key=itemgetter(0)))
+        parts = sorted(self._parts(), key=attrgetter("first"))
+        total = sum(part.counts for part in parts)
+        created = [(part.first, part.created) for part in parts if part.created]
+        together = one(add, 0.0, [(part.first, part.sums) for part in parts])
         mask = _counting(self._counts, width, len(together))
         whole = bytearray((total & mask).to_bytes(len(together) * width * CELL_BYTES, "little"))
         with memoryview(whole) as view, view.cast("d") as floats:
@@ -50,12 +55,28 @@ class Observations(Shape):
                 floats[width - 1 :: width] = memoryview(array("d", oldest(created)))
         self._write(whole)
 
-    def _parts(self) -> Iterator[tuple[Layer, bytes]]:
+    def _parts(self) -> Iterator[Part]:
+        with_created = created_enabled()
         for source, layers in self._layers.items():
-            raw = source.raw + bytes(self.rows.width * CELL_BYTES)
             for layer in layers:
-                layer.pick = layer.pick or self._picking(layer)
-                yield layer, b"".join(map(raw.__getitem__, layer.pick))
+                known = layer.part
+                # The dead say the same until another one dies.
+                if known is None or known.raw is not source.raw or bool(known.created) != with_created:
+                    known = layer.part = self._part(layer, source.raw, with_created=with_created)
+                yield known
+
+    def _part(self, layer: Layer, raw: bytes, *, with_created: bool) -> Part:
+        width, counts = self.rows.width, self._counts
+        layer.pick = layer.pick or self._picking(layer)
+        cells = b"".join(map((raw + bytes(width * CELL_BYTES)).__getitem__, layer.pick))
+        mask = _counting(counts, width, len(cells) // CELL_BYTES // width)
+        return Part(
+            raw=raw,
+            first=layer.begin // width,
+            counts=(int.from_bytes(cells, "little") & mask) << (8 * CELL_BYTES * layer.begin),
+            sums=_valid(cells, counts, width),
+            created=_column(cells, width - 1, width) if with_created else [],
+        )
 
     def _picking(self, layer: Layer) -> list[slice]:
         """Return which bytes of a source are the layer's rows: as few slices as it takes."""

@@ -57,6 +57,8 @@ class Layer:
         self.cells: list[int] = []
         self.pick: Any = None
         """What takes the cells, made when it is needed."""
+        self.part: Any = None
+        """What was taken last, for who finds that nothing has changed since."""
 
     def free(self, place: int) -> bool:
         """Return whether nothing goes into this row yet."""
@@ -68,7 +70,7 @@ class Layer:
         at = place - self.begin
         self.cells += self._none * ((at + len(cells) - len(self.cells)) // len(cells))
         self.cells[at : at + len(cells)] = cells
-        self.pick = None
+        self.pick = self.part = None
 
 
 class Shape:
