@@ -64,23 +64,23 @@ class ASGIMiddleware(Middleware):
         step of the interpreter counts, and each function, object and dict that is looked at. All else goes by `_answer`.
         """
         app = self.app
-        exchange = None
         try:
             if scope["type"] == self._plain and KEY not in scope:
                 method = self._methods[scope["method"]]
-                begun = PlainExchange()
-                begun.server_receive = receive
-                begun.server_send = send
-                begun.method = method
-                begun.where = scope
+                exchange = PlainExchange()
+                exchange.server_receive = receive
+                exchange.server_send = send
+                exchange.method = method
+                exchange.where = scope
                 clock = method.clock
-                begun.began = clock()
-                scope[KEY] = begun
+                exchange.began = clock()
+                scope[KEY] = exchange
                 # Nothing comes after this that could fail.
                 method.floats[method.at] += 1.0
-                exchange = begun
-        except Exception:  # noqa: BLE001, S110 - whatever is not plain, as a method that none had before
-            pass
+            else:
+                exchange = None
+        except Exception:  # noqa: BLE001 - whatever is not plain, as a method that none had before
+            exchange = None
         if exchange is None:
             await self._answer(scope, receive, send)
             return
@@ -220,11 +220,12 @@ class PlainExchange(ASGIExchange):
                     histogram._to = valid  # noqa: SLF001
             elif kind == "http.response.start":
                 scope = self.where
-                key: Key = None
                 if "route" in scope:
-                    key = id(scope["route"])
+                    key: Key = id(scope["route"])
                 elif "endpoint" in scope:
                     key = id(scope["endpoint"])
+                else:
+                    key = None
                 self.series = self.method.known[key][message["status"]]
             elif kind in _FILES:
                 raise ValueError(kind)  # noqa: TRY301 - so that only what is rare pays for it
