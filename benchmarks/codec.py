@@ -60,9 +60,9 @@ def report(*, quick: bool) -> Iterator[Item]:
     for what, name in TYPICAL.items():
         yield from _reading(f"Go's CPU, {what}", (_RECORDED / name).read_bytes(), OF_TYPICAL, count)
     yield from _reading(
-        "one as large as the largest of pprof's tests", pprof.encode(made_up(LARGE)), OF_LARGE, 2 if quick else 15
+        "one as large as the largest of pprof's tests", pprof.encode(made_up(LARGE)), OF_LARGE, 2 if quick else 11
     )
-    yield from _writing(21 if quick else 101)
+    yield from _writing(5 if quick else 51)
 
 
 def made_up(size: Size, *, seed: int = 1) -> Profile:

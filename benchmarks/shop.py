@@ -62,7 +62,7 @@ class _Quiet(WSGIRequestHandler):
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield what a scrape takes under load, and how much memory the exporter adds."""
     yield from _scrape(20 if quick else 100)
-    yield from _memory(1 if quick else 7)
+    yield from _memory(1 if quick else 5)
 
 
 def _scrape(scrapes: int) -> Iterator[Item]:

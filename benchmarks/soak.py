@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Item
 
 HOURS = 24.0
-_QUICK_HOURS = 2.0
+_QUICK_HOURS = 1.0
 _MINUTES = 10.0
 _LOOK_MINUTES = 15
 MOST_GROWTH = 1.05
@@ -97,7 +97,7 @@ def report(*, quick: bool) -> Iterator[Item]:
     """Yield what there is along the hours, and what of it may not grow."""
     hours = _QUICK_HOURS if quick else HOURS
     minutes = float(os.environ.get("SOAK_MINUTES") or _MINUTES)
-    ran = soaked(hours=hours, seconds=20.0 if quick else 60 * minutes, every=5 if quick else _LOOK_MINUTES)
+    ran = soaked(hours=hours, seconds=8.0 if quick else 60 * minutes, every=5 if quick else _LOOK_MINUTES)
     looks = ran.looks
     last = looks[-1]
     yield f"{last.hours:g} simulated hours, {last.workers:,} worker processes, {last.series:,} series at the end"
@@ -107,7 +107,7 @@ def report(*, quick: bool) -> Iterator[Item]:
         yield Figure(f"{name} at the end", unit, Spread.exactly(values[-1]))
         title = f"{name}: the last quarter over the second"
         yield Figure(title, "", growth(values), count=len(values))
-        if not quick:  # two hours are all warm-up
+        if not quick:  # an hour is all warm-up
             yield Goal(f"{title}: at most {MOST_GROWTH:g}", title, of="ours", at_most=MOST_GROWTH)
     for name, of in COUNTS:
         title = f"{name}: most in the last quarter less most in the first"
