@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, pairwise, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from runtime_exporter.profiling.naming import IDLE, label, waits
 from runtime_exporter.profiling.profile import Frame, Location, location_frames, stacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runtime_exporter.profiling.profile import Profile, Stack
 
@@ -44,6 +45,8 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
 }
 # A function is only a link of a chain when it does nothing itself and one of its callees has all of it (reference 6.3).
 _LINK_SELF, _LINK_CALLEE = 0.01, 0.95
+# So many stacks of one value are added one by one: a count of their functions would be made first.
+_FEW = 8
 # Callers are told for functions with at least this share: nobody asks about the others, and there are thousands.
 _SHARE_WITH_CALLER = 0.005
 
@@ -145,6 +148,7 @@ def _paths(
         for location in profile.locations
     }
     by_location.update({place: () for place, known in by_location.items() if known == _PREEMPTED})
+    functions_of = _functions_of(by_location)
     paths: list[tuple[_Path, int]] = []
     counts: list[int] = []
     whole = stacks(profile) if idle is not None else repeat(())
@@ -156,10 +160,17 @@ def _paths(
         if idle is not None and idle(stack):
             path: _Path = (IDLE,)
         else:
-            path = tuple(chain.from_iterable(map(by_location.__getitem__, map(_ID, sample.locations))))
+            path = tuple(functions_of(map(_ID, sample.locations)))
         paths.append((path, value))
         counts.append(count)
     return paths, counts
+
+
+def _functions_of(by_location: Mapping[int, _Path]) -> Callable[[Iterable[int]], Iterable[str]]:
+    """Return what gives the functions of a stack's locations; where each is of one function, as in Python, in two thirds of the time."""
+    if all(len(path) == 1 for path in by_location.values()):
+        return partial(map, {place: path[0] for place, path in by_location.items()}.__getitem__)
+    return lambda places: chain.from_iterable(map(by_location.__getitem__, places))
 
 
 def _counter(profile: Profile, index: int) -> int | None:
@@ -175,7 +186,7 @@ def _columns(
     paths: Iterable[tuple[_Path, int]], counts: Iterable[int], is_site: Callable[[str], bool] | None
 ) -> tuple[dict[str, int], dict[str, int], dict[str, int], int]:
     self_: defaultdict[str, int] = defaultdict(int)
-    cum: defaultdict[str, int] = defaultdict(int)
+    of_value: defaultdict[int, list[_Path]] = defaultdict(list)
     own_counts: defaultdict[str, int] = defaultdict(int)
     total = 0
     for (path, value), count in zip(paths, counts, strict=True):
@@ -185,9 +196,19 @@ def _columns(
         leaf = path[0] if is_site is None else next(filter(is_site, path), path[0])
         self_[leaf] += value
         own_counts[leaf] += count
-        for name in set(path):
-            cum[name] += value
-    return dict(self_), dict(cum), dict(own_counts), total
+        of_value[value].append(path)
+    return dict(self_), _inclusive(of_value), dict(own_counts), total
+
+
+def _inclusive(of_value: Mapping[int, Sequence[_Path]]) -> dict[str, int]:
+    """Return what each function is on the stack of. Stacks of one value are counted at once: those of a clock have few values."""
+    cum: defaultdict[str, int] = defaultdict(int)
+    for value, paths in of_value.items():
+        names = chain.from_iterable(map(set, paths))
+        counted = Counter(names).items() if len(paths) > _FEW else zip(names, repeat(1), strict=False)
+        for name, times in counted:
+            cum[name] += value * times
+    return dict(cum)
 
 
 def _edges(
@@ -198,6 +219,8 @@ def _edges(
         name: {} for name, value in cum.items() if value > 0 and value >= total * _SHARE_WITH_CALLER
     }
     for path, value in paths:
+        if large.keys().isdisjoint(path):
+            continue
         for callee, caller in {edge for edge in pairwise(path) if edge[0] in large}:
             callers_of = large[callee]
             callers_of[caller] = callers_of.get(caller, 0) + value
