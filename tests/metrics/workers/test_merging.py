@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime_exporter import metrics
 from runtime_exporter.metrics import workers
+from runtime_exporter.metrics.workers import merging, slots
 from runtime_exporter.metrics.workers.folding import fold
 from workers_in_tests import Pretended, samples
 
@@ -48,6 +49,19 @@ def test_a_gauge_is_put_together_as_its_mode_says(two, merged, mode):
     assert together == samples(merged)
     two[1].die()
     assert alone == samples(merged)
+
+
+def test_a_scrape_that_finds_no_quiet_moment_says_what_the_last_one_said(two, merged, tmp_path, monkeypatch):
+    count = two[0].counter("c")
+    count.inc(5)
+    assert {"c_total": 5.0} == samples(merged)
+    read = merged._read
+    monkeypatch.setattr(merging, "_PATIENCE", 0.0)
+    monkeypatch.setattr(merged, "_read", lambda: read() and False)
+    count.inc()
+    with slots.folding(tmp_path):
+        assert {"c_total": 5.0} == samples(merged)
+    assert {"c_total": 6.0} == samples(merged)  # nobody can fold meanwhile
 
 
 def test_a_counter_may_be_the_same_in_all_workers(two, merged):

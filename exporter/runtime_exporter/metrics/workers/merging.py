@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 """How often everything is read again because somebody folded meanwhile, before folding is held up."""
 
+_PATIENCE: Final = 1.0
+"""Seconds that a scrape waits for that. Nothing else that it does can wait for another process."""
+
 
 class Merged:
     """All processes of a run directory as one collector. Keeps what it has read for the next scrape.
@@ -82,8 +85,9 @@ class Merged:
             if self._read():
                 break
         else:
-            with folding(self._directory, wait=1.0):
-                self._read()
+            with folding(self._directory, wait=_PATIENCE) as alone:
+                if not self._read() and not alone and self._plan.metrics:
+                    return  # what was said last: this may have somebody twice, or not at all
         state = self._now()
         if state != self._state:
             live = [life for name, life in self._lives.items() if name in self._alive]
