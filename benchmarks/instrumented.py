@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import web_apps
+from benchmarks import floors, web_apps
 from benchmarks.web_apps import drive_asgi, drive_wsgi
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ class ASGIByHand:
             gauge.dec()
 
 
+def floor(name: str, app: str, make: Any, routes: int) -> Any:
+    """Return an application with a middleware that counts nothing."""
+    return floors.around(name, app, make(routes))
+
+
 def _flask_by_hand(app: Any, families: Any) -> None:
     from flask import g, request
 
@@ -284,4 +290,5 @@ CANDIDATES: dict[str, Callable[[str, Any, int], Any]] = {
     FLASK_EXPORTER: flask_exporter,
     DJANGO_PROMETHEUS: django_prometheus,
     OPENTELEMETRY: opentelemetry,
+    **{name: partial(floor, name) for name in floors.FLOORS},
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine, progress
 from benchmarks.figures import Goal, Missing
+from benchmarks.floors import FLOORS, READS_CLOCK
 from benchmarks.harness import Timing, figure
 from benchmarks.instrumented import (
     AGAIN,
@@ -50,6 +51,8 @@ class Group:
     """Packages that measure durations."""
     others: tuple[str, ...] = ()
     """Packages that do not."""
+    floors: tuple[str, ...] = ()
+    """Middlewares that count nothing, for what nobody can go below."""
     by_hand: float | None = None
     """What was promised: at most so much of prometheus_client by hand."""
     best: float | None = None
@@ -61,7 +64,7 @@ class Group:
 GROUPS = (
     Group("wsgi", "WSGI", 4_000, (OPENTELEMETRY,), by_hand=1 / 3),
     Group("wsgi", "WSGI, four threads", 4_000, by_hand=1 / 3, threads=4),
-    Group("asgi", "ASGI", 4_000, (OPENTELEMETRY,), (AIOPROMETHEUS,), by_hand=1 / 4),
+    Group("asgi", "ASGI", 4_000, (OPENTELEMETRY,), (AIOPROMETHEUS,), (*FLOORS,), by_hand=1 / 4),
     Group("asgi", "ASGI, four threads", 4_000, by_hand=1 / 4, threads=4),
     Group(
         "starlette",
@@ -69,6 +72,7 @@ GROUPS = (
         1_200,
         (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
         (AIOPROMETHEUS,),
+        (READS_CLOCK,),
         by_hand=1 / 4,
         best=1 / 20,
         routes=(1, 100),
@@ -78,6 +82,7 @@ GROUPS = (
         "FastAPI",
         400,
         (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
+        floors=(READS_CLOCK,),
         by_hand=1 / 4,
         best=1 / 20,
         routes=(1, 100),
@@ -99,7 +104,7 @@ def report(*, quick: bool) -> Iterator[Item]:
 def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[Item]:
     at = float(routes) if len(group.routes) > 1 else None
     requests = group.requests // scale
-    peers = (BY_HAND, *group.packaged, *group.others)
+    peers = (BY_HAND, *group.packaged, *group.others, *group.floors)
     with ExitStack() as processes:
         asked = {name: Candidate(group, name, routes) for name in (OURS, AGAIN, *peers)}
         for one in asked.values():  # all are started by now: what they import takes seconds

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from benchmarks.figures import Figure, Noise, Spread
+from benchmarks.floors import FLOORS
 from benchmarks.instrumented import BY_HAND, MAKERS, OPENTELEMETRY, OURS, pair
 from benchmarks.requests import GROUPS, Candidate, Group, _goals
 
@@ -32,6 +35,38 @@ def test_a_candidate_answers_as_the_bare_application_does_and_counts_the_last_of
             app, "unmatched"
         )
         assert {route: 5} == counted
+
+
+@pytest.mark.parametrize("app", ["asgi", "starlette", "fastapi"])
+@pytest.mark.parametrize("floor", FLOORS)
+def test_what_counts_nothing_answers_as_the_bare_application_does(app, floor):
+    async def answer(application):
+        said = []
+
+        async def send(message):
+            said.append(message)
+
+        path = "/items2/1"
+        await application(
+            {
+                "type": "http",
+                "method": "GET",
+                "path": path,
+                "root_path": "",
+                "query_string": b"",
+                "headers": [],
+                "asgi": {"version": "3.0"},
+            },
+            None,
+            send,
+        )
+        return said
+
+    bare, instrumented, _ = pair(app, floor, 3)
+    expected = asyncio.run(answer(bare))
+    assert ["http.response.start", "http.response.body"] == [message["type"] for message in expected]
+    assert expected[0]["status"] == 200
+    assert expected == asyncio.run(answer(instrumented))
 
 
 @pytest.mark.parametrize("app", ["wsgi", "django", "django-asgi"])
