@@ -169,3 +169,29 @@ def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_
             assert requests.get(served.url + shown["url"], timeout=20).ok
         finally:
             served.close()
+
+
+def test_an_alert_takes_a_profile_of_all_workers_and_each_of_them_shows_it(fleet):
+    for name in ("packing", "paying"):
+        worker = fleet.worker(RUNTIME_EXPORTER_ALERT_PROFILE_SECONDS="0.3")
+        thread_in(worker, name)
+    alert = {"status": "firing", "labels": {"alertname": "RuntimeThreadLeakSuspected"}, "fingerprint": "f00d"}
+    told = requests.post(f"{fleet.url}/-/alert", json={"version": "4", "alerts": [alert]}, timeout=20).json()
+    assert ["accepted"] == [one["result"] for one in told["alerts"]]
+
+    def taken():
+        (found,) = requests.get(f"{fleet.url}/api/v1/profiles", timeout=20).json()["profiles"] or [None]
+        return found
+
+    kept = wait_for(taken, what="the profile")
+    assert (None, "RuntimeThreadLeakSuspected") == (kept["pid"], kept["labels"]["alert"])
+    pages = {}
+
+    def shown():
+        page = requests.get(f"{fleet.url}/profiles/alert/RuntimeThreadLeakSuspected", timeout=20)
+        pages[page.headers["X-Runtime-Exporter-Worker"]] = page.text
+        return len(pages) == 2
+
+    wait_for(shown, what="a page of each")
+    for page in pages.values():
+        assert ["__main__:packing" in page, "__main__:paying" in page, "workers 0, 1" in page] == [True] * 3

@@ -12,7 +12,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.kept import Kept
 from runtime_exporter.profiling.stored import CAPTURE, RAW, Entry, as_kept, entry
-from runtime_exporter.profiling.together import INTERVAL_SECONDS
+from runtime_exporter.profiling.together import INTERVAL_SECONDS, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -161,7 +161,6 @@ class Shelf:
     def _entry(self, profile: Profile, kind: str, resolution: str, labels: Mapping[str, str], size: int = 0) -> Entry:
         """Return the entry that a store would give it."""
         begin = profile.time_nanos / 1e9
-        new = entry(
-            kind, begin, begin + profile.duration_nanos / 1e9, resolution, self._process(), labels, self._worker()
-        )
+        whose = (0, labels, None) if said(profile) else (self._process(), labels, self._worker())
+        new = entry(kind, begin, begin + profile.duration_nanos / 1e9, resolution, *whose)
         return replace(new, size=size)

@@ -132,7 +132,9 @@ class Settings:
         types.patterns, (), "Regular expressions, commas between them: functions that always have a series."
     )
     profile_directory: str | None = _row(
-        types.optional_path, None, "Directory in which profiles are kept, as pprof files; without it none is."
+        types.optional_path,
+        None,
+        "Directory in which profiles are kept, as pprof files; without it none is, but for the newest 8 MiB of several workers in their run directory.",
     )
     profile_bytes_limit: int = _row(
         types.positive_integer, 256 * 1024 * 1024, "Bytes that kept profiles may take; the oldest are removed first."
