@@ -136,3 +136,20 @@ def test_a_response_that_has_its_content_reaches_the_server_as_it_is_and_a_strea
         measured.sizes("response"),
         measured.active(),
     )
+
+
+def test_responses_that_have_their_content_are_counted_as_they_are_returned_whatever_their_class(make_measured):
+    from django.http import HttpResponse, JsonResponse
+
+    measured = make_measured(body_sizes=False)
+    made = [type("Own", (HttpResponse,), {})(b"1"), JsonResponse({}), HttpResponse(b"2"), HttpResponse(b"3")]
+    answers = iter(made)
+
+    def app(_environ, start_response):
+        start_response("200 OK", [])
+        return next(answers)
+
+    app = WSGIMiddleware(app, measured.metrics)
+    for number, response in enumerate(made, 1):
+        assert app({"REQUEST_METHOD": "GET"}, lambda *_: None) is response
+        assert ({("GET", "unmatched", "200"): number}, 0) == (measured.requests(), measured.active())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from wsgiref.util import setup_testing_defaults
+
 import pytest
-from flask import Blueprint, Flask, abort, got_request_exception, stream_with_context
+from flask import Blueprint, Flask, Response, abort, got_request_exception, stream_with_context
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
+from werkzeug.wsgi import ClosingIterator
 
 import flask_app
 from runtime_exporter.http import WSGIMiddleware
@@ -131,8 +134,6 @@ def test_100_000_paths_are_one_series_a_route(make_measured):
     app = Flask("shop")
     app.add_url_rule("/orders/<int:number>", "order", lambda number: "x")
     app.wsgi_app = WSGIMiddleware(app.wsgi_app, measured.metrics)
-    from wsgiref.util import setup_testing_defaults
-
     environ = {}
     setup_testing_defaults(environ)
     for number in range(1000):
@@ -154,3 +155,83 @@ def test_the_example_works(measured):
         ("GET", "/orders/broken", "500"): 1,
     } == measured.requests()
     assert {("/orders/broken", "LookupError"): 1} == measured.exceptions()
+
+
+@pytest.fixture
+def unsized(make_measured):
+    """A Flask application whose bodies are not measured, what it shows, and a way to its answer as the server gets it."""
+    measured = make_measured(body_sizes=False)
+    app = Flask("shop")
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app, measured.metrics)
+
+    def ask(method="GET", path="/"):
+        request = {"REQUEST_METHOD": method, "PATH_INFO": path}
+        setup_testing_defaults(request)
+        return app(request, lambda *_: None)
+
+    return app, measured, ask
+
+
+@pytest.mark.parametrize("text", ["whole", ""])
+def test_a_response_that_has_its_parts_ends_as_it_is_returned_and_reaches_the_server_as_it_is(unsized, text):
+    app, measured, ask = unsized
+    closed = []
+
+    def view():
+        response = app.make_response(text)
+        response.call_on_close(lambda: closed.append("response"))
+        measured.clock.sleep(0.001)
+        return response
+
+    app.add_url_rule("/", "view", view)
+    for number in range(1, 4):  # the first makes the series, which the others find
+        body = ask()
+        assert type(body) is ClosingIterator
+        assert ({("GET", "/", "200"): number}, 0) == (measured.requests(), measured.active())
+        assert b"".join(body) == text.encode()
+        body.close()
+        assert closed == ["response"] * number
+    assert measured.seconds() == pytest.approx(0.003)
+
+
+def test_a_response_that_makes_its_parts_late_is_counted_as_they_end_however_it_does_so(unsized):
+    app, measured, ask = unsized
+
+    class Late(Response):
+        automatically_set_content_length = False
+
+        def iter_encoded(self):
+            yield from super().iter_encoded()
+            measured.clock.sleep(2)
+
+    class Other(Response):
+        def get_app_iter(self, environ):
+            return ClosingIterator(map(bytes, self.iter_encoded()), self.close)
+
+    def parts():
+        measured.clock.sleep(2)
+        yield b"x"
+
+    app.add_url_rule("/late", "late", lambda: Late(["x"]))
+    app.add_url_rule("/other", "other", lambda: Other(["x"]))
+    app.add_url_rule("/stream", "stream", lambda: Response(parts()))
+    for path in ("/late", "/other", "/stream"):
+        body = ask(path=path)
+        assert measured.active() == 1
+        assert [*body] == [b"x"]
+        body.close()
+        assert ({("GET", path, "200"): 1}, 0) == (
+            {key: count for key, count in measured.requests().items() if key[1] == path},
+            measured.active(),
+        )
+    assert measured.seconds() == 4
+
+
+def test_an_answer_without_a_body_is_counted_once(unsized):
+    app, measured, ask = unsized
+    app.add_url_rule("/", "view", lambda: "not sent for HEAD")
+    for _ in range(2):
+        body = ask("HEAD")
+        assert [*body] == []
+        body.close()
+    assert ({("HEAD", "/", "200"): 2}, 0) == (measured.requests(), measured.active())

@@ -518,3 +518,44 @@ def test_the_example_works(measured):
         ("GET", "/orders/<id>/items/<id>", "200"): 1,
         ("GET", "unmatched", "404"): 1,
     } == measured.requests()
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.3, 100.0])
+def test_a_request_without_measured_bodies_is_counted_once_in_its_bucket_however_long_it_takes(make_measured, seconds):
+    measured = make_measured(body_sizes=False)
+
+    def answer(_environ, start_response):
+        measured.clock.sleep(seconds)
+        start_response("200 OK", [])
+        return [b"x"]
+
+    app = WSGIMiddleware(answer, measured.metrics)
+    for _ in range(3):
+        request = environ()
+        assert app(request, Server().start_response) == [b"x"]
+        assert KEY not in request
+    assert ({("GET", "unmatched", "200"): 3}, 0) == (measured.requests(), measured.active())
+    assert measured.seconds() == pytest.approx(3 * seconds)
+    below = [
+        sample.labels["le"]
+        for sample in measured.samples("http_server_request_duration_seconds_bucket")
+        if sample.value == 3
+    ]
+    assert seconds <= float(below[0])
+
+
+def test_a_status_that_is_replaced_is_that_of_the_last_start_of_the_response(make_measured):
+    measured = make_measured(body_sizes=False)
+
+    def app(_environ, start_response):
+        start_response("200 OK", [])
+        start_response("503 Sorry", [], (ValueError, ValueError("x"), None))
+        return [b"sorry"]
+
+    wrapped = WSGIMiddleware(app, measured.metrics)
+    for _ in range(2):
+        assert Server().get(wrapped) == b"sorry"
+    assert ({("GET", "unmatched", "503"): 2}, {("unmatched", "ValueError"): 2}) == (
+        measured.requests(),
+        measured.exceptions(),
+    )

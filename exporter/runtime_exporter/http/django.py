@@ -32,9 +32,11 @@ def attach() -> None:
     def resolve_request(self: Any, request: Any) -> Any:
         match = resolve(self, request)
         try:
-            exchange = _exchange(request)
+            environ = request.META
+            # As `_exchange`, spelt out for WSGI.
+            exchange = environ[KEY] if KEY in environ else _exchange(request)
             if exchange is not None:
-                exchange.told = template(match.route)
+                exchange.told = _TEMPLATES[match.route]
         except Exception as error:  # noqa: BLE001 - never into the host
             report("finding Django's route", error)
         return match
@@ -43,7 +45,25 @@ def attach() -> None:
     signals.got_request_exception.connect(_on_exception, dispatch_uid=KEY)
 
 
-@functools.lru_cache(maxsize=4096)
+class _Templates(dict[str, str]):
+    """Routes as Django has them, and as one path: a dict, since it is found in one without a call."""
+
+    def __missing__(self, route: str) -> str:
+        if len(self) >= _TEMPLATES_LIMIT:
+            self.clear()
+        made = self[route] = template(route)
+        return made
+
+
+_TEMPLATES_LIMIT: Final = 4096
+_TEMPLATES: Final = _Templates()
+
+
+def is_whole(kind: type) -> bool:
+    """Return whether a type of bodies is one of Django's responses that have their content already."""
+    return getattr(kind, "streaming", True) is False
+
+
 def template(route: str) -> str:
     """Return `route` as one path: with a leading slash, and a regular expression reduced to the names of its groups.
 

@@ -24,6 +24,24 @@ def find(environ: Mapping[str, Any]) -> str | None:
     return None if rule is None else rule.rule
 
 
+def closing_type() -> type | None:
+    """Return the type of what werkzeug's responses give to the server, if werkzeug is loaded."""
+    return getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
+
+
+def is_whole(body: Any) -> bool:
+    """Return whether `body` is what a response of werkzeug's gives to the server that had all its parts before it began.
+
+    Asked of the two that are to be closed with it, as `Response.get_app_iter` makes it: the generator that encodes the parts,
+    and the response, whose parts are a list. What looks different, as in another version of werkzeug, may be a stream.
+    """
+    try:
+        encoder, response = body._callbacks  # noqa: SLF001 - nothing public says so
+        return encoder.__self__.gi_code.co_name == "_iter_encoded" and type(response.__self__.response) is list
+    except (AttributeError, TypeError, ValueError):
+        return False
+
+
 def attach() -> None:
     """Hear of unhandled exceptions from now on, if Flask is loaded. Calling it again changes nothing."""
     module = sys.modules.get("flask.signals")

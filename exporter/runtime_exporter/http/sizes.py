@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.http.guard import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from runtime_exporter.http.series import Method, Series
 
@@ -43,6 +43,46 @@ class Sizes:
         if method.label == "HEAD" or series.status in _BODILESS or series.status.startswith("1"):
             return 0
         return self.sent or self.declared or 0
+
+
+class CountedInput:
+    """A `wsgi.input` that counts what the application reads; in everything else it is the server's."""
+
+    def __init__(self, stream: Any, sizes: Sizes) -> None:
+        self._stream = stream
+        self._sizes = sizes
+
+    def __getattr__(self, name: str) -> Any:
+        # Beyond PEP 3333: what the server's stream has of an io.RawIOBase, and nothing that it does not have.
+        found = getattr(self._stream, name)
+        if name in ("read1", "readall"):
+            return lambda *size: self._counted(found(*size))
+        if name in ("readinto", "readinto1"):
+            return lambda buffer: self._counted_number(found(buffer))
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._counted, self._stream)
+
+    def read(self, *size: Any) -> bytes:
+        """Read as the server's stream does."""
+        return self._counted(self._stream.read(*size))
+
+    def readline(self, *size: Any) -> bytes:
+        """Read a line as the server's stream does."""
+        return self._counted(self._stream.readline(*size))
+
+    def readlines(self, *hint: Any) -> list[bytes]:
+        """Read lines as the server's stream does."""
+        return [self._counted(line) for line in self._stream.readlines(*hint)]
+
+    def _counted(self, data: bytes) -> bytes:
+        self._sizes.received += len(data or b"")
+        return data
+
+    def _counted_number(self, number: int | None) -> int | None:
+        self._sizes.received += number or 0
+        return number
 
 
 def declared_length(headers: Iterable[Any]) -> int | None:
