@@ -30,7 +30,8 @@ def start_without_signals(thread: threading.Thread) -> None:
     try:
         thread.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Not the mask that was: green threads (gevent) share one, and another's start may have come in between and ended after.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS - before)
 
 
 def take_signals() -> None:
