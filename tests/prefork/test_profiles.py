@@ -11,8 +11,13 @@ import pytest
 import requests
 
 from prefork_service import Service
+from runtime_exporter.errors import ProfileError
+from runtime_exporter.prefork.everyone import Everyone
+from runtime_exporter.prefork.peers import Peers
+from runtime_exporter.prefork.service import Service as Served
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.profile import frames
+from runtime_exporter.settings import Settings
 from tools import wait_for
 from worker_process import fleet_in
 
@@ -150,10 +155,17 @@ def test_a_worker_that_does_not_answer_is_named_and_left_out(fleet, monkeypatch)
     assert ("workers 0", said) == taken.comments[:2]
 
 
-def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_path):
-    from runtime_exporter.prefork.service import Service as Served
-    from runtime_exporter.settings import Settings
+def test_who_asks_a_worker_that_stands_still_does_not_wait_for_ever(fleet, monkeypatch):
+    fleet.worker().process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("runtime_exporter.prefork.everyone.PATIENCE", 0.2)
+    sources = Everyone(Peers(fleet.directory)).sources()
 
+    with pytest.raises(ProfileError, match=r"^worker 0: left out, it did not answer within 0\.2 s$"):
+        sources.instants["goroutine"]()
+    assert "did not answer" in sources.texts["goroutine"]()
+
+
+def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_path):
     with fleet_in(tmp_path, **ENVIRON) as fleet:
         fleet.worker()
         fleet.worker()

@@ -36,7 +36,7 @@ class Worker:
     """What one worker writes into the run directory."""
 
     def __init__(self, directory, number, interval=60.0, process=os.getpid):
-        CLOCK[0] = HOUR
+        CLOCK[0] = HOUR + 600
         self.store = shared_store(directory, interval, lambda: number)
         self.store._process = process
         self.store._clock = lambda: CLOCK[0]
@@ -87,6 +87,14 @@ def test_a_window_that_one_wrote_later_joins_the_others_under_the_same_name(tmp_
     Worker(tmp_path, 1).put("second")
 
     assert {"shop:first": 1, "shop:second": 1} == functions(kept.read(before.name))
+
+
+def test_a_window_is_listed_when_other_workers_have_had_the_time_to_end_theirs(tmp_path, kept):
+    Worker(tmp_path, 0).put("first")
+    CLOCK[0] = HOUR + 65
+    assert () == kept.entries()
+    CLOCK[0] = HOUR + 66
+    assert [(0,)] == [one.workers for one in kept.entries()]
 
 
 def test_what_is_no_window_of_a_worker_stays_by_itself(tmp_path, kept):

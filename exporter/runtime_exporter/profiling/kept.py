@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 _MOST_MADE: Final = 4
 """Profiles that were put together and are kept: a page, its flame graph and its download ask for one of them in turn."""
+_SETTLED: Final = 0.1
+"""Part of an interval after which a window is as good as complete: workers end theirs within 0.075 of one."""
 
 
 class Kept:
     """The profiles of a store by the names of what is shown. For any number of threads.
 
-    A file can also be asked for by its own name, so that a window of one worker alone is a link away. interval: seconds that
+    A window of several workers is shown when those who end theirs a little later (see `continuous`) have had the time to. A file can also be asked for by its own name, so that a window of one worker alone is a link away. interval: seconds that
     one window covers.
     """
 
@@ -53,7 +55,9 @@ class Kept:
         files = self.store.entries(kind, begin=begin, end=end, labels=labels)
         if worker is not None:
             return tuple(one for one in files if one.worker == worker)
-        return tuple(sorted(windows(files, self._interval), key=lambda one: (one.end, one.begin, one.name)))
+        last = self.store.now() - _SETTLED * self._interval
+        shown = (one for one in windows(files, self._interval) if one.end <= last or not one.workers)
+        return tuple(sorted(shown, key=lambda one: (one.end, one.begin, one.name)))
 
     def parts(self, name: str) -> tuple[Entry, ...]:
         """Return the files that a profile of several workers is made of, by worker; none where it is a file itself."""

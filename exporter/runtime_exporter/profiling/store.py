@@ -164,6 +164,10 @@ class Store:
             return self._list(within=within)
         return {}
 
+    def now(self) -> float:
+        """Return the time by the store's clock, seconds since the epoch."""
+        return self._clock()
+
     def look(self) -> None:
         """List the directory anew: what another process wrote a moment ago is there."""
         self._known(within=0.0)
