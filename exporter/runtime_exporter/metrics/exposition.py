@@ -153,13 +153,13 @@ class _Room:
 
 
 def _keep_room_for(size: int) -> None:
-    """Have the allocator keep the memory of expositions that are so large, once they have grown.
+    """Have the allocator keep the memory of expositions of this size for the next ones. Once for all that are no larger.
 
-    glibc gives large blocks back to the kernel when they are freed, and also what is free at the end of its memory, if
-    that is much: twice the largest block that was freed before, which it takes blocks as large from its own memory for
-    (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD). An exposition and its pieces, which are freed together, are just
-    as much: each scrape faulted their pages in anew, 356 for 10,000 series of histograms, for a third of its time.
-    Hence a block that is half as large again is freed once. Nobody writes into it, so it is no memory, only a number.
+    glibc asks the kernel for each block that is larger than any it has freed, and gives back what is free at its end
+    where that is twice as much (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD). An exposition with its pieces is just
+    that much: whether each scrape faulted its pages in anew, 356 for 10,000 series of histograms and a third of its
+    time, was a matter of luck. So a block that is half as large again is freed. Nobody writes into it: it never becomes
+    memory. Other allocators do nothing with it.
     """
     if size > _Room.size:
         _Room.size = size + size // 8

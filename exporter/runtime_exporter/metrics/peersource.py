@@ -102,7 +102,10 @@ class PeerSource(Source):
 
     def exemplified(self) -> bool:
         """Whether a child has an exemplar."""
-        return any(value._exemplar for block in self.blocks() for value in block.values)
+        # Of all at once: this looks at every value in every scrape.
+        return any(
+            [value._exemplar for value in block.values].count(None) < len(block.values) for block in self.blocks()
+        )
 
     def blocks(self) -> Sequence[PeerBlock]:
         """Return the children as they are now. Raises DifferentInsidesError."""
