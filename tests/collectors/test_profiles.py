@@ -21,6 +21,7 @@ from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.profiling.summary import Account, Tally
 from runtime_exporter.profiling.watch import Judgement
 from runtime_exporter.settings import Settings
+from tools import needs_gil
 
 INTERVAL = Interval(Taken({}, 0.0, 60.0, backend="thread", unbiased=False, bias_ratio=0.25, samples=1200), {}, {})
 CPU = Tally(
@@ -243,6 +244,7 @@ def burn(stop):
         sum(range(3000))
 
 
+@needs_gil
 def test_a_real_process_shows_its_busy_function_and_what_it_costs(tmp_path):
     settings = Settings(profiling=True, profile_interval=1.1, profile_directory=str(tmp_path), service_version="1.4")
     collector = ProfilesCollector(Profiling(settings).continuous)

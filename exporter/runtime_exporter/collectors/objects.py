@@ -9,6 +9,7 @@ import time
 from collections import Counter as Tally
 from typing import TYPE_CHECKING, Any
 
+from runtime_exporter import freethreading
 from runtime_exporter.collectors.collector import Collector, put
 from runtime_exporter.collectors.sources.names import type_name
 from runtime_exporter.metrics import Gauge
@@ -47,11 +48,14 @@ class ObjectsCollector(Collector):
         blocks: Callable[[], int] = sys.getallocatedblocks,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
+        generational: bool = not freethreading.BUILD,
     ) -> None:
         self._gc = module
         self.count_blocks = blocks
         self._clock = clock
         self._cpu = cpu
+        # Of a collector without generations, every one of them is a list of all objects.
+        self._generations = GENERATIONS if generational else GENERATIONS[-1:]
         self._label = BoundedLabel(limit)
         self._next_census = clock() - 1.0
         self.oldest = 0
@@ -120,7 +124,7 @@ class ObjectsCollector(Collector):
         # Walking the list of the frozen costs as much for each object as the list of the others.
         self._frozen.set(self._gc.get_freeze_count())
         total, tally = 0, Tally[str]()
-        for generation in GENERATIONS:
+        for generation in self._generations:
             count, sample, step = self._look(generation)
             self._objects.labels(str(generation)).set(count)
             self.oldest = count
