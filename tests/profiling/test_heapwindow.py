@@ -61,7 +61,8 @@ def test_what_lives_is_found_by_the_function_that_allocated_it(shop):
     place = f"{__name__}:Shop.place_order"
     assert place == max(space, key=space.get)
     objects = by_function(profile, "inuse_objects")[place]
-    assert space[place] >= objects / 2 * 10_000
+    # An order is two allocations; one more is of the list, which counts where the machine has time for few orders.
+    assert space[place] >= (objects - 1) / 2 * 10_000 > 0
     assert not tracemalloc.is_tracing()
 
 
