@@ -39,7 +39,8 @@ def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
 
 def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     cpu = f"{scope.rate('process_cpu_seconds_total')} / {scope.select('process_cpu_limit_cores')}"
-    rss = f"{scope.select('process_resident_memory_bytes')} / {scope.select('process_memory_limit_bytes')}"
+    counted = f"({scope.select('process_memory_limit_used_bytes')} or {scope.select('process_resident_memory_bytes')})"
+    memory = f"{counted} / {scope.select('process_memory_limit_bytes')}"
     return [
         panels.stat(
             "Python",
@@ -83,7 +84,7 @@ def _now(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
         panels.stat(
             "Memory of limit",
             "The instance that is nearest to its memory limit (cgroup or rlimit), where the kernel kills it. Red from the ratio of RuntimeMemoryNearLimit.",
-            Query(f"max({rss})"),
+            Query(f"max({memory})"),
             unit="percentunit",
             thresholds=panels.configured_steps(
                 config,
@@ -158,12 +159,18 @@ def _memory(scope: Scope) -> list[panels.Panel]:
     return [
         panels.timeseries(
             "Resident memory",
-            "Memory of each instance, the most it ever had, and its limit. A floor that rises in a straight line for hours is a leak; a step is not.",
+            "Memory of each instance, the most it ever had, its limit, and what of the limit is used, which counts pages once that workers share, and all "
+            "other processes of the cgroup. A floor that rises in a straight line for hours is a leak; a step is not.",
             Query(scope.select("process_resident_memory_bytes"), scope.per_instance),
             Query(scope.select("process_resident_memory_peak_bytes"), f"{scope.per_instance} peak"),
+            Query(scope.select("process_memory_limit_used_bytes"), f"{scope.per_instance} counted"),
             Query(scope.select("process_memory_limit_bytes"), f"{scope.per_instance} limit"),
             unit="bytes",
-            overrides=[panels.line(" peak$", "text"), panels.line(" limit$", "red")],
+            overrides=[
+                panels.line(" peak$", "text"),
+                panels.line(" counted$", "orange"),
+                panels.line(" limit$", "red"),
+            ],
         ),
         panels.timeseries(
             "Resident memory by kind",
@@ -212,11 +219,14 @@ def _memory(scope: Scope) -> list[panels.Panel]:
 
 def _garbage(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     buckets = f"sum by (generation, le) ({scope.rate('python_gc_duration_seconds_bucket')})"
+    total = "python_gc_duration_seconds_sum"
+    paused = scope.sum_by(f"{EACH}, worker", scope.rate(f"worker_{total}"))
     return [
         panels.timeseries(
             "Time in garbage collection",
-            "The share of wall time in which each instance stands still for the collector. The line is the ratio of RuntimeGcPressure.",
-            Query(scope.sum_by(EACH, scope.rate("python_gc_duration_seconds_sum")), scope.per_instance),
+            "The share of wall time in which each instance stands still for the collector; of several workers, the one that does so most. "
+            "The line is the ratio of RuntimeGcPressure.",
+            Query(f"max by ({EACH}) ({paused}) or {scope.sum_by(EACH, scope.rate(total))}", scope.per_instance),
             unit="percentunit",
             thresholds=panels.configured_steps(config, "green", ("alerts.gcPressure.ratio", "red")),
         ),
@@ -263,7 +273,10 @@ def _threads(scope: Scope) -> list[panels.Panel]:
             "Threads",
             "Threads of the operating system in each instance, and how many it may have. A staircase that never comes down is a thread leak.",
             Query(scope.select("process_num_threads"), scope.per_instance),
-            Query(scope.select("process_max_threads"), f"{scope.per_instance} limit"),
+            Query(
+                f"{scope.select('process_num_threads')} + {scope.select('process_threads_left')}",
+                f"{scope.per_instance} limit",
+            ),
             unit="short",
             axis="threads",
             logarithmic=True,
@@ -396,6 +409,21 @@ def _workers(scope: Scope) -> list[panels.Panel]:
             "How long each worker has been running. Teeth are workers that are replaced: by max_requests on purpose, by a timeout or a crash if not.",
             Query(f"time() - {scope.select('worker_process_start_time_seconds')}", worker),
             unit="s",
+            width=12,
+        ),
+        panels.timeseries(
+            "Ends of workers",
+            "Workers that ended: those that left in order, those that were killed or crashed, and those of which nobody knows, since a SIGTERM ends them "
+            "without a word. Many that died are RuntimeWorkersDying.",
+            Query(
+                f"sum by (how) (increase({scope.select('runtime_exporter_workers_ended_total')}[$__rate_interval]))",
+                "{{how}}",
+            ),
+            unit="short",
+            axis="workers",
+            stacked=True,
+            width=12,
+            overrides=[panels.colored("^died$", "red")],
         ),
     ]
 
@@ -403,6 +431,8 @@ def _workers(scope: Scope) -> list[panels.Panel]:
 def _event_loop(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
     lag = scope.sum_by(f"{EACH}, le", scope.rate("python_asyncio_loop_lag_seconds_bucket"))
     blocked = config["alerts"]["eventLoopBlocked"]
+    of_workers = scope.sum_by(f"{EACH}, worker, le", scope.rate("worker_python_asyncio_loop_lag_seconds_bucket"))
+    latest = panels.quantile(blocked["quantile"], of_workers)
     return [
         panels.timeseries(
             "Event loop lag",
@@ -413,8 +443,8 @@ def _event_loop(scope: Scope, config: Mapping[str, Any]) -> list[panels.Panel]:
         ),
         panels.timeseries(
             "Event loop lateness",
-            "How late the loop is in its worst moments, as RuntimeEventLoopBlocked looks at it: the line is its threshold.",
-            Query(panels.quantile(blocked["quantile"], lag), scope.per_instance),
+            "How late the loop is in its worst moments, as RuntimeEventLoopBlocked looks at it; of several workers, the latest. The line is its threshold.",
+            Query(f"max by ({EACH}) ({latest}) or {panels.quantile(blocked['quantile'], lag)}", scope.per_instance),
             unit="s",
             thresholds=panels.configured_steps(config, "green", ("alerts.eventLoopBlocked.threshold", "red")),
         ),

@@ -15,9 +15,12 @@ local go(name) = { go: name };
   cpuThrottledPeriods: { type: 'counter', unit: 'none', help: 'Such periods in which the cgroup was held back.', sources: native('process_cpu_throttled_periods_total') },
   memory: { type: 'gauge', unit: 'bytes', help: 'Resident memory.', sources: everywhere('process_resident_memory_bytes') },
   memoryLimit: { type: 'gauge', unit: 'bytes', help: 'What the cgroup or an rlimit allows.', sources: native('process_memory_limit_bytes') },
+  // What the kernel compares with the limit: not the resident memory of one process, nor the sum of several, which share pages.
+  memoryLimitUsed: { type: 'gauge', unit: 'bytes', help: 'What counts against that limit.', sources: native('process_memory_limit_used_bytes') },
   // What leaks in Go is goroutines; its threads follow the blocking system calls.
   threads: { type: 'gauge', unit: 'none', help: 'Threads; in Go goroutines.', sources: native('process_num_threads') + { go: 'go_goroutines' } },
   maxThreads: { type: 'gauge', unit: 'none', help: 'Threads that the process may have: its own and what its cgroup still allows, or an rlimit.', sources: native('process_max_threads') },
+  threadsLeft: { type: 'gauge', unit: 'none', help: 'Threads that may still be started.', sources: native('process_threads_left') },
   openFds: { type: 'gauge', unit: 'none', help: 'Open file descriptors.', sources: everywhere('process_open_fds') },
   maxFds: { type: 'gauge', unit: 'none', help: 'The limit of open file descriptors.', sources: everywhere('process_max_fds') },
   // Go's summary has the pauses alone, in which everything stands still, and not what collects beside the program.
@@ -26,7 +29,11 @@ local go(name) = { go: name };
   diskSize: { type: 'gauge', unit: 'bytes', help: 'Size of that file system.', sources: native('host_filesystem_size_bytes') },
   inodesAvailable: { type: 'gauge', unit: 'none', help: 'Files that can still be created there.', sources: native('host_filesystem_available_inodes') },
   inodesSize: { type: 'gauge', unit: 'none', help: 'Files that there is room for.', sources: native('host_filesystem_size_inodes') },
+  // Of a service with several workers, of each that lives.
+  workerGcSeconds: { type: 'counter', unit: 's', help: 'Time in which it stopped each of several workers.', sources: native('worker_python_gc_duration_seconds_sum') },
   loopLagBuckets: { type: 'histogram', unit: 's', help: 'How late the heartbeats of an event loop come.', sources: native('python_asyncio_loop_lag_seconds_bucket') },
+  workerLoopLagBuckets: { type: 'histogram', unit: 's', help: 'How late the heartbeats of each of several workers come.', sources: native('worker_python_asyncio_loop_lag_seconds_bucket') },
+  workersEnded: { type: 'counter', unit: 'none', help: 'Workers that are gone, by how they ended.', sources: native('runtime_exporter_workers_ended_total') },
   requests: { type: 'counter', unit: 'none', help: 'Requests, by route, method and status.', http: 'requests', suffix: '' },
   requestSeconds: { type: 'counter', unit: 's', help: 'Time spent on requests.', http: 'durations', suffix: '_sum' },
   requestBuckets: { type: 'histogram', unit: 's', help: 'Durations of requests.', http: 'durations', suffix: '_bucket' },

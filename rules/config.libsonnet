@@ -157,7 +157,7 @@
         severity: 'critical',
         'for': '5m',
         keepFiringFor: '0s',
-        // Resident memory as a share of the limit (cgroup, rlimit).
+        // What counts against the limit (cgroup, rlimit) as a share of it.
         ratio: 0.9,
         // Above `ratio`, and the floor's straight line over `window` crosses the limit within `horizon`.
         prediction: {
@@ -361,6 +361,16 @@
         // More restarts than `restarts` within `window`.
         window: '1h',
         restarts: 3,
+      },
+      // Workers of one service, whose others live on: its start stays what it was.
+      workersDying: {
+        enabled: true,
+        severity: 'warning',
+        'for': '0s',
+        keepFiringFor: '0s',
+        // More deaths than `deaths` within `window`: workers that were killed or crashed, not those that were told to end.
+        window: '1h',
+        deaths: 3,
       },
       collectorFailing: {
         enabled: true,

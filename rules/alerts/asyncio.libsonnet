@@ -12,6 +12,7 @@ local signalsOf = import '../signals.libsonnet';
   local config = $._config,
   local labels = labelsOf(config),
   local signals = signalsOf(config),
+  local quantile(settings, buckets) = fill('histogram_quantile(%s, rate(%s[%s]))', [number(settings.quantile), buckets, config.rateInterval]),
 
   prometheusAlerts+:: {
     groups+: group(config, 'asyncio', {
@@ -21,10 +22,10 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeEventLoopBlocked',
           level: 'instance',
           dashboard: 'runtime',
-          expr: fill('histogram_quantile(%s, rate(%s[%s])) > %s', [
-            number(settings.quantile),
-            signals.loopLagBuckets,
-            config.rateInterval,
+          // Of several workers the one whose loop is blocked most: among the heartbeats of many it would hardly count.
+          expr: fill('(max without (worker) (%s) or %s) > %s', [
+            quantile(settings, signals.workerLoopLagBuckets),
+            quantile(settings, signals.loopLagBuckets),
             number(duration.seconds(settings.threshold)),
           ]),
           summary: 'Something blocks an event loop.',

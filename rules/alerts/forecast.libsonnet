@@ -86,7 +86,7 @@ local signalsOf = import '../signals.libsonnet';
       threadExhaustion:
         local settings = config.alerts.threadExhaustion;
         local prediction = std.get(settings, 'prediction');
-        local ratio = fill('%s / (%s > 0)', [signals.threads, signals.maxThreads]);
+        local ratio = fill('%s / (%s > 0)', [signals.threads, signals.threadsLimit]);
         local threads = {
           name: 'RuntimeThreadExhaustion',
           level: 'instance',
@@ -107,7 +107,7 @@ local signalsOf = import '../signals.libsonnet';
         + alert(prediction, threads {
           beside: settings,
           part: 'prediction',
-          expr: reaching(config, signals, prediction, ratio, signals.recorded.threadsFloor, signals.maxThreads, 1.5 * duration.seconds(prediction.window)),
+          expr: reaching(config, signals, prediction, ratio, signals.recorded.threadsFloor, signals.threadsLimit, 1.5 * duration.seconds(prediction.window)),
           summary: 'A process will soon have all the threads that it may have.',
           description: labels.where.instance + ' has {{ $value | humanizePercentage }} of the threads that it may have, and at its present growth'
                        + ' all of them within ' + prediction.horizon + '.',

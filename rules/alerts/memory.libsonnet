@@ -98,7 +98,7 @@ local signalsOf = import '../signals.libsonnet';
             signals,
             prediction,
             recorded.memoryRatio,
-            recorded.memoryFloor,
+            recorded.memoryLimitUsedFloor,
             signals.memoryLimit,
             duration.seconds(prediction.window) + duration.seconds(config.memory.floorWindow)
           ),

@@ -83,6 +83,25 @@ local signalsOf = import '../signals.libsonnet';
             'Died in C code (SIGSEGV)? Run it with python -X faulthandler: the traceback names the extension.',
           ],
         }),
+      workersDying:
+        local settings = config.alerts.workersDying;
+        alert(settings, {
+          name: 'RuntimeWorkersDying',
+          level: 'instance',
+          dashboard: 'runtime',
+          // Whole ones: increase() makes 3.05 of three.
+          expr: fill('round(sum without (how) (increase(%s[%s]))) > %s', [signals.workersDied, settings.window, number(settings.deaths)]),
+          summary: 'Workers of a service die again and again.',
+          description: '{{ $value | printf "%.0f" }} workers of ' + labels.where.instance + ' were killed or crashed within the last ' + settings.window
+                       + '. Others took their place.',
+          actions: [
+            'Ask the server how they ended: its log has the signal or the exit code of each ("Worker (pid:1234) was sent SIGKILL!").',
+            'SIGKILL: want of memory? dmesg | grep -i "killed process", RuntimeMemoryNearLimit before it.',
+            'WORKER TIMEOUT of gunicorn: a request took longer than --timeout. Find it, do not raise the timeout first.',
+            'SIGSEGV, SIGABRT: run the server with python -X faulthandler; the traceback names the extension.',
+            'Look for one request that ends whoever takes it: compare the access log with the times of the deaths.',
+          ],
+        }),
       watchdog: alert(config.alerts.watchdog, {
         name: 'Watchdog',
         level: 'none',

@@ -31,7 +31,7 @@ local hints(config) =
   local all = [
     {
       needs: ['gcSeconds'],
-      expr(settings): 'max(sum by (instance) (' + rate(signals.gcSeconds) + ')) > ' + number(settings.gcRatio),
+      expr(settings): 'max(' + of(signals.recorded.gc + '{}') + ') > ' + number(settings.gcRatio),
       times: 1,
       text: 'garbage collection, {{ . | first | value | humanizePercentage }} of the time',
     },
@@ -43,8 +43,10 @@ local hints(config) =
     },
     {
       needs: ['loopLagBuckets'],
-      expr(settings): 'max(histogram_quantile(0.95, sum by (instance, le) (' + rate(signals.loopLagBuckets) + '))) > ' + number(settings.loopLagSeconds),
-      times: 1,
+      expr(settings):
+        'max(histogram_quantile(0.95, sum by (instance, worker, le) (' + rate(signals.workerLoopLagBuckets) + ') or sum by (instance, le) ('
+        + rate(signals.loopLagBuckets) + '))) > ' + number(settings.loopLagSeconds),
+      times: 2,
       text: 'a blocked event loop, {{ . | first | value | humanizeDuration }} late',
     },
     {

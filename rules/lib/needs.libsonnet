@@ -6,6 +6,7 @@
   threadLeak: ['threads'],
   threadExhaustion: ['threads', 'maxThreads'],
   gcPressure: ['gcSeconds'],
+  workersDying: ['workersEnded'],
   diskFilling: ['diskAvailable', 'diskSize'],
   eventLoopBlocked: ['loopLagBuckets'],
   collectorFailing: ['collectorSuccess'],

@@ -29,9 +29,15 @@ local signalsOf = import '../signals.libsonnet';
       ) + (
         if looksFor('restarts') then lives.recorded(signals, leak.restarts) else []
       ) + (
-        // Resident memory as a share of the limit; absent where there is none.
+        // What counts against the limit as a share of it, and its lower envelope; absent where there is no limit.
         if signals.has('memoryLimit')
-        then [{ record: recorded.memoryRatio, expr: fill('%s / (%s > 0)', [signals.memory, signals.memoryLimit]) }]
+        then [
+          { record: recorded.memoryRatio, expr: fill('(%s or %s) / (%s > 0)', [signals.memoryLimitUsed, signals.memory, signals.memoryLimit]) },
+          {
+            record: recorded.memoryLimitUsedFloor,
+            expr: fill('min_over_time(%s[%s]) or %s and %s', [signals.memoryLimitUsed, config.memory.floorWindow, recorded.memoryFloor, signals.memoryLimit]),
+          },
+        ]
         else []
       ) + (
         // The lower envelope of the number of threads: what stays after a burst of work.

@@ -6,6 +6,7 @@ local signalsOf = import '../signals.libsonnet';
   local config = $._config,
   local signals = signalsOf(config),
   local recorded = signals.recorded,
+  local paused(seconds) = fill('sum without (generation) (rate(%s[%s]))', [seconds, config.rateInterval]),
 
   prometheusRules+:: {
     groups+: if !signals.has('gcSeconds') then [] else [{
@@ -13,7 +14,11 @@ local signalsOf = import '../signals.libsonnet';
       interval: config.evaluationInterval,
       rules: [
         // Share of wall time spent in the garbage collector, all generations: they differ between releases of CPython.
-        { record: recorded.gc, expr: fill('sum without (generation) (rate(%s[%s]))', [signals.gcSeconds, config.rateInterval]) },
+        // Of several workers, each of which stands still by itself, of the one that does so most.
+        {
+          record: recorded.gc,
+          expr: (if signals.has('workerGcSeconds') then fill('max without (worker) (%s)\nor ', paused(signals.workerGcSeconds)) else '') + paused(signals.gcSeconds),
+        },
       ],
     }],
   },

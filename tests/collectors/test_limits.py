@@ -156,6 +156,59 @@ def test_a_process_moved_to_another_group_is_followed(make, proc, cgroups, value
     assert 6000.0 == values(collector)["process_memory_limit_bytes"]
 
 
+STATS = {
+    "memory.stat": "anon 600\nfile 350\nshmem 50\ninactive_file 100\nactive_file 200\nslab_reclaimable 30\nslab_unreclaimable 9\n",
+    "memory/memory.stat": "rss 600\ninactive_file 1\nactive_file 2\ntotal_inactive_file 100\ntotal_active_file 200\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("membership", "limit", "usage", "used"),
+    [
+        ("0::/\n", "memory.max", "memory.current", 670.0),
+        ("9:memory:/\n0::/\n", "memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", 700.0),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_of_the_groups_memory_all_counts_that_the_kernel_cannot_take_back(
+    make, cgroups, values, membership, limit, usage, used
+):
+    cgroups.write(limit, "5000\n")
+    cgroups.write(usage, "1000\n")
+    for path, text in STATS.items():
+        cgroups.write(path, text)
+    collector = make(membership)
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 5000.0, "process_memory_limit_used_bytes": used} == values(collector)
+
+
+def test_what_is_used_is_of_the_group_whose_limit_is_the_tightest(make, cgroups, values):
+    for path, limit, usage in (("a", 3000, 2900), ("a/b", 2000, 1500), ("a/b/c", "max", 100)):
+        cgroups.write(f"{path}/memory.max", f"{limit}\n")
+        cgroups.write(f"{path}/memory.current", f"{usage}\n")
+        cgroups.write(f"{path}/memory.stat", "inactive_file 50\n")
+    collector = make("0::/a/b/c\n")
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 2000.0, "process_memory_limit_used_bytes": 1450.0} == values(collector)
+
+
+def test_of_a_limit_of_address_space_the_address_space_counts(make, proc, cgroups, values):
+    cgroups.write("memory.max", "500000000\n")
+    cgroups.write("memory.current", "1000\n")
+    cgroups.write("memory.stat", "inactive_file 50\n")
+    proc.write("self/limits", "Max address space         4096000              unlimited            bytes     \n")
+    proc.write("self/status", "VmPeak:\t    3500 kB\nVmSize:\t    3000 kB\nVmRSS:\t    1000 kB\n")
+    collector = make("0::/\n")
+
+    collector.update()
+
+    assert {"process_memory_limit_bytes": 4096000.0, "process_memory_limit_used_bytes": 3072000.0} == values(collector)
+
+
 @pytest.mark.parametrize(
     ("membership", "directory"), [("0::/app\n", "app"), ("8:pids:/app\n4:cpu,cpuacct:/app\n0::/\n", "pids/app")]
 )
@@ -167,7 +220,7 @@ def test_threads_are_our_own_and_those_that_the_group_still_allows(make, proc, c
 
     collector.update()
 
-    assert {"process_max_threads": 72.0} == values(collector)
+    assert {"process_max_threads": 72.0, "process_threads_left": 70.0} == values(collector)
 
 
 def test_a_group_above_that_has_less_left_counts(make, cgroups, values):
@@ -178,7 +231,7 @@ def test_a_group_above_that_has_less_left_counts(make, cgroups, values):
 
     collector.update()
 
-    assert {"process_max_threads": 6.0} == values(collector)
+    assert {"process_max_threads": 6.0, "process_threads_left": 5.0} == values(collector)
 
 
 def test_a_limit_below_what_there_is_leaves_what_we_have(make, cgroups, values):
@@ -188,7 +241,7 @@ def test_a_limit_below_what_there_is_leaves_what_we_have(make, cgroups, values):
 
     collector.update()
 
-    assert {"process_max_threads": 1.0} == values(collector)
+    assert {"process_max_threads": 1.0, "process_threads_left": 0.0} == values(collector)
 
 
 NPROC = "Max processes             40                   80                   processes \n"
@@ -203,8 +256,8 @@ def test_the_limit_of_the_user_counts_where_it_is_tighter_and_not_for_root(make,
     ours.update()
     roots.update()
 
-    assert {"process_max_threads": 40.0} == values(ours)
-    assert {"process_max_threads": 71.0} == values(roots)
+    assert {"process_max_threads": 40.0, "process_threads_left": 39.0} == values(ours)
+    assert {"process_max_threads": 71.0, "process_threads_left": 70.0} == values(roots)
 
 
 @pytest.mark.parametrize(

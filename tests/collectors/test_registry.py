@@ -34,7 +34,7 @@ CONTRACT = {
         process_resident_memory_bytes process_virtual_memory_bytes process_start_time_seconds process_open_fds process_max_fds
         process_resident_memory_anon_bytes process_resident_memory_file_bytes process_resident_memory_shared_bytes
         process_resident_memory_peak_bytes process_swap_bytes process_stack_bytes process_proportional_memory_bytes
-        process_memory_limit_bytes process_cpu_limit_cores process_num_threads process_malloc_inuse_bytes
+        process_memory_limit_bytes process_memory_limit_used_bytes process_threads_left process_cpu_limit_cores process_num_threads process_malloc_inuse_bytes
         process_malloc_free_bytes host_memory_available_bytes host_memory_total_bytes host_load1 python_info python_gc_objects
         host_filesystem_available_bytes host_filesystem_size_bytes host_filesystem_available_inodes
         host_filesystem_size_inodes process_max_threads

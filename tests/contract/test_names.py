@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import promql_parser as promql
 import pytest
 import yaml
 
+import promql_tree
 from runtime_exporter.act.metrics import ActMetrics
 from runtime_exporter.agent.collector import AgentCollector
 from runtime_exporter.exporter import Exporter
@@ -58,17 +60,41 @@ def test_every_name_that_rules_and_dashboards_read_is_exposed_or_recorded(famili
 
 
 def test_what_each_worker_says_is_never_added_to_what_all_say(families):
-    """A pattern of names would find both families, and a sum of both is twice the truth."""
+    """A pattern of names would find both families, and a sum of both is twice the truth: one may only stand in for the other."""
     of_each = {catalogue.OF_WORKER + name for family in families.values() for name in family.sample_names()}
     texts = {path.name: path.read_text() for path in GENERATED}
     assert [] == [name for name, text in texts.items() if "__name__" in text]
-    assert ["runtime.json"] == [name for name, text in texts.items() if contract.names_used(text) & of_each]
-    mixed = [
-        expression
-        for expression in contract.expressions(texts["runtime.json"])
-        if {name in of_each for name in contract.names_of(expression)} == {True, False}
-    ]
-    assert [] == mixed
+    reading = {name: text for name, text in texts.items() if contract.names_used(text) & of_each}
+    assert {"alerts.yaml", "recording.yaml", "runtime.json"} == reading.keys()
+    expressions = [expression for text in reading.values() for expression in contract.expressions(text)]
+    assert [] == [expression for expression in expressions if mixes(promql_tree.parse(expression), of_each)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "mixed"),
+    [
+        ("max without (worker) (worker_a) or a", False),
+        ("(max without (worker) (rate(worker_a[5m])) or rate(a[5m])) > 0.1", False),
+        ("sum(worker_a)", False),
+        ("worker_a + on () group_left () a", True),
+        ("sum(worker_a or a)", True),
+        ("(worker_a or a) and a", True),
+    ],
+)
+def test_it_would_be_found(expression, mixed):
+    assert mixed == mixes(promql_tree.parse(expression), {"worker_a"})
+
+
+def mixes(node, of_each):
+    """Return whether an expression puts what each worker says together with what all say, but for `one or the other`."""
+    names = {each.name in of_each for each in promql_tree.selectors(node)}
+    if names != {True, False}:
+        return False
+    if isinstance(node, promql.ParenExpr):
+        return mixes(node.expr, of_each)
+    if isinstance(node, promql.BinaryExpr) and (str(node.op) == "or" or isinstance(node.rhs, promql.NumberLiteral)):
+        return mixes(node.lhs, of_each) or mixes(node.rhs, of_each)
+    return True
 
 
 def test_what_is_known_of_act_is_what_it_exposes():

@@ -13,6 +13,8 @@ from runtime_exporter.settings import Settings
 
 SHARED = {
     "process_memory_limit_bytes",
+    "process_memory_limit_used_bytes",
+    "process_threads_left",
     "process_cpu_limit_cores",
     "process_cpu_throttled_seconds_total",
     "process_cpu_throttled_periods_total",
@@ -48,10 +50,11 @@ def test_what_the_kernel_counts_for_all_workers_together_is_not_added_up():
     [
         # Descriptors are each process's own: the fullest worker against the tightest limit.
         ("process_open_fds", "process_max_fds", ("livemax", "livemin")),
-        # Memory of all against the group's limit.
-        ("process_resident_memory_bytes", "process_memory_limit_bytes", ("livesum", "livemin")),
-        # A process's threads and what it may have add up alike, and so does what the exporter costs and may cost.
-        ("process_num_threads", "process_max_threads", ("livesum", "livesum")),
+        # The group's memory against the group's limit, or the largest address space against the tightest rlimit.
+        ("process_memory_limit_used_bytes", "process_memory_limit_bytes", ("livemax", "livemin")),
+        # The threads of all against these and what is left for all.
+        ("process_num_threads", "process_threads_left", ("livesum", "livemin")),
+        # What the exporter costs and may cost adds up alike.
         ("runtime_exporter_overhead_ratio", "runtime_exporter_overhead_budget_ratio", ("livesum", "livesum")),
     ],
 )

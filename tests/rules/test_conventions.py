@@ -61,6 +61,7 @@ KEYS = {
     "targetDown": "RuntimeTargetDown",
     "threadLeak": "RuntimeThreadLeakSuspected",
     "watchdog": "Watchdog",
+    "workersDying": "RuntimeWorkersDying",
 }
 
 each_alert = pytest.mark.parametrize(

@@ -30,6 +30,8 @@ class CgroupReading(NamedTuple):
     throttling: Throttling | None
     threads_left: float | None = None
     """Threads that may still be started; all processes of a group share its limit."""
+    memory_used_bytes: float | None = None
+    """What counts against the memory limit: of all processes of the group, without what the kernel can take back."""
 
 
 class Cgroup:
@@ -44,7 +46,7 @@ class Cgroup:
         self._root = root
         self._membership = ProcFile(f"{proc}/self/cgroup")
         self._known: bytes | None = None
-        self._memory: list[ProcFile] = []
+        self._memory: list[_MemoryFiles] = []
         self._cpu: list[_CpuFiles] = []
         self._pids: list[_PidsFiles] = []
 
@@ -55,12 +57,14 @@ class Cgroup:
             return None
         if membership != self._known:
             self._find(membership)
-        limits = [limit for file in self._memory if (limit := _memory_limit(file)) is not None]
+        limits = [(limit, files) for files in self._memory if (limit := files.limit_bytes()) is not None]
+        memory, fullest = min(limits, key=lambda pair: pair[0], default=(None, None))
+        used = fullest.used_bytes() if fullest is not None else None
         quotas = [(quota, files) for files in self._cpu if (quota := files.quota()) is not None]
         cores, tightest = min(quotas, key=lambda pair: pair[0], default=(None, None))
         throttling = tightest.throttling() if tightest is not None else None
         left = [left for pids in self._pids if (left := pids.left()) is not None]
-        return CgroupReading(min(limits, default=None), cores, throttling, min(left, default=None))
+        return CgroupReading(memory, cores, throttling, min(left, default=None), used)
 
     def close(self) -> None:
         """Close the files that stay open between reads."""
@@ -74,7 +78,7 @@ class Cgroup:
             _, controllers, path = line.split(":", 2)
             if not controllers:
                 for directory in _upwards(self._root, path):
-                    self._memory += _existing(f"{directory}/memory.max")
+                    self._memory += _MemoryFiles.existing(directory, version=2)
                     self._cpu += _CpuFiles.existing(directory, version=2)
                     self._pids += _PidsFiles.existing(directory)
             if "pids" in controllers.split(","):
@@ -82,20 +86,56 @@ class Cgroup:
                     self._pids += _PidsFiles.existing(directory)
             if "memory" in controllers.split(","):
                 for directory in _upwards(f"{self._root}/memory", path):
-                    self._memory += _existing(f"{directory}/memory.limit_in_bytes")
+                    self._memory += _MemoryFiles.existing(directory, version=1)
             if "cpu" in controllers.split(","):
                 for directory in _upwards(f"{self._root}/cpu", path):
                     self._cpu += _CpuFiles.existing(directory, version=1)
         self._known = membership
 
     def _forget(self) -> None:
-        for file in self._memory:
-            file.close()
+        for memory in self._memory:
+            memory.close()
         for files in self._cpu:
             files.close()
         for pids in self._pids:
             pids.close()
         self._memory, self._cpu, self._pids, self._known = [], [], [], None
+
+
+class _MemoryFiles(NamedTuple):
+    """The files of one group that say what memory it may use, and uses."""
+
+    limit: ProcFile
+    usage: ProcFile
+    stat: ProcFile
+    reclaimable: tuple[bytes, ...]
+    """Lines of `stat` about what is used and would be given up before anybody is killed: pages of files, caches of the kernel."""
+
+    @staticmethod
+    def existing(directory: str, *, version: int) -> list[_MemoryFiles]:
+        limit, usage = ("max", "current") if version == 2 else ("limit_in_bytes", "usage_in_bytes")  # noqa: PLR2004 - a version
+        # In version 1 the lines without this word are of the group alone, the limit is of those below it, too.
+        total, slab = (b"", (b"slab_reclaimable",)) if version == 2 else (b"total_", ())  # noqa: PLR2004
+        files = (ProcFile(f"{directory}/memory.{name}") for name in (usage, "stat"))
+        reclaimable = (total + b"inactive_file", total + b"active_file", *slab)
+        return [_MemoryFiles(file, *files, reclaimable) for file in _existing(f"{directory}/memory.{limit}")]
+
+    def limit_bytes(self) -> float | None:
+        """Return the limit, or None for no limit."""
+        text = (optional(self.limit.read) or b"max").strip()
+        value = None if text == b"max" else float(text)
+        return value if value is not None and value < _V1_UNLIMITED_BYTES else None
+
+    def used_bytes(self) -> float | None:
+        """Return what the kernel could not take back if it had to, or None where it does not tell."""
+        usage, stat = optional(self.usage.read), optional(self.stat.read)
+        if usage is None or stat is None:
+            return None
+        return max(0.0, float(usage) - sum(number(stat, line) or 0.0 for line in self.reclaimable))
+
+    def close(self) -> None:
+        for file in (self.limit, self.usage, self.stat):
+            file.close()
 
 
 class _CpuFiles(NamedTuple):
@@ -166,9 +206,3 @@ def _upwards(mount: str, path: str) -> Iterator[str]:
 def _existing(path: str) -> list[ProcFile]:
     file = ProcFile(path)
     return [] if optional(file.read) is None else [file]
-
-
-def _memory_limit(file: ProcFile) -> float | None:
-    text = (optional(file.read) or b"max").strip()
-    value = None if text == b"max" else float(text)
-    return value if value is not None and value < _V1_UNLIMITED_BYTES else None
