@@ -52,9 +52,16 @@ class Segment:
         else:  # pragma: no cover - Windows
             buffer = mmap.mmap(-1, size * CELL_BYTES)
         self.size = size
-        self.buffer = buffer
         self.first: int | None = None
         """Where the segment begins in the file that other processes read, in cells; None where none is laid under it."""
+        self._lie_in(buffer)
+
+    def move(self) -> None:
+        """Take other memory, all zero, where the old cannot be exchanged. Who keeps a view goes on to see the old."""
+        self._lie_in(bytearray(self.size * CELL_BYTES))
+
+    def _lie_in(self, buffer: Any) -> None:
+        self.buffer = buffer
         self.ints = memoryview(buffer).cast("q")
         self.floats = memoryview(buffer).cast("d")
 

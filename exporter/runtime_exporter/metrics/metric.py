@@ -144,7 +144,8 @@ class Metric(PeerAttributes):
         """Give a new child's cells their first values, where zero is not right."""
 
     def begin_anew(self) -> None:
-        """Begin at the cells' first values: their memory is empty, because a fork or another file lies under them."""
+        """Begin at the cells' first values: their memory is empty, because a fork or another file lies under them, or new."""
+        self._floats = self._segment.floats if self._segment is not None else self._floats
         self._reset()
 
     def evaluate(self) -> None:

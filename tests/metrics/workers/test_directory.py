@@ -117,6 +117,22 @@ def test_series_that_come_and_go_for_a_day_do_not_grow_the_files(tmp_path, merge
     other.die()
 
 
+def test_a_process_that_never_ticks_does_not_pile_up_what_it_removes(tmp_path, merged, monkeypatch):
+    monkeypatch.setattr(journal, "MANY", 50)
+    monkeypatch.setattr(journal, "HEAP", 100)
+    monkeypatch.setattr(journal, "LONG", 20_000)
+    worker = Pretended(tmp_path)
+    count = worker.counter("c", ["a"])
+    count.labels("kept").inc()
+    for number in range(3000):
+        count.labels(str(number)).inc()
+        count.remove(str(number))
+    assert len(worker.worker._journal.graves) <= 100
+    assert {'c_total{a="kept"}': 1.0} == samples(merged)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 64 * 1024 + 50_000
+    worker.die()
+
+
 def test_a_removed_series_counts_for_as_long_as_another_worker_has_it(tmp_path, merged, monkeypatch):
     monkeypatch.setattr(journal, "PATIENCE", 0.0)
     one, other = Pretended(tmp_path), Pretended(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from runtime_exporter import metrics
 from runtime_exporter.metrics import workers
 from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.workers import worker as worker_module
 from workers_in_tests import Fork, samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -44,6 +46,46 @@ class Counting:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+
+def test_a_child_that_gets_no_memory_counts_for_itself_and_leaves_the_parents_files_alone(
+    directory, merged, monkeypatch
+):
+    workers.join(directory)
+    count = metrics.Counter("poor_c", "C", ["a"], registry=None)
+    sizes = metrics.Histogram("poor_h", "H", registry=None, buckets=(1, 2))
+    state = metrics.Enum("poor_e", "E", registry=None, states=("a", "b"))
+    for _ in range(3):
+        count.labels("x").inc()
+        sizes.observe(1.5)
+    state.state("b")
+    before = samples(merged)
+
+    def refuse(buffer):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    def child():
+        count.labels("x").inc(100)
+        count.labels("born").inc()
+        for _ in range(5):
+            sizes.observe(1.5)
+        lines = metrics.generate_latest(count) + metrics.generate_latest(sizes)
+        assert b'poor_c_total{a="x"} 100.0' in lines
+        assert b"poor_h_sum 7.5" in lines
+        assert [0, 5, 5] == sizes.counts()
+        assert 1 == state._value
+        assert workers.current() is None
+        with pytest.raises(workers.RunDirectoryError, match="heap"):
+            workers.join(directory)
+
+    metrics.generate_latest(count)
+    with monkeypatch.context() as patched:
+        patched.setattr(worker_module, "lay_nothing", refuse)
+        with Fork(child):
+            pass
+    assert before == samples(merged)
+    count.labels("x").inc()
+    assert 4.0 == samples(merged)['poor_c_total{a="x"}']
 
 
 def test_nothing_is_lost_when_files_come_and_go_under_cells_that_threads_count_in(directory, rapid_switches):

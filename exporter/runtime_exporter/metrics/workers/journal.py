@@ -33,7 +33,7 @@ from runtime_exporter.metrics.workers.mapping import lay_file
 from runtime_exporter.metrics.workers.slots import make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from runtime_exporter.metrics.cells import CellStore, Segment
@@ -51,6 +51,9 @@ PATIENCE: Final = 60.0
 
 MANY: Final = 1000
 """So many of them do not wait."""
+
+HEAP: Final = 20_000
+"""Nor do so many wait for a tick: who removes one of a process that never ticks folds them, some hundred milliseconds of work."""
 
 LONG: Final = 1 << 20
 """Bytes from which on a log is written anew, without what ended, if it is twice as long as it was then."""
@@ -87,6 +90,8 @@ class Journal:
         self.left_out = 0
         """Series that other processes do not see, because there was no room for them."""
         self.graves: dict[tuple[Segment, int], Grave] = {}
+        self.heaped: Callable[[], None] = lambda: None
+        """Folds them, in a process that nobody has do it now and then."""
         self.buried = 0
         """How many graves were folded and are gone."""
         self._series: dict[int, Series | int] = {}
@@ -162,6 +167,8 @@ class Journal:
         """Write down that a series ended."""
         with self._lock:
             self._end(*child.cells)
+        if len(self.graves) >= HEAP:
+            self.heaped()
 
     def end(self, how: str) -> None:
         """Write down how this life counts if nothing more is heard of it: a word of `ending.py`."""

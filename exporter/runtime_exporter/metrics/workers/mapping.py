@@ -7,6 +7,7 @@ ctypes is imported when the first process joins, since it takes milliseconds and
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 from collections import deque
@@ -35,6 +36,8 @@ def lay_file(buffer: mmap.mmap, descriptor: int, offset: int) -> None:
 
     The file must be reserved on its disk: a page that cannot be had later would kill the process. Raises OSError.
     """
+    if not isinstance(buffer, mmap.mmap):  # a segment that had to move
+        raise OSError(errno.ENOMEM, "its memory is of the heap, and cannot be exchanged")
     place, size = _address(buffer), len(buffer)
     with mmap.mmap(descriptor, size, mmap.MAP_SHARED, offset=offset) as file:
         copy = partial(_LIBC.memmove, _address(file), place, size)

@@ -41,6 +41,7 @@ class Worker:
         self._store = store
         self._slot = slot
         self._journal = journal
+        journal.heaped = self._fold
         self._ticking = threading.Lock()
         self._last_word = False
 
@@ -83,13 +84,17 @@ class Worker:
         try:
             evaluate(self._store)
             self.at_work()
-            self._journal.bury()
             with suppress(OSError):
                 self._slot.beat()
-                fold(self.directory, self._slot.name, self._journal)
-                self._journal.shorten()
+            self._fold()
         finally:
             self._ticking.release()
+
+    def _fold(self) -> None:
+        self._journal.bury()
+        with suppress(OSError):
+            fold(self.directory, self._slot.name, self._journal)
+            self._journal.shorten()
 
     def leave(self) -> None:
         """End it in good order: what this process counted stays, and what it counts from now on is its own affair."""
@@ -222,10 +227,8 @@ def forked() -> None:
     _worker = STORE.journal = None
     parent.forget()
     kept = [*_kept(STORE)]
-    for segment in STORE.segments:
-        segment.first = None
-        lay_nothing(segment.buffer)
     try:
+        _let_go_of_files(STORE)
         slot = slots.take(parent.directory)
         try:
             _begin(STORE, kept)
@@ -236,6 +239,24 @@ def forked() -> None:
     except OSError as error:
         _begin(STORE, kept)
         logger.warning("%s: the numbers of process %d are its own: %s", parent.directory, os.getpid(), error)
+
+
+def _let_go_of_files(store: CellStore) -> None:
+    """Have empty memory in the place of the parent's files. Raises OSError where there is none: then it is of the heap.
+
+    Who keeps a view of a cell (the middlewares, of requests that are active) goes on to write into the parent's then.
+    """
+    for segment in store.segments:
+        segment.first = None
+    try:
+        for segment in store.segments:
+            lay_nothing(segment.buffer)
+    except OSError:
+        for segment in store.segments:
+            segment.move()
+        for family in store.living_families():
+            family.kept.blocks = ()  # they know where the cells were
+        raise
 
 
 def _kept(store: CellStore) -> Iterator[tuple[Any, int]]:
