@@ -88,7 +88,7 @@ def figure(
         return Spread.of(each * UNITS[unit] / per for each in seconds)
 
     mine = added(ours)
-    noise = ratio(added(again), mine)
+    noise = _noise(added(again), mine)
     theirs = added(peer) if peer else None
     return Figure(
         name,
@@ -96,14 +96,25 @@ def figure(
         told(mine),
         peer,
         None if theirs is None else told(theirs),
-        None if theirs is None else ratio(mine, theirs),
-        Noise(noise.low, noise.high),
+        # What a peer adds may be lost in the noise, in all rounds: then nothing is so many times as much.
+        ratio(mine, theirs) if theirs is not None and max(theirs) > 0 else None,
+        noise,
         len(mine),
         at,
         along,
     )
 
 
+def _noise(again: Sequence[float], mine: Sequence[float]) -> Noise | None:
+    if max(mine) <= 0:
+        return None
+    same = ratio(again, mine)
+    return Noise(same.low, same.high)
+
+
 def ratio(seconds: Sequence[float], others: Sequence[float]) -> Spread:
-    """Return the quartiles of the first over the second, round by round; a round in which the clock stood still is left out."""
+    """Return the quartiles of the first over the second, round by round; a round in which the clock stood still is left out.
+
+    Raises ValueError where that is every round.
+    """
     return Spread.of(one / other for one, other in zip(seconds, others, strict=True) if other > 0)

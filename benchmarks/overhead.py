@@ -84,7 +84,7 @@ def report(*, quick: bool) -> Iterator[Item]:
         name = f"{state}: overhead"
         yield Figure(name, "% of a core", Spread.exactly(100 * seen.outside))
         parts = ", ".join(f"{part} {100 * used:.2f}" for part, used in sorted(seen.parts.items()) if used > 5e-5)
-        yield f"by part, in % of a core: {parts}; the longest scrape took {seen.longest * 1e3:.0f} ms"
+        yield f"{state}, by part, in % of a core: {parts}; the longest scrape took {seen.longest * 1e3:.0f} ms"
         if not quick:  # of half a minute the first evaluation of profiles is too large a part
             yield Goal(f"{state}: within {BUDGET:.0%}", name, of="ours", at_most=100 * BUDGET)
         for what, told, outside in (

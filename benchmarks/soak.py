@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HOURS = 24.0
 _QUICK_HOURS = 1.0
-_MINUTES = 10.0
+_MINUTES = 5.0
 _LOOK_MINUTES = 15
 MOST_GROWTH = 1.05
 """Of memory: noise, and what profiles still find that is new."""
@@ -44,7 +44,7 @@ class Bound(NamedTuple):
 
 MEMORY: tuple[tuple[str, str, Callable[[Look], float]], ...] = (
     ("resident memory", "MB", lambda look: look.resident / _MEGABYTE),
-    ("blocks of Python's allocator", "1,000", lambda look: look.blocks / 1e3),
+    ("blocks of Python's allocator", "thousand", lambda look: look.blocks / 1e3),
 )
 COUNTS: tuple[tuple[str, Callable[[Look], float]], ...] = (
     ("descriptors", lambda look: look.descriptors),

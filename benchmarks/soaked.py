@@ -40,7 +40,6 @@ _PAGES = (
     "/nowhere",
 )
 _PROFILE_BYTES = 2_000_000
-_PAST_SECONDS = 6 * 3600.0
 
 
 class Look(NamedTuple):
@@ -98,7 +97,6 @@ class Service:
         from runtime_exporter.metrics.workers import Merged, join
         from runtime_exporter.settings import load
 
-        _remember_hours()
         self.profiles, self.shared = directory / "profiles", directory / "shared"
         self.shared.mkdir()
         self.worker = join(self.shared)
@@ -235,16 +233,6 @@ class Service:
             shared_bytes=sum(shared),
             workers=self.workers,
         )
-
-
-def _remember_hours() -> None:
-    """Let the past of profiles be six hours and not eight days: it grows until it is full, which has to be long before the end."""
-    from runtime_exporter.profiling.watch import Watch
-
-    defaults = Watch.__init__.__kwdefaults__
-    if not defaults or "keep" not in defaults:
-        raise RuntimeError("Watch keeps its past otherwise now: see what bounds it, and shorten that")
-    defaults["keep"] = _PAST_SECONDS
 
 
 def _sizes(directory: Path) -> list[int]:

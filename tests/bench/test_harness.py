@@ -86,3 +86,13 @@ def test_a_figure_without_a_peer_has_its_noise_all_the_same():
 
     assert (None, None, "") == (found.theirs, found.ratio, found.peer)
     assert Noise(1.0, 1.0) == found.noise
+
+
+def test_what_a_peer_adds_may_be_lost_in_the_noise_and_then_nothing_is_so_many_times_as_much():
+    timings = {
+        name: harness.Timing(name, seconds)
+        for name, seconds in {"ours": (3.0, 4.0), "A/A": (3.0, 4.0), "peer": (1.0, 2.0), "bare": (1.0, 2.0)}.items()
+    }
+    lost = harness.figure("x", timings, peer="peer", over="bare")
+    assert (None, Noise(1.0, 1.0)) == (lost.ratio, lost.noise)
+    assert None is harness.figure("x", timings, ours="bare", again="A/A", over="bare").noise
