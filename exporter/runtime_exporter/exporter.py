@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.costs import PROFILING, SCRAPE
-from runtime_exporter.errors import AlreadyStartedError
 from runtime_exporter.http import default_metrics
 from runtime_exporter.prefork.alone import sharing_of
 from runtime_exporter.prefork.restart import restart_soon
@@ -25,6 +23,7 @@ from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.push import push_of
 from runtime_exporter.push.grafana import annotations_of
 from runtime_exporter.settings import Settings, load, select
+from runtime_exporter.started import STARTED
 from runtime_exporter.web.alert import alert_routes
 from runtime_exporter.web.api_pages import api_routes
 from runtime_exporter.web.app import make_app
@@ -170,7 +169,7 @@ class Exporter:
             forks.after_uwsgi_fork(self._start_in_worker)
             return self
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
-        _Started.take(self)
+        STARTED.take(self)
         with self._lock:  # a close() from another thread waits until there is something to close
             self._opened = True
             try:
@@ -228,7 +227,7 @@ class Exporter:
         if self._numbers is not None:
             self._numbers.close()
         self._opened = False
-        _Started.release(self)
+        STARTED.release(self)
 
     @property
     def _watcher(self) -> AsyncioCollector | None:
@@ -256,7 +255,7 @@ class Exporter:
     def _restart(self) -> None:
         """Watch this process as its parent was, unless it was closed or has started an exporter of its own meanwhile."""
         with self._lock:
-            if not self._opened or _Started.exporter is not self:
+            if not self._opened or STARTED.exporter is not self:
                 return
             self._shut()  # what was inherited of the parent
         self.yields = True
@@ -269,40 +268,7 @@ class Exporter:
             logs.LOGGER.warning("a forked process is not watched: %s", error)
 
 
-class _Started:
-    """The started exporter of this process: the one global state there is."""
-
-    lock = threading.RLock()
-    exporter: Exporter | None = None
-    pid = 0
-
-    @classmethod
-    def take(cls, exporter: Exporter) -> None:
-        current = cls.exporter
-        if current is not None and current.yields and cls.pid == os.getpid():
-            current.close()
-        with cls.lock:
-            # What was started before a fork runs in the parent; its child may start one of its own.
-            if cls.exporter is not None and cls.pid == os.getpid():
-                raise AlreadyStartedError(
-                    f"this process has an exporter already, at {cls.exporter.url}: close() it before starting another"
-                )
-            cls.exporter, cls.pid = exporter, os.getpid()
-
-    @classmethod
-    def release(cls, exporter: Exporter) -> None:
-        with cls.lock:
-            if cls.exporter is exporter:
-                cls.exporter = None
-
-    @classmethod
-    def after_fork_in_child(cls) -> None:
-        cls.lock = threading.RLock()
-        if cls.exporter is not None:
-            cls.exporter.after_fork_in_child()
-
-
-forks.after_in_child(_Started.after_fork_in_child)
+forks.after_in_child(STARTED.after_fork_in_child)
 
 
 def start(**arguments: Any) -> Exporter:

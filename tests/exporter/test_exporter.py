@@ -286,7 +286,7 @@ def test_a_child_forked_while_other_threads_held_our_locks_ends_as_it_should():
         from runtime_exporter import exporter
         from runtime_exporter.http import default_metrics, metrics
         handle = runtime_exporter.start(port=0, log_level="error")
-        locks = (handle._lock, handle._server._lock, exporter._Started.lock, default_metrics()._lock, metrics._Default.lock)
+        locks = (handle._lock, handle._server._lock, exporter.STARTED.lock, default_metrics()._lock, metrics._Default.lock)
         held, forked = threading.Event(), threading.Event()
         def hold():
             with contextlib.ExitStack() as stack:
