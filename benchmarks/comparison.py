@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks import progress
@@ -53,10 +55,14 @@ class World:
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield the false alarms, the power and the speed."""
     yield from _alarms_of_all(processes=1 if quick else 8)
-    for variation in (0.0,) if quick else (0.0, 0.2, 0.5):
-        for block in (BLOCK, 15):
-            world = World(f"noise {variation}, {block} windows", variation, block=block)
-            yield from _power(world, 8 if quick else 30)
+    worlds = [
+        World(f"noise {variation}, {block} windows", variation, block=block)
+        for variation in ((0.0,) if quick else (0.0, 0.2, 0.5))
+        for block in (BLOCK, 15)
+    ]
+    with ProcessPoolExecutor() as pool:  # what is simulated takes no time that is told
+        for figures in pool.map(partial(_powers, trials=8 if quick else 30), worlds):
+            yield from figures
     yield from _speed(5 if quick else 31)
 
 
@@ -68,10 +74,11 @@ ENOUGH = 180
 
 def _alarms_of_all(*, processes: int) -> Iterator[Item]:
     """Yield the false alarms in each world by baseline, then in all together in which a window does not resemble the one before."""
+    progress.say("false alarms")
     enough, days = 0, processes * FUNCTIONS
-    for world in WORLDS:
-        progress.say(f"false alarms, {world.name}")
-        alarms = _false_alarms(world, processes=processes)
+    with ProcessPoolExecutor() as pool:
+        found = [*pool.map(partial(_false_alarms, processes=processes), WORLDS)]
+    for world, alarms in zip(WORLDS, found, strict=True):
         for windows, count in alarms.items():
             yield Figure(f"{ALARMS}, {world.name}", "%", _rate(count, days), count=days, at=windows, along="windows")
         if not world.correlation:
@@ -122,10 +129,13 @@ def _false_alarms(world: World, *, processes: int) -> dict[int, int]:
     return alarms
 
 
+def _powers(world: World, *, trials: int) -> list[Item]:
+    return [*_power(world, trials)]
+
+
 def _power(world: World, trials: int) -> Iterator[Item]:
     """Yield which part of real rises is confirmed, and after how many minutes, beside what the comparison says it would see."""
     for share in (0.02, 0.1):
-        progress.say(f"power, {world.name}, share {share:.0%}")
         where = f"{world.name}, share {share:.0%}"
         for factor in (1.2, 1.5, 2.0):
             minutes = [_minutes_until_confirmed(world, share, factor, trial) for trial in range(trials)]

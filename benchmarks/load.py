@@ -187,10 +187,10 @@ def report(*, quick: bool) -> Iterator[Item]:
     if judged_by_promtool(b"") is None:
         yield Missing("promtool", "apt-get install prometheus")
     with running(_STATE) as program:
-        yield from _a_minute(program, seconds=4.0 if quick else 60.0)
+        yield from _a_minute(program, seconds=4.0 if quick else 30.0)
     for state in (_STATE, _BUSY):
         with running(state) as program:
-            yield from _a_hundred(program, state, bursts=1 if quick else 10)
+            yield from _a_hundred(program, state, bursts=1 if quick else 5)
 
 
 def _a_minute(program: Program, *, seconds: float) -> Iterator[Item]:

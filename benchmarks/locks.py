@@ -51,7 +51,7 @@ def nothing(times: int) -> None:
 
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield what an uncontended `with` costs, a kind of lock: beside a plain one, and beside one that is always timed."""
-    times, count = (100_000, 9) if quick else (300_000, 31)
+    times, count = (100_000, 9) if quick else (300_000, 15)
     profiler = LockProfiler([__name__])
     plain = {"Lock": threading.Lock(), "RLock": threading.RLock()}
     timed = TimedLock()

@@ -56,7 +56,7 @@ class _Length(NamedTuple):
     settle: float
 
 
-FULL = _Length(accuracy=8.0, workloads=4, blocks=10, block=0.3, learn=20.0, settle=0.6)
+FULL = _Length(accuracy=8.0, workloads=4, blocks=8, block=0.3, learn=16.0, settle=0.6)
 QUICK = _Length(accuracy=1.5, workloads=1, blocks=2, block=0.2, learn=0.5, settle=0.3)
 
 

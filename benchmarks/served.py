@@ -45,7 +45,7 @@ def report(*, quick: bool) -> Iterator[Item]:
     if shutil.which("wrk") is None:
         yield Missing("wrk", "Debian has it as wrk")
         return
-    rounds, seconds = (3, 1) if quick else (11, 2)
+    rounds, seconds = (3, 1) if quick else (9, 2)
     with ExitStack() as servers:
         running = {name: servers.enter_context(Server(name)) for name in (BARE, OURS, AGAIN, BY_HAND, PFI)}
         for name in [name for name, server in running.items() if server.missing]:

@@ -71,7 +71,7 @@ Costs = dict[str, list[Cost]]
 
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield what imports and starts cost, and what was promised of an import."""
-    imports = _rounds(_IMPORTS, count=2 if quick else 25)
+    imports = _rounds(_IMPORTS, count=2 if quick else 21)
     yield Figure(f"{_PEER}, CPU", "ms", Spread.of(cost.cpu for cost in imports[_PEER]), count=len(imports[_PEER]))
     yield Figure(f"{_PEER}, memory", "MB", Spread.of(cost.memory for cost in imports[_PEER]), count=len(imports[_PEER]))
     for name in _IMPORTS:
