@@ -176,8 +176,8 @@ class Service:
 
     def counts_exactly(self) -> None:
         """See that each of several scrapes, of which any worker may answer each, has all orders, and no other."""
-        wait_for(lambda: self.placed() == self.answered, what=f"{self.answered} orders", seconds=20)
-        wait_for(lambda: self.timed() == self.answered, what=f"{self.answered} durations", seconds=20)
+        wait_for(lambda: self.placed() == self.answered, what=f"{self.answered} orders")
+        wait_for(lambda: self.timed() == self.answered, what=f"{self.answered} durations")
         assert {(self.answered, self.answered)} == {(self.placed(), self.timed()) for _ in range(6)}
 
     def exposition(self) -> str:

@@ -145,7 +145,7 @@ class Fleet:
 
     def text(self) -> str:
         """Return what whoever answers exposes."""
-        answer = requests.get(f"{self.url}/metrics", timeout=20)
+        answer = requests.get(f"{self.url}/metrics", timeout=60)
         assert answer.status_code == 200, "".join([answer.text, *(worker.log for worker in self.workers)])
         return answer.text
 
