@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import prometheus_client as peer
 
 from benchmarks import progress
-from benchmarks.exposition import counters, histograms
 from benchmarks.figures import Figure, Goal, Noise, Spread
+from benchmarks.scraped import counters, histograms
 from runtime_exporter import metrics
 from runtime_exporter.metrics.cells import STORE
 

@@ -59,15 +59,17 @@ SECTIONS = (
     Section(
         "exposition",
         "What a scrape pays",
-        "A registry of one family with many children is written as text and as OpenMetrics, by ours and by `generate_latest`. Both have the same series. Ours makes text of a\n"
-        "counter again only where it changed since the last scrape, so it is told with none, a tenth and all of them changed; the goals are about a tenth, spread evenly.\n"
-        "\"prometheus_client's own\" are an application's metrics of that library, which ours reads, and the other writes itself.",
+        "A registry of one family with many children is written as text and as OpenMetrics, by ours and by `generate_latest`, each in processes of its own. Both have the same series.\n"
+        "Ours makes text again only of what changed since the last scrape. *A busy service* answers 100 requests a second, all that one interpreter can where each takes 10 ms, is scraped\n"
+        "every 15 s, and each request counts in one child, by Zipf's law. Beside it are told nothing, a tenth, spread evenly, and everything changed; the goal is held to the last, too, in\n"
+        "which no service is. Counters *of seconds* are no whole numbers, whose text takes several times as long to make. \"prometheus_client's own\" are an application's metrics of that\n"
+        "library, which ours reads, and the other writes itself.",
         (
             Dots(
                 "exposition",
-                "What writing a scrape costs, where a tenth of the series changed",
+                "What writing a scrape of a busy service costs",
                 "CPU time, logarithmic; less is better",
-                ("*10% changed",),
+                ("*a busy service",),
             ),
             Lines(
                 "exposition-series",
