@@ -111,7 +111,7 @@ class Exporter:
         routes = (
             *taken.routes,
             *api_routes(shelf.kept),
-            *summary_routes(lambda: self.profiling.report),
+            *self._sharing.each(summary_routes(lambda: self.profiling.report)),
             *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
             *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),
         )

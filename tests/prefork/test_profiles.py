@@ -96,6 +96,8 @@ def test_gunicorns_workers_are_one_profile_whoever_answers_and_also_when_one_is_
         answered = {}
         wait_for(lambda: answered.update([seen(url, shown)[::-1]]) or len(answered) == 2, what="an answer of each")
         assert [BOTH, BOTH] == [*answered.values()]
+        summaries = [requests.get(f"{url}/api/v1/summary?kind=cpu&worker={number}", timeout=20) for number in (0, 1)]
+        assert 2 == len({one.json()["profiles"][0]["total"] for one in summaries})
         page = requests.get(f"{url}/profiles/{shown['id']}", timeout=20).text
         assert "2 workers: 0, 1" in page
         assert "Worker 1 alone" in page
@@ -117,6 +119,12 @@ def fleet(tmp_path):
         yield fleet
 
 
+def patient(worker):
+    """Have a worker wait for the others however busy the machine is."""
+    worker.do("import runtime_exporter.prefork.everyone; runtime_exporter.prefork.everyone.PATIENCE = 60")
+    return worker
+
+
 def thread_in(worker, name):
     worker.do(
         f"def {name}(): threading.Event().wait()\n"
@@ -131,7 +139,7 @@ def threads(fleet, path="goroutine?debug=2", **query):
 
 
 def test_a_profile_that_is_asked_for_is_of_all_workers_or_of_the_one_that_is_named(fleet):
-    first, second = fleet.worker(), fleet.worker()
+    first, second = patient(fleet.worker()), patient(fleet.worker())
     thread_in(first, "packing")
     thread_in(second, "paying")
 
@@ -140,11 +148,13 @@ def test_a_profile_that_is_asked_for_is_of_all_workers_or_of_the_one_that_is_nam
     assert [False, True] == ["packing" in threads(fleet, worker=number) for number in (1, 0)]
     nobody = requests.get(f"{fleet.url}/debug/pprof/goroutine?worker=7", timeout=20)
     assert (404, "No worker '7' lives: there are 0, 1\n") == (nobody.status_code, nobody.text)
+    nobody = requests.get(f"{fleet.url}/api/v1/summary?worker=x", timeout=20)
+    assert (404, {"error": "No worker 'x' lives: there are 0, 1"}) == (nobody.status_code, nobody.json())
     taken = pprof.decode(requests.get(f"{fleet.url}/debug/pprof/wall?seconds=0.3", timeout=30).content)
     assert {"0", "1"} == set(workers_of(taken))
 
 
-def test_a_worker_that_does_not_answer_is_named_and_left_out(fleet, monkeypatch):
+def test_a_worker_that_does_not_answer_is_named_and_left_out(fleet):
     fleet.worker()
     silent = fleet.worker(start=False)
     silent.do("import runtime_exporter.metrics")
@@ -165,7 +175,8 @@ def test_who_asks_a_worker_that_stands_still_does_not_wait_for_ever(fleet, monke
     assert "did not answer" in sources.texts["goroutine"]()
 
 
-def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_path):
+def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_path, monkeypatch):
+    monkeypatch.setattr("runtime_exporter.prefork.everyone.PATIENCE", 60)
     with fleet_in(tmp_path, **ENVIRON) as fleet:
         fleet.worker()
         fleet.worker()
@@ -185,7 +196,7 @@ def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_
 
 def test_an_alert_takes_a_profile_of_all_workers_and_each_of_them_shows_it(fleet):
     for name in ("packing", "paying"):
-        worker = fleet.worker(RUNTIME_EXPORTER_ALERT_PROFILE_SECONDS="0.3")
+        worker = patient(fleet.worker())
         thread_in(worker, name)
     alert = {"status": "firing", "labels": {"alertname": "RuntimeThreadLeakSuspected"}, "fingerprint": "f00d"}
     told = requests.post(f"{fleet.url}/-/alert", json={"version": "4", "alerts": [alert]}, timeout=20).json()

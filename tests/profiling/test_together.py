@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from runtime_exporter.profiling.together import of_workers
 SECOND = 10**9
 HOUR = 1_795_312_800  # 2026-11-22T02:00:00Z
 CLOCK = [HOUR]
+MEMORY = Path("/dev/shm")
 
 
 def cpu(name, *, begin=HOUR, seconds=60.0, spent=1, kind="cpu", comments=()):
@@ -43,6 +46,13 @@ class Worker:
 
     def put(self, *given, kind="cpu", **options):
         return self.store.put(cpu(*given, kind=kind, **options), kind)
+
+
+@pytest.fixture
+def tmp_path():
+    """In memory, as run directories are: a disk that is busy would hold up who writes."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory:
+        yield Path(directory)
 
 
 @pytest.fixture

@@ -95,6 +95,10 @@ class Alone:
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
         return None
 
+    def each(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        """Return pages of this process, of which another worker's can be asked for, where there are some."""
+        return routes
+
     def open(self) -> None:
         """Become a worker, if there is a run directory, and answer the others. Where it cannot be used, `collectors` tell."""
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.logs import StateLog
+from runtime_exporter.web.app import application_of
 from runtime_exporter.web.server import Server
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
     from runtime_exporter.prefork.peers import Peers
+    from runtime_exporter.web.page import Route
 
 
 class Answering:
-    """Serves an application to the other workers, from `start` on. Where that cannot be, it is said once, and tried again by `start`."""
+    """Serves `routes` to the other workers, from `start` on. Where that cannot be, it is said once, and tried again by `start`."""
 
-    def __init__(self, app: WSGIApplication, peers: Peers) -> None:
-        self._app = app
+    def __init__(self, peers: Peers) -> None:
+        self.routes: tuple[Route, ...] = ()
         self._peers = peers
         self._log = StateLog()
         self.forked()
@@ -36,7 +36,7 @@ class Answering:
                 return
             try:
                 listener = self._peers.listen(number)
-                server = Server(self._app, listen=lambda: listener)
+                server = Server(application_of(self.routes), listen=lambda: listener)
                 server.start()
             except (OSError, ConfigError, RuntimeError) as error:
                 said = "other workers cannot ask this one for profiles, which are of whoever answers"

@@ -19,11 +19,10 @@ from runtime_exporter.prefork.answering import Answering
 from runtime_exporter.prefork.everyone import Everyone
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
-from runtime_exporter.prefork.pages import shared_routes
+from runtime_exporter.prefork.pages import routes_of_each, shared_routes
 from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.prefork.port import SharedPort
 from runtime_exporter.prefork.upkeep import Upkeep
-from runtime_exporter.web.app import application_of
 from runtime_exporter.web.listener import listen_if_free
 from runtime_exporter.web.pprof_pages import pprof_routes
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from runtime_exporter.metrics.workers import Worker
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
+    from runtime_exporter.web.page import Route
     from runtime_exporter.web.pprof_pages import Sources
 
 
@@ -64,7 +64,7 @@ class Sharing(Alone):
         self._peers = Peers(self._directory)
         self._exemplars = Exemplars(self._directory)
         self._log = StateLog()
-        self._answering: Answering | None = None
+        self._answering = Answering(self._peers)
         self._serves_profiles = settings.serves_profiles
         self._opened = False
         self.collectors = (Upkeep(settings.run_directory_interval, self._keep_up),)
@@ -81,11 +81,15 @@ class Sharing(Alone):
     def pprof(self, sources: Sources, keep: Callable[[Profile, str], object], longest: float) -> Profiles:
         """Return where profiles of all workers come from, and their pages; the others may ask for those of this one, once `open`."""
         taking = threading.Lock()
-        alone = pprof_routes(sources, longest=longest, taking=taking)
-        self._answering = Answering(application_of(alone), self._peers)
+        self._answering.routes += pprof_routes(sources, longest=longest, taking=taking)
         served = Everyone(self._peers, sources, number=self.number, keep=keep).sources()
         routes = shared_routes(served, self._peers, longest=longest, taking=taking)
         return Profiles(routes, Everyone(self._peers, sources, number=self.number).by_kind())
+
+    def each(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        """Return pages of this worker, of which `worker=N` is another's."""
+        self._answering.routes += routes
+        return routes_of_each(routes, self._peers)
 
     def open(self) -> None:
         """Become a worker, and answer the others, whichever of them is asked."""
@@ -118,15 +122,13 @@ class Sharing(Alone):
     def close(self) -> None:
         """Let go of the port. The numbers go on to be shared: the process may count as long as it lives."""
         self._opened = False
-        if self._answering is not None:
-            self._answering.close()
+        self._answering.close()
         self._port.close()
 
     def forked(self) -> None:
         """In the child of a fork: what it counts is shared already; it joins again to learn its number, and serves if nobody else does."""
         self._port.forked()
-        if self._answering is not None:
-            self._answering.forked()
+        self._answering.forked()
         if self._merged is not None:
             self._merged.forked()
         self._worker = self._merged = None
@@ -140,7 +142,7 @@ class Sharing(Alone):
                 self._merged = Merged(self._directory)
                 self._worker = worker
         number = self.number()
-        if self._opened and self._answering is not None and number is not None:
+        if self._opened and number is not None:
             self._answering.start(number)
 
     def _keep_up(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
@@ -48,9 +49,9 @@ class Entry:
     workers: tuple[int, ...] = ()
     """Those whose profiles it is made of, see `together`; empty for a file."""
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """The file's name, by which it is asked for."""
+        """The file's name, by which it is asked for. Made once: entries are sorted and looked for by it."""
         labels = ",".join(f"{key}={value}" for key, value in map(_encoded, self.labels[:_MOST_LABELS]))
         parts = (
             self.kind,
