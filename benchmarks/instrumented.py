@@ -290,5 +290,5 @@ CANDIDATES: dict[str, Callable[[str, Any, int], Any]] = {
     FLASK_EXPORTER: flask_exporter,
     DJANGO_PROMETHEUS: django_prometheus,
     OPENTELEMETRY: opentelemetry,
-    **{name: partial(floor, name) for name in floors.FLOORS},
+    **{name: partial(floor, name) for name in (*floors.FLOORS, *floors.WSGI_FLOORS)},
 }

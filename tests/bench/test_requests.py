@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from benchmarks.figures import Figure, Noise, Spread
-from benchmarks.floors import FLOORS
+from benchmarks.floors import FLOORS, WSGI_FLOORS
 from benchmarks.instrumented import BY_HAND, MAKERS, OPENTELEMETRY, OURS, pair
 from benchmarks.requests import GROUPS, Candidate, Group, _goals
 
@@ -67,6 +68,24 @@ def test_what_counts_nothing_answers_as_the_bare_application_does(app, floor):
     assert ["http.response.start", "http.response.body"] == [message["type"] for message in expected]
     assert expected[0]["status"] == 200
     assert expected == asyncio.run(answer(instrumented))
+
+
+@pytest.mark.parametrize("app", ["wsgi", "flask"])
+@pytest.mark.parametrize("floor", WSGI_FLOORS)
+def test_what_counts_nothing_of_wsgi_answers_as_the_bare_application_does_and_closes_its_body(app, floor):
+    def answer(application):
+        request, said = {"PATH_INFO": "/items2/1"}, []
+        setup_testing_defaults(request)
+        body = application(request, lambda *start: said.append(start))
+        said.append(b"".join(body))
+        if hasattr(body, "close"):
+            body.close()
+        return said
+
+    bare, instrumented, _ = pair(app, floor, 3)
+    expected = answer(bare)
+    assert (expected[0][0], expected[1]) == ("200 OK", b"ok")
+    assert expected == answer(instrumented)
 
 
 @pytest.mark.parametrize("app", ["wsgi", "django", "django-asgi"])
