@@ -43,7 +43,7 @@ HEADLINES = (
         100.0,
     ),
     Headline("a request, over a bare Django application", "requests", "Django by WSGI, over the bare application", "django-prometheus"),
-    Headline("a scrape of 10,000 series of histograms", "exposition", "histograms, text, 10% changed", _CLIENT, 10_000),
+    Headline("a scrape of 10,000 series of a busy service", "exposition", "histograms, text, a busy service", _CLIENT, 10_000),
     Headline("a scrape of four workers, 18,000 series", "prefork", "4 workers, 18,000 series in all", _CLIENT),
     Headline("a series of a histogram, in memory", "memory", "a series of histograms: what is resident", _CLIENT, 100_000),
     Headline("profiling all the time", "profiling", "CPU that it runs itself, helpers counted, signal", "ddtrace"),

@@ -19,7 +19,7 @@ US = "runtime_exporter"
 WIDTH = 960
 _ROW, _MARGIN = 22, 20
 _RIGHT = 96
-"""Room for the values at the right."""
+"""Room for the values at the right, at least."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class Plot:
 
 
 class Dots(Plot):
-    """Each figure with all of its peers below each other on a logarithmic axis, the quartiles as a line through the dot."""
+    """Each figure with all of its peers below each other on a logarithmic axis, the quartiles as a line through the dot.
+
+    Where no figure has a peer, each is a row with its own name.
+    """
 
     def draw(self, figures: Sequence[Figure]) -> str | None:
         """Return the SVG, None where there is nothing to draw."""
@@ -52,18 +55,23 @@ class Dots(Plot):
         if not values:
             return None
         unit = next(unit for _, entries in groups for _, _, unit in entries)
+        if all(len(entries) == 1 for _, entries in groups):
+            groups = [("", [(name, spread, unit) for name, ((_, spread, unit),) in groups])]
         left = _MARGIN + max(width_of(label) for _, entries in groups for label, _, _ in entries) + 24
-        rows = sum(len(entries) + 1 for _, entries in groups)
+        rows = sum(len(entries) + bool(name) for name, entries in groups)
         drawing, top = _begin(self)
         bottom = top + rows * _ROW + 6 * len(groups)
-        axis = scale.logarithmic(values, left, WIDTH - _MARGIN - _RIGHT)
+        amounts = [table.amount(spread.middle, unit) for _, entries in groups for _, spread, unit in entries]
+        right = max(_RIGHT, 28 + max(map(width_of, amounts)))
+        axis = scale.logarithmic(values, left, WIDTH - _MARGIN - right)
         _upright(drawing, axis, top, bottom, unit)
         y = top + 15.0
         for name, entries in groups:
-            drawing.text(_MARGIN, y, name, "head")
-            y += _ROW
+            if name:
+                drawing.text(_MARGIN, y, name, "head")
+                y += _ROW
             for label, spread, _ in entries:
-                _dot(drawing, axis, (left, y), label, spread, unit)
+                _dot(drawing, axis, (left, y), label, spread, unit, ours=not name or label == US)
                 y += _ROW
             y += 6
         return drawing.render(bottom + 34)
@@ -124,15 +132,22 @@ def _upright(drawing: Drawing, axis: scale.Scale, top: float, bottom: float, uni
     for tick in axis.ticks():
         drawing.line((axis(tick), top - 4), (axis(tick), bottom), "grid")
         drawing.text(axis(tick), bottom + 18, f"{tick:,.10g}", "note", "middle")
-    drawing.text(axis.end + 10, bottom + 18, unit, "note")
+    drawing.text(WIDTH - _MARGIN, bottom + 18, unit, "note", "end")
 
 
 def _dot(
-    drawing: Drawing, axis: scale.Scale, place: tuple[float, float], label: str, spread: Spread, unit: str
+    drawing: Drawing,
+    axis: scale.Scale,
+    place: tuple[float, float],
+    label: str,
+    spread: Spread,
+    unit: str,
+    *,
+    ours: bool,
 ) -> None:
     left, y = place
-    kind: Class = "ours" if label == US else "peer"
-    drawing.text(left - 14, y, label, kind, "end")
+    kind: Class = "ours" if ours else "peer"
+    drawing.text(left - 14, y, label, kind if label == US or not ours else "label", "end")
     drawing.line((axis(max(spread.low, axis.low)), y - 4), (axis(max(spread.high, axis.low)), y - 4), kind)
     drawing.mark(axis(max(spread.middle, axis.low)), y - 4, kind)
     drawing.text(WIDTH - _MARGIN, y, table.amount(spread.middle, unit), "ours" if kind == "ours" else "value", "end")

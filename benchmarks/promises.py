@@ -76,6 +76,7 @@ PARTS: tuple[tuple[str, tuple[Promise, ...]], ...] = (
             Promise("What it tells of its own costs is true within 20 %", "overhead"),
             Promise("A small service: a scrape in 5 ms, 15 MB more", "shop"),
             Promise("Nothing has grown after a day of churn", "soak"),
+            Promise("The past of profiles has a bound: 20 MB", "past"),
         ),
     ),
     (

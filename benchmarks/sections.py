@@ -54,7 +54,14 @@ SECTIONS = (
         "What is left of a loaded server",
         "uvicorn with a Starlette application of one route on one core, `wrk` on another: bare, with our middleware, with prometheus_client by hand and with a package.\n"
         "A goal is told only where the bare server had nearly all of its core, as otherwise something else is what limits it.",
-        (),
+        (
+            Dots(
+                "served",
+                "A server under load",
+                "requests a second, logarithmic; more is better",
+                ("Requests a second*",),
+            ),
+        ),
     ),
     Section(
         "exposition",
@@ -143,9 +150,16 @@ SECTIONS = (
     Section(
         "overhead",
         "What the exporter costs a process, and how true it tells",
-        "A program of so many threads and series, idle or as busy as the interpreter lets it be, scraped every 15 s for four minutes. Outside, the exporter's is the CPU of the process\n"
+        "A program of so many threads and series, idle or as busy as the interpreter lets it be, scraped every 15 s for three minutes; those that are busy have a core each. Outside, the exporter's is the CPU of the process\n"
         "less that of the program's threads, by the kernel's clocks, and what signal handlers took of these. Beside it stands what the exporter tells, in seconds and as a ratio.",
-        (),
+        (
+            Dots(
+                "overhead",
+                "What everything together takes",
+                "percent of a core, of which it may take one; less is better",
+                ("*: overhead",),
+            ),
+        ),
         long=True,
     ),
     Section(
@@ -155,11 +169,18 @@ SECTIONS = (
         (),
     ),
     Section(
+        "past",
+        "What the past of profiles takes",
+        "Profiles are compared with those of up to eight days, of which each process keeps sums by hour. Nine days of a program of 2,000 functions pass minute by minute, new functions\n"
+        "come every hour, and one is slow for six hours: memory grows for eight days, and then no more.",
+        (Curves("past", "Memory of the past of profiles", "resident, over that before the first minute", ("*past*",)),),
+        long=True,
+    ),
+    Section(
         "soak",
         "What stays behind after a day",
         "A service in which everything comes and goes: routes, labels, threads, tasks, worker processes of which half are killed, profiles, scrapes and pages. The time of day runs so fast\n"
-        "that 24 hours are over in minutes. After each quarter of an hour it looks at itself. `make soak MINUTES=60` gives it longer.\n"
-        "The past that profiles are compared with is six hours here, so that it is full long before the end; in a service it is eight days, and memory grows, within its bounds, until it is full.",
+        "that 24 hours are over in minutes. After each quarter of an hour it looks at itself. `make soak MINUTES=60` gives it longer.",
         (Curves("soak", "Memory along a day", "after a collection", ("resident memory",)),),
         long=True,
     ),
