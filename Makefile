@@ -62,7 +62,7 @@ bench: $(STAMP) $(PEERS)/.installed ## each goal beside its figure and the peers
 	@BENCHMARK_PEERS=$(PEERS) $(BIN)/python -m benchmarks $(NAME) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long)
 
 .PHONY: soak
-soak: $(STAMP) ## 24 simulated hours in which everything comes and goes, and what stays behind: MINUTES=10, QUICK=1
+soak: $(STAMP) ## 24 simulated hours in which everything comes and goes, and what stays behind: MINUTES=5, QUICK=1
 	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m benchmarks soak $(if $(filter-out 0,$(QUICK)),--quick)
 
 .PHONY: clean
