@@ -54,6 +54,12 @@ async def listens_after_its_answer(_scope, receive, send, _clock):
     await receive()
 
 
+async def does_something_after_a_file(_scope, _receive, send, clock):
+    await send(START)
+    await send({"type": "http.response.pathsend", "path": "/x"})
+    clock.sleep(5.0)
+
+
 async def is_cancelled(_scope, _receive, send, _clock):
     await send(START)
     raise asyncio.CancelledError
@@ -97,6 +103,7 @@ def a_route(path):
 
 APPLICATIONS = {
     "answers": says(START, END),
+    "answers after a moment": says(START, END, takes=0.001),
     "answers slowly": says(START, END, takes=0.3),
     "answers in the last moment of the first bucket": says(END, START, takes=0.005),
     "streams": says(START, MORE, MORE, END, takes=0.1),
@@ -130,6 +137,7 @@ APPLICATIONS = {
             waits_for_the_client_to_go,
             answers_a_client_that_is_gone,
             listens_after_its_answer,
+            does_something_after_a_file,
             is_cancelled,
             forgets_what_is_ours,
             forgets_all,
@@ -142,8 +150,9 @@ APPLICATIONS = {
 class Caller:
     """Asks an application whose plain answer is known, and keeps what it and the server were told."""
 
-    def __init__(self, measured, app, *, server_fails=False) -> None:
+    def __init__(self, measured, app, *, server_fails=False, headers=()) -> None:
         self.measured = measured
+        self.headers = headers
         self.ways, self.seen = [], []
         self.server_fails = False  # what is known must be
 
@@ -158,7 +167,9 @@ class Caller:
 
     def ask(self, *, odd=True, **more):
         try:
-            asyncio.run(self._ask({"type": "http", "method": "GET", "headers": [], "odd": odd, "path": "/", **more}))
+            asyncio.run(
+                self._ask({"type": "http", "method": "GET", "headers": self.headers, "odd": odd, "path": "/", **more})
+            )
         except BaseException as error:  # also KeyboardInterrupt
             self.seen.append(type(error))
 
@@ -176,17 +187,20 @@ class Caller:
     def told(self):
         shown = self.measured
         buckets = [
-            (sample.labels, sample.value) for sample in shown.samples("http_server_request_duration_seconds_bucket")
+            (sample.labels, sample.value, sample.exemplar and sample.exemplar.value)
+            for sample in shown.samples("http_server_request_duration_seconds_bucket")
         ]
-        return (shown.requests(), shown.exceptions(), shown.active(), buckets, self.seen)
+        return (shown.requests(), shown.seconds(), shown.exceptions(), shown.active(), buckets, self.seen)
 
 
+@pytest.mark.parametrize("headers", [[], [(b"traceparent", f"00-{7:032x}-{8:016x}-01".encode())]], ids=["", "traced"])
 @pytest.mark.parametrize("server_fails", [False, True])
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_both_ways_count_the_same_and_say_the_same(make_measured, caplog, name, server_fails):
+def test_both_ways_count_the_same_and_say_the_same(make_measured, caplog, name, server_fails, headers):
     told = []
     for body_sizes in (True, False):
-        caller = Caller(make_measured(body_sizes=body_sizes), APPLICATIONS[name], server_fails=server_fails)
+        measured = make_measured(body_sizes=body_sizes)
+        caller = Caller(measured, APPLICATIONS[name], server_fails=server_fails, headers=headers)
         for _ in range(3):
             caller.ask()
             caller.ask(odd=False)
