@@ -20,7 +20,7 @@ from runtime_exporter.web.app import application_of
 from runtime_exporter.web.metrics_page import make_metrics_page
 from runtime_exporter.web.page import Route, text
 from runtime_exporter.web.server import Server
-from tools import wait_for
+from tools import needs_gil, wait_for
 
 BURNT = 0.1
 PARTS = ("background", "profiling", "push", "scrape", "web")
@@ -107,6 +107,7 @@ def test_a_collector_in_the_background_is_the_backgrounds(account):
     assert only("background", burner.used) == account()
 
 
+@needs_gil
 def test_what_is_made_of_profiles_is_profilings(account):
     burner = Burner()
     continuous = Continuous(ThreadSampler, Pipeline(advise=burner), interval=1.05)

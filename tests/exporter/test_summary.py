@@ -12,7 +12,7 @@ from runtime_exporter import Exporter
 from runtime_exporter.http import HTTPMetrics
 from runtime_exporter.metrics import CollectorRegistry
 from runtime_exporter.settings import Settings
-from tools import wait_for
+from tools import needs_gil, wait_for
 
 
 @pytest.fixture
@@ -49,6 +49,7 @@ def growing():
         thread.join()
 
 
+@needs_gil
 def test_functions_comparison_suspects_and_advice_are_told_by_a_running_process(exporter, growing):
     def get(path):
         return requests.get(f"{exporter.url}/api/v1/{path}", timeout=10).json()
