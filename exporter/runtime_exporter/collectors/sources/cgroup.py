@@ -116,9 +116,13 @@ class _MemoryFiles(NamedTuple):
         limit, usage = ("max", "current") if version == 2 else ("limit_in_bytes", "usage_in_bytes")  # noqa: PLR2004 - a version
         # In version 1 the lines without this word are of the group alone, the limit is of those below it, too.
         total, slab = (b"", (b"slab_reclaimable",)) if version == 2 else (b"total_", ())  # noqa: PLR2004
-        files = (ProcFile(f"{directory}/memory.{name}") for name in (usage, "stat"))
         reclaimable = (total + b"inactive_file", total + b"active_file", *slab)
-        return [_MemoryFiles(file, *files, reclaimable) for file in _existing(f"{directory}/memory.{limit}")]
+        return [
+            _MemoryFiles(
+                file, ProcFile(f"{directory}/memory.{usage}"), ProcFile(f"{directory}/memory.stat"), reclaimable
+            )
+            for file in _existing(f"{directory}/memory.{limit}")
+        ]
 
     def limit_bytes(self) -> float | None:
         """Return the limit, or None for no limit."""
