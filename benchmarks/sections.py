@@ -38,7 +38,7 @@ SECTIONS = (
         "requests",
         "What a request pays",
         "An application that answers at once, bare, with our middleware, and with what others offer. Requests are driven in process: no socket, no server.\n"
-        "*Nothing* stands for a middleware that counts nothing, and only passes a request on, looks at what it sends, or reads a clock twice, too: no ASGI middleware that\n"
+        "*Nothing* stands for a middleware that counts nothing, and only passes a request on, looks at what it sends, or reads a clock twice, too: no middleware that\n"
         "measures can cost less.",
         (
             Dots(
