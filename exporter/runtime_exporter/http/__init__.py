@@ -21,7 +21,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for (PEP 562): a WSGI application does not pay for asyncio, which takes 40 ms to import."""
+    """Import what is asked for (PEP 562): a WSGI application does not pay for what only ASGI needs."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

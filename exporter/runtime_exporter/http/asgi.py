@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -166,6 +165,9 @@ class ASGIMiddleware(Middleware):
 
     def _see_loop(self) -> None:
         """Announce the event loop of this request, unless it was announced; under trio there is none. Never raises."""
+        asyncio = sys.modules.get("asyncio")  # whoever runs a loop has it
+        if asyncio is None:
+            return
         try:
             if not self._ready:
                 self._prepare()

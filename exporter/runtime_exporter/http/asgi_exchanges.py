@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.http.exchange import CLIENT_CLOSED_REQUEST, KEY, SERVER_ERROR, Exchange
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 # How servers and Starlette tell an application that its client went away; matched by name, to import neither.
 # "Cancelled" is trio's word for asyncio's CancelledError.
 _DISCONNECTED: Final = frozenset({"Cancelled", "ClientDisconnect", "ClientDisconnected", "RequestAborted"})
-
-# Whoever waited for the answer does no more: GeneratorExit is what a coroutine gets whose loop ended before it.
-_GIVEN_UP: Final = (asyncio.CancelledError, GeneratorExit)
 _WEBSOCKET_CLOSED: Final = _DISCONNECTED | {"WebSocketDisconnect"}
 
 
@@ -86,7 +83,7 @@ class ASGIExchange(Exchange):
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, and end."""
-        if isinstance(error, _GIVEN_UP) or type(error).__name__ in _DISCONNECTED:
+        if _is_given_up(error) or type(error).__name__ in _DISCONNECTED:
             self.ended_as = CLIENT_CLOSED_REQUEST
         elif self.ended_as is None or not isinstance(error, OSError):
             self.ended_as = self.ended_as or SERVER_ERROR
@@ -175,7 +172,8 @@ class WebSocketExchange(ASGIExchange):
 
     def fail(self, error: BaseException) -> None:
         """Note an exception that left the application, unless it only says that the client went away."""
-        if not isinstance(error, (*_GIVEN_UP, OSError)) and type(error).__name__ not in _WEBSOCKET_CLOSED:
+        closed = isinstance(error, OSError) or type(error).__name__ in _WEBSOCKET_CLOSED
+        if not closed and not _is_given_up(error):
             self.excepted_by(error)
         self.finish()
 
@@ -185,3 +183,12 @@ class WebSocketExchange(ASGIExchange):
             self.finished = True
             self.method.gauge.dec()
             self.where.pop(KEY, None)
+
+
+def _is_given_up(error: BaseException) -> bool:
+    """Return whether it says that nobody waits for the answer any more: GeneratorExit is for a coroutine whose loop ended before it.
+
+    asyncio is not imported here, for it takes longer than all else that is: whoever raises its CancelledError has it.
+    """
+    asyncio = sys.modules.get("asyncio")
+    return isinstance(error, GeneratorExit) or (asyncio is not None and isinstance(error, asyncio.CancelledError))
