@@ -136,7 +136,7 @@ def test_targets_for_which_there_is_no_thread_change_nothing(agent, monkeypatch,
             raise RuntimeError("can't start new thread")
         thread.start()
 
-    monkeypatch.setattr("runtime_exporter.agent.watcher.COSTS.start", start)
+    monkeypatch.setattr("runtime_exporter.ownthread.COSTS.start", start)
     with caplog.at_level("ERROR", "runtime_exporter"):
         assert not running.reload()
     assert before == running.fleet.watched

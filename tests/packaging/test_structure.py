@@ -55,6 +55,7 @@ ANYONE = {
     "freethreading",
     "logs",
     "nearest",
+    "ownthread",
     "sigmask",
 }
 FORBIDDEN_NAMES = {"core", "utils", "util", "helpers", "helper", "manager", "common", "misc"}

@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.costs import COSTS, TARGETS
+from runtime_exporter.costs import TARGETS
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.logs import StateLog
+from runtime_exporter.ownthread import OwnThread
 from runtime_exporter.profiling.guard import Guard
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ class Watcher:
         self._clock = clock
         self._cpu_clock = cpu_clock
         self._unix_clock = unix_clock
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = OwnThread(f"runtime-exporter-target-{name}", TARGETS)
 
     @property
     def report(self) -> Report:
@@ -102,25 +102,20 @@ class Watcher:
 
     def start(self, after: threading.Event | None = None) -> None:
         """Begin to watch, `after` that is set. Raises ExporterError where no thread can be started."""
-        name = f"runtime-exporter-target-{self.name}"
-        thread = threading.Thread(target=self._run, args=(after,), name=name, daemon=True)
         try:
-            COSTS.start(thread, TARGETS)
+            self._thread.start(self._run, after)
         except RuntimeError as error:
             raise ExporterError(f"target {self.name} cannot be watched: {error}") from error
-        self._thread = thread
 
     def stop(self) -> None:
         """Ask it to end, without waiting."""
-        self._stop.set()
+        self._thread.stop()
 
     def close(self) -> None:
         """End it, and what is under way. A second call does nothing."""
-        self._stop.set()
+        self._thread.stop()
         self.source.close()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(_JOIN_SECONDS)
+        self._thread.close(_JOIN_SECONDS)
 
     def turn(self) -> float:
         """Look at the target once, and return the seconds to wait until the next time. Never raises."""
@@ -129,7 +124,7 @@ class Watcher:
         try:
             taken = self.source.take()
         except Exception as error:  # noqa: BLE001 - a target, or our reading of it, that is wrong in any way costs itself only
-            if self._stop.is_set():
+            if self._thread.stopping:
                 return 0.0
             return self._failed(error, self._clock() - begun)
         took = self._clock() - begun
@@ -163,18 +158,18 @@ class Watcher:
         self._log.report(self.name, problem, f"target {self.name} is not profiled: {problem}")
         return backoff(state.in_a_row + 1, self._interval)
 
-    def _run(self, after: threading.Event | None) -> None:
+    def _run(self, stop: threading.Event, after: threading.Event | None) -> None:
         if after is not None:
             after.wait()
         if self._recall is not None:
-            self._guard.call(f"reading earlier profiles of {self.name}", self._remember)
+            self._guard.call(f"reading earlier profiles of {self.name}", self._remember, stop)
         wait = self._delay
-        while not self._stop.wait(wait):
+        while not stop.wait(wait):
             wait = self.turn()
 
-    def _remember(self) -> None:
+    def _remember(self, stop: threading.Event) -> None:
         for _ in self._recall() if self._recall is not None else ():
-            if self._stop.is_set():
+            if stop.is_set():
                 break
 
 

@@ -8,18 +8,19 @@ One daemon thread does it. What it costs is measured, and the interval grows bef
 from __future__ import annotations
 
 import math
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.costs import COSTS, PROFILING
+from runtime_exporter.costs import PROFILING
 from runtime_exporter.logs import StateLog
+from runtime_exporter.ownthread import OwnThread
 from runtime_exporter.profiling import windows
 from runtime_exporter.profiling.guard import Guard
 from runtime_exporter.profiling.pipeline import Pipeline, Taken
 from runtime_exporter.profiling.samplers.sampler import OWN_THREADS
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runtime_exporter.profiling.pipeline import Report
@@ -84,8 +85,7 @@ class Continuous:
         self._taken = 0.0
         self._log = log or StateLog()
         self._guard = Guard(self._log)
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._thread = OwnThread(THREAD_NAME, PROFILING)
 
     @property
     def report(self) -> Report:
@@ -95,30 +95,27 @@ class Continuous:
     @property
     def running(self) -> bool:
         """Whether this process is being profiled."""
-        return self._thread is not None
+        return self._thread.running
 
     def start(self) -> None:
-        """Start to profile; without effect while it runs. Raises ProfileError where the sampler cannot work here."""
-        if self._thread is not None:
+        """Start to profile; without effect while it runs.
+
+        Raises ProfileError where the sampler cannot work here, RuntimeError where no thread can be started.
+        """
+        if self.running:
             return
         sampler = self.sampler = self.sampler or self._make_sampler()
         sampler.start()
         self._taken = self._clock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            COSTS.start(self._thread, PROFILING)
-        except RuntimeError:  # no thread can be started
-            self._thread = None
+            self._thread.start(self._run)
+        except RuntimeError:
             sampler.close()
             raise
 
     def close(self) -> None:
         """Stop, and account for what was seen since the last interval. May be called twice, and before `start`."""
-        thread, self._thread = self._thread, None
-        self._stop.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_JOIN_SECONDS)
+        self._thread.close(_JOIN_SECONDS)
         if self.sampler is not None:
             self.sampler.close()
 
@@ -127,8 +124,7 @@ class Continuous:
 
         The store is told by whoever made it: others keep profiles in it, too.
         """
-        self._thread = None
-        self._stop = threading.Event()
+        self._thread.forked()
         if self.sampler is not None:
             self.sampler.forked()
         self.pipeline.forget()

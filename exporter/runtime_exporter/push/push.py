@@ -8,10 +8,11 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from runtime_exporter.costs import COSTS, PUSH
+from runtime_exporter.costs import PUSH
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.metrics import Counter
+from runtime_exporter.ownthread import OwnThread
 from runtime_exporter.profiling import pprof
 from runtime_exporter.push.post import UnavailableError
 from runtime_exporter.push.pyroscope import KINDS, Item
@@ -72,14 +73,14 @@ class Push:
         counter.hidden = not self.enabled
         self.families: tuple[Metric, ...] = (counter,)
         self._open = False
+        self._thread = OwnThread(THREAD_NAME, PUSH)
         self.forked()
 
     def forked(self) -> None:
         """In the child of a fork: there is no thread, and what waits is the parent's to send."""
         self._changed = threading.Condition()
         self._queue: deque[Item] = deque()
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._thread.forked()
 
     def start(self) -> None:
         """Take profiles from now on. Raises ConfigError where the credentials cannot be read."""
@@ -93,11 +94,9 @@ class Push:
         """Take no more, and give what waits so many seconds to be sent, once each. May be called twice, and before `start`."""
         with self._changed:
             self._open = False
-            thread, self._thread = self._thread, None
-            self._stop.set()
+            self._thread.stop()
             self._changed.notify_all()
-        if thread is not None:
-            thread.join(patience)
+        self._thread.close(patience)
         with self._changed:
             self._lose(len(self._queue))
             self._queue.clear()
@@ -122,16 +121,10 @@ class Push:
 
     def _begin(self) -> None:
         """Start the thread where there is none."""
-        if self._thread is not None:
-            return
-        self._stop = threading.Event()
-        thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
         try:
-            COSTS.start(thread, PUSH)
+            self._thread.start(self._run)
         except RuntimeError as error:  # no thread can be started now; the next profile tries again
             self._log.report("thread", "failing", f"profiles are not pushed: {error}")
-        else:
-            self._thread = thread
 
     def _lose(self, number: int) -> None:
         if number:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from runtime_exporter.costs import BACKGROUND, COSTS
+from runtime_exporter.ownthread import OwnThread
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable
 
     from runtime_exporter.collectors.supervision.member import Member
@@ -49,41 +50,25 @@ class Background:
         self._due: dict[Member, float] = {}
         self._waking = 0.0
         self._step = os.getpid() * _GOLDEN
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._thread = OwnThread(THREAD_NAME, BACKGROUND)
 
     @property
     def running(self) -> bool:
         """Whether there is a thread in this process that updates."""
-        return self._thread is not None
+        return self._thread.running
 
     def start(self) -> None:
-        """Start the thread; without effect while it runs."""
-        if self._thread is not None:
-            return
-        self._stop = threading.Event()
-        self._due.clear()
-        self._thread = threading.Thread(target=self._run, args=(self._stop,), name=THREAD_NAME, daemon=True)
-        try:
-            COSTS.start(self._thread, BACKGROUND)
-        except RuntimeError:  # no thread can be started: there is none to wait for
-            self._thread = None
-            raise
+        """Start the thread; without effect while it runs. Raises RuntimeError where no thread can be started."""
+        self._thread.start(self._run)
 
     def close(self) -> None:
         """Stop the thread. One that hangs in a collector is left behind; it is a daemon and ends by itself."""
-        thread, self._thread = self._thread, None
-        self._stop.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_JOIN_SECONDS)
-            if thread.is_alive():
-                logger.warning("a collector hangs in the background; its thread is left to end by itself")
+        if not self._thread.close(_JOIN_SECONDS):
+            logger.warning("a collector hangs in the background; its thread is left to end by itself")
 
     def forked(self) -> None:
         """In the child there is no thread. It may be started again."""
-        self._thread = None
-        self._stop = threading.Event()
-        self._due.clear()
+        self._thread.forked()
 
     def woke(self, cpu_seconds: float) -> None:
         """Say what the thread has used from one turn to the next without the updates. One wait is chance: three in four are the past."""
@@ -92,7 +77,11 @@ class Background:
     def turn(self) -> float:
         """Update what is due; return the seconds until something is due next."""
         for member in self._members:
-            if member.interval is not None and self._clock() >= self._due.get(member, 0.0) and not self._stop.is_set():
+            if (
+                member.interval is not None
+                and self._clock() >= self._due.get(member, 0.0)
+                and not self._thread.stopping
+            ):
                 member.run()
                 pause = self.pause(member)
                 member.expect_within(pause)
@@ -109,6 +98,7 @@ class Background:
         return max(interval, (member.cpu_seconds + self._waking) * max(1, sharing) / self._allowed(BACKGROUND)) * jitter
 
     def _run(self, stop: threading.Event) -> None:
+        self._due.clear()
         for member in self._members:
             if member.interval is not None:
                 member.expect_within(member.interval)
