@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from profile_windows import steady
-from runtime_exporter.profiling.callers import callers, chains, deepest, unmoved_caller
+from runtime_exporter.profiling.callers import callers, deepest, unmoved_caller
 from runtime_exporter.profiling.regression import Limits, changes
 
 BASE, NOW = 60, 15
@@ -27,11 +27,6 @@ def test_a_function_that_calls_itself_is_counted_once_and_not_its_own_caller():
 
 def test_a_function_that_is_on_no_stack_has_no_callers():
     assert callers([(("a",), 1.0)], ["b"]) == {"b": {}}
-
-
-def test_main_callers_make_chains_and_a_cycle_ends_them():
-    assert chains({"leaf": "mid", "mid": "root"}) == [(("leaf", "mid", "root"), 1.0), (("mid", "root"), 1.0)]
-    assert chains({"a": "b", "b": "a"}) == [(("a", "b"), 1.0), (("b", "a"), 1.0)]
 
 
 def test_cost_that_moved_to_another_callee_leaves_the_caller_as_it_was():

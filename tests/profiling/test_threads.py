@@ -1,16 +1,15 @@
-"""Threads and tasks are listed by what they do and where they stand; groups that grow are suspects."""
+"""Threads are listed by what they do and where they stand; groups that grow are suspects."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
 import time
 
 import pytest
 
-from frame_names import last_part, name_of
-from runtime_exporter.profiling import tasks, threads
+from frame_names import name_of
+from runtime_exporter.profiling import threads
 from runtime_exporter.profiling.profile import Frame, frames
 from tools import asleep
 
@@ -88,10 +87,6 @@ def test_the_text_has_a_head_and_two_lines_a_frame_for_each_thread(workers):
     assert all(re.fullmatch(r"\t.+:\d+", line) for line in lines[1::2])
 
 
-def test_the_part_of_a_group_that_waits_for_work_is_told(workers):
-    assert 1.0 == threads.idle_ratio(at_rest())["fetch_orders"]
-
-
 def state(number, group, *names):
     stack = tuple(Frame(name, "shop.py", 1) for name in names)
     return threads.ThreadState(number, number, f"{group}-{number}", group, True, stack)
@@ -119,86 +114,3 @@ def test_signatures_that_are_remembered_are_bounded():
     for number in range(50):
         history.look([state(1, f"group {number}", "shop:serve")], float(number))
     assert len(history._history._series) <= 3
-
-
-@pytest.fixture
-def loop():
-    async def wait_for_stock():
-        await asyncio.get_running_loop().create_future()
-
-    async def order():
-        await wait_for_stock()
-
-    async def serve():
-        crowd = [asyncio.create_task(order()) for _ in range(3)]
-        ready.set()
-        try:
-            await stop.wait()
-        finally:
-            for task in crowd:
-                task.cancel()
-            await asyncio.gather(*crowd, return_exceptions=True)
-
-    ready, stop = threading.Event(), asyncio.Event()
-    one = asyncio.new_event_loop()
-    thread = threading.Thread(target=one.run_until_complete, args=(serve(),))
-    thread.start()
-    ready.wait(10)
-    yield one
-    one.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    one.close()
-
-
-def orders_of(loop):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = [state for state in tasks.tasks([loop]) if state.coroutine.endswith("order")]
-        if len(found) == 3 and all(len(state.stack) == 2 for state in found):
-            return found
-        time.sleep(0.01)
-    raise AssertionError("the tasks do not come to rest")
-
-
-def test_tasks_are_told_by_their_coroutine_and_by_what_they_await(loop):
-    found = orders_of(loop)
-    names = {tuple(frame.name.rpartition(":")[2].rpartition(".")[2] for frame in state.stack) for state in found}
-    assert {("wait_for_stock", "order")} == names
-    assert {f"{__name__}:loop.<locals>.order": 3} == tasks.coroutines(found)
-
-
-def test_tasks_are_a_profile_and_a_text(loop):
-    found = orders_of(loop)
-    profile = tasks.task_profile(found)
-    profile.check()
-    assert [(3,)] == [sample.values for sample in profile.samples]
-    head, first = tasks.task_text(found).splitlines()[:2]
-    assert f"3 tasks {__name__}:loop.<locals>.order:" == head
-    assert first.endswith("wait_for_stock()")
-
-
-def test_a_coroutine_with_ever_more_tasks_is_a_suspect():
-    history = tasks.TaskHistory()
-    for look in range(20):
-        history.look([tasks.TaskState("shop:poll", ())] * look + [tasks.TaskState("shop:serve", ())] * 8, look * 60.0)
-    (suspect,) = history.suspects(started=0.0)
-    assert ("shop:poll", "tasks") == (suspect.site, suspect.unit)
-
-
-def test_generators_that_are_awaited_are_part_of_where_a_task_stands():
-    import types
-
-    @types.coroutine
-    def pause():
-        yield
-
-    async def step():
-        await pause()
-
-    coroutine = step()
-    coroutine.send(None)
-    try:
-        names = [last_part(frame.name) for frame in tasks.suspended(coroutine)]
-    finally:
-        coroutine.close()
-    assert ["pause", "step"] == names

@@ -25,8 +25,7 @@ CERTAIN = 4.0
 def callers(stacks: Iterable[tuple[Sequence[str], float]], functions: Collection[str]) -> Callers:
     """Return the callers of `functions` in `stacks`: (function names leaf first, weight).
 
-    Where there are no stacks, `chains` makes some. A function that calls itself counts once,
-    at its outermost frame, since its inclusive share does.
+    A function that calls itself counts once, at its outermost frame, since its inclusive share does.
     """
     wanted = frozenset(functions)
     weights: dict[str, float] = dict.fromkeys(functions, 0.0)
@@ -42,17 +41,6 @@ def callers(stacks: Iterable[tuple[Sequence[str], float]], functions: Collection
                 steps = outermost[ancestor] - outermost[name]
                 above[name][ancestor] = (part + weight, distance + weight * steps)
     return {name: _nearest_first(above[name], weights[name]) for name in functions}
-
-
-def chains(parents: Mapping[str, str]) -> list[tuple[tuple[str, ...], float]]:
-    """Return a stack for each function from a mapping function -> its main caller (as `table.Table.callers`)."""
-    stacks = []
-    for name in parents:
-        stack = {name: None}  # in order; a second time on the way up is a cycle and ends it
-        while (name := parents.get(name, "")) and name not in stack:
-            stack[name] = None
-        stacks.append((tuple(stack), 1.0))
-    return stacks
 
 
 def unmoved_caller(change: Change, found: Mapping[str, Change], relation: Callers) -> str:

@@ -17,7 +17,6 @@ from runtime_exporter.profiling.leaks import (
     THREADS,
     History,
 )
-from runtime_exporter.profiling.tasks import TaskHistory
 from runtime_exporter.profiling.threads import ThreadHistory, inventory
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Growth:
         self._totals = {RESIDENT: History(), BLOCKS: History()}
         self._objects = History()
         self._threads = ThreadHistory()
-        self._tasks = TaskHistory()
+        self._tasks = History()
         self._suspects: Mapping[str, Sequence[Suspect]] = {}
 
     def look(self, reading: Reading) -> Mapping[str, Sequence[Suspect]]:
@@ -88,7 +87,7 @@ class Growth:
             self._objects.add(reading.counted, reading.objects)
             self._counted = reading.counted
         self._threads.look(self._inventory(), now)
-        self._tasks.count(reading.tasks, now)
+        self._tasks.add(now, reading.tasks)
 
     def _find(self, reading: Reading) -> dict[str, Sequence[Suspect]]:
         began, memory = self._began, reading.memory
@@ -109,5 +108,5 @@ class Growth:
         if reading.counted:
             found[OBJECTS] = self._objects.suspects(kind=OBJECTS, unit=OBJECTS, thresholds=self._types, started=began)
         found[THREADS] = self._threads.suspects(started=began, thresholds=self._groups)
-        found[TASKS] = self._tasks.suspects(started=began, thresholds=self._groups)
+        found[TASKS] = self._tasks.suspects(kind=TASKS, unit=TASKS, thresholds=self._groups, started=began)
         return found

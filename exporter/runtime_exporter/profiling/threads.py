@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.leaks import THREAD_GROUPS, THREADS, History, Suspect, Thresholds
 from runtime_exporter.profiling.naming import label, waits
-from runtime_exporter.profiling.offcpu import IDLE, Wait, classify
+from runtime_exporter.profiling.offcpu import Wait, classify
 from runtime_exporter.profiling.profile import Label, Profile, Stack, build
 from runtime_exporter.profiling.pythonstack import python_stack
 from runtime_exporter.profiling.samplers.frames import current_frames, gil_enabled
@@ -129,14 +129,3 @@ def _head(state: ThreadState) -> str:
 def stack_text(stack: Stack) -> str:
     """Return a stack, leaf first, as two lines a frame: the function, and its file and line behind a tab."""
     return "".join(f"{frame.name}()\n\t{frame.file}:{frame.line}\n" for frame in stack)
-
-
-def idle_ratio(states: Iterable[ThreadState]) -> dict[str, float]:
-    """Return, for each group of threads, which part of them waits for work."""
-    total: Counter[str] = Counter()
-    idle: Counter[str] = Counter()
-    for state in states:
-        total[state.group] += 1
-        wait = state.wait
-        idle[state.group] += wait is not None and wait.kind == IDLE
-    return {group: idle[group] / count for group, count in total.items()}

@@ -54,10 +54,6 @@ class Roster:
         """Return a thread, also one that `threading` does not know."""
         return self.members.get(ident) or Member(0, "", UNNAMED, own=False)
 
-    def by_native_id(self) -> Mapping[int, Member]:
-        """Return the threads whose number in the kernel is known, by that number."""
-        return {member.native_id: member for member in self.members.values() if member.native_id}
-
     def _member(self, thread: threading.Thread, main: threading.Thread) -> Member:
         # After a fork `native_id` of the main thread is still what it was in the parent.
         native_id = self._pid() if self._linux and thread is main else thread.native_id or 0
