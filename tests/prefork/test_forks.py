@@ -64,6 +64,28 @@ def test_children_of_multiprocessing_count_whether_they_are_forked_or_spawned(fl
     fleet.wait_for(LIVE, 1)
 
 
+def test_a_fork_from_a_process_that_joined_late_waits_for_no_lock_of_its_parent_and_writes_nothing_for_it(fleet):
+    parent = fleet.worker(start=False, RUNTIME_EXPORTER_RUN_DIRECTORY="")
+    assert fleet.url == parent.start(run_directory=str(fleet.directory), port=fleet.port)
+    parent.do(
+        "from runtime_exporter.metrics.cells import STORE\n"
+        "held, done = threading.Event(), threading.Event()\n"
+        "def hold():\n"
+        "    with STORE.journal._lock: held.set(); done.wait(60)\n"
+        "holding = threading.Thread(target=hold); holding.start(); held.wait(60)\n"
+        "before = STORE.journal._keys.read_bytes()\n"
+        "pid, status, end = fork(work, 4, 0), (0, 0), time.monotonic() + 20\n"
+        "while status[0] == 0 and time.monotonic() < end:\n"
+        "    status = os.waitpid(pid, os.WNOHANG); time.sleep(0.01)\n"
+        "after = STORE.journal._keys.read_bytes()\n"
+        "done.set(); holding.join()\n"
+        "if status[0] == 0: os.kill(pid, 9); os.waitpid(pid, 0)\n"
+        "assert status == (pid, 0), status\n"
+        "assert before == after"
+    )
+    fleet.wait_for(ORDERS, 4)
+
+
 def test_a_child_may_start_an_exporter_of_its_own_before_and_after_it_is_watched(fleet):
     parent = fleet.worker()
     for pause in (0.0, 2.0):

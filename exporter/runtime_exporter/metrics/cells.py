@@ -24,7 +24,7 @@ from runtime_exporter.freethreading import FREE_THREADED as FREE_THREADED
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runtime_exporter.metrics.family import Family
 
@@ -105,6 +105,8 @@ class CellStore:
         self._free: dict[int, list[tuple[Segment, int]]] = {}
         # Reentrant: a signal handler or a finaliser may make a series while its own thread is making one here.
         self.lock = threading.RLock()
+        self.leave_to_parent: Callable[[], None] = lambda: None
+        """Makes the cells of a forked child its own. Set by `workers`, which not every process needs."""
 
     @property
     def mapped_bytes(self) -> int:
@@ -177,10 +179,15 @@ class CellStore:
             yield
 
     def after_fork_in_child(self) -> None:
-        """Make new locks: another thread may have held the old ones when this process was forked."""
+        """Make new locks, since another thread may have held the old ones when this process was forked, and let go of the parent's files.
+
+        Before anything else happens in the child: whoever makes or removes a series there would tell the parent's journal otherwise,
+        that is, write into the parent's files, or wait for ever for a lock that a thread of the parent had.
+        """
         self.lock = threading.RLock()
         for family in self.living_families() if FREE_THREADED else ():
             family.lock = threading.RLock()
+        self.leave_to_parent()
 
     def _carve(self, count: int) -> tuple[Segment, int]:
         if self._next + count > self._segment.size:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter import forks
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import ending, slots
@@ -300,4 +299,4 @@ def _evaluate(family: Family) -> None:
             child.evaluate()
 
 
-forks.after_in_child(forked)
+STORE.leave_to_parent = forked  # the first to be told of a fork, however late this is imported
