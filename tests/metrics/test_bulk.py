@@ -60,7 +60,7 @@ class Scrapes(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(cellsource, "BLOCK_CELLS", 8)
         self.patch.setattr(peersource, "_BLOCK_CHILDREN", 8)
-        self.patch.setattr(metrics.metric._Created, "enabled", False)
+        self.patch.setattr(metrics.created, "_enabled", False)
         peer.disable_created_metrics()
         self.both = [self._family(metrics), self._family(peer)]
 

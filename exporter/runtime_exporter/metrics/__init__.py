@@ -24,11 +24,12 @@ from prometheus_client import (
 )
 
 from runtime_exporter.metrics.counter import Counter
+from runtime_exporter.metrics.created import disable_created_metrics, enable_created_metrics
 from runtime_exporter.metrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from runtime_exporter.metrics.gauge import Gauge
 from runtime_exporter.metrics.histogram import Histogram
 from runtime_exporter.metrics.info import Enum, Info
-from runtime_exporter.metrics.metric import Metric, disable_created_metrics, enable_created_metrics
+from runtime_exporter.metrics.metric import Metric
 from runtime_exporter.metrics.serving import make_asgi_app, make_wsgi_app, start_http_server, start_wsgi_server
 from runtime_exporter.metrics.summary import Summary
 

@@ -9,8 +9,9 @@ from prometheus_client.samples import Exemplar
 
 from runtime_exporter.metrics.cells import FREE_THREADED
 from runtime_exporter.metrics.contexts import ExceptionCounter
+from runtime_exporter.metrics.created import created_enabled
 from runtime_exporter.metrics.family import validate_exemplar
-from runtime_exporter.metrics.metric import Metric, Point, created_enabled
+from runtime_exporter.metrics.metric import Metric, Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 from prometheus_client import REGISTRY
@@ -30,31 +29,6 @@ class Point(NamedTuple):
     labels: dict[str, str]
     value: float
     exemplar: Exemplar | None = None
-
-
-class _Created:
-    """Whether `_created` samples are exposed.
-
-    prometheus_client exposes them unless told otherwise, which doubles the series of an application's counters in
-    Prometheus; here they are off until asked for, by the same variable and the same two functions.
-    """
-
-    enabled = os.environ.get("PROMETHEUS_DISABLE_CREATED_SERIES", "").lower() in ("false", "0", "f")
-
-
-def enable_created_metrics() -> None:
-    """Expose `_created` samples of counters, histograms and summaries."""
-    _Created.enabled = True
-
-
-def disable_created_metrics() -> None:
-    """Do not expose `_created` samples (the default)."""
-    _Created.enabled = False
-
-
-def created_enabled() -> bool:
-    """Return whether `_created` samples are exposed."""
-    return _Created.enabled
 
 
 _NO_CHILDREN: dict[tuple[str, ...], Any] = {}

@@ -14,7 +14,7 @@ from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.metrics.cells import CELL_BYTES
-from runtime_exporter.metrics.metric import created_enabled
+from runtime_exporter.metrics.created import created_enabled
 from runtime_exporter.metrics.workers.shape import Layer, Shape, oldest, one
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import FREE_THREADED, CellStore, Segment
-from runtime_exporter.metrics.metric import created_enabled
+from runtime_exporter.metrics.created import created_enabled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
