@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
 
 RATE_HZ = 100
-"""As Go profiles: 10 ms a sample. It costs a core 5 % for one thread (reference, section 1.7), and nobody the rest of the day."""
+"""As Go profiles: 10 ms a sample. It costs a core 5 % for one thread, and nobody the rest of the day."""
 _MARGIN_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
 """How long it may take until it is noticed that nobody wants a profile any more."""

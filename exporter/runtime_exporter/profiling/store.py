@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
 
 LIMIT_BYTES: Final = 256 * 1024 * 1024
-"""Two to three days of a busy process: about 100 MB a day before anything is merged (reference, section 5.4)."""
+"""Two to three days of a busy process: about 100 MB a day before anything is merged."""
 MOST_FILES: Final = 20_000
 """However small they are: each one makes the listing longer, which is read with each profile."""
 # How long a listing of the directory is believed: other processes may write into it, and a listing costs milliseconds.

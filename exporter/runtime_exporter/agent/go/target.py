@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BACKEND: Final = "go"
 MOST_GOROUTINES: Final = 20_000
-"""With more of them they are not asked for: a profile takes the service about a microsecond for each (reference, section 4)."""
+"""With more of them they are not asked for: a profile takes the service about a microsecond for each."""
 LEAKS_SECONDS: Final = 600.0
 """Between two searches for leaked goroutines, each of which forces a collection."""
 _COUNTED: Final = ("heap", "allocs", "mutex", "block")
