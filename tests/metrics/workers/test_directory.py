@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from runtime_exporter.metrics import workers
 from runtime_exporter.metrics.cells import CellStore
-from runtime_exporter.metrics.workers import folding, journal, slots
+from runtime_exporter.metrics.workers import folding, journal, retired, slots
 from workers_in_tests import Pretended, samples
 
 RESTARTS = 10_000 if "SOAK_SECONDS" in os.environ else 1_000
@@ -52,6 +53,44 @@ def test_workers_that_come_and_go_add_up_in_one_file_that_does_not_grow(tmp_path
     assert max(sizes) - min(sizes) < 10
     found = samples(merged)
     assert (50.0, 50.0, 50.0) == (found['c_total{a="x"}'], found["h_count"], found["h_sum"])
+
+
+@pytest.mark.parametrize("restarts", [1, 40])
+def test_who_has_written_the_same_as_the_one_before_adds_up_as_if_each_were_read_by_itself(
+    tmp_path, monkeypatch, restarts
+):
+    place, copy = tmp_path / "together", tmp_path / "each"
+    place.mkdir()
+    for number in range(restarts):
+        worker = Pretended(place)
+        kind = "x" if number % 5 else "y"  # now and then a log that is another one
+        counter, sizes = worker.counter("c", ["a"]), worker.histogram("h", ["a"], buckets=(1, 2))
+        gauges = [worker.gauge(mode, multiprocess_mode=mode) for mode in ("min", "max", "sum", "mostrecent", "livesum")]
+        counter.labels("never"), sizes.labels("never"), sizes.labels("last")
+        counter.labels(kind).inc(number)
+        sizes.labels(kind).observe(number % 3)
+        for gauge in gauges:
+            gauge.set((number * 7) % 11 - 5)
+        if number == restarts - 1:
+            sizes.labels("last").observe(1)
+        if number % 3 == 0:
+            counter.remove(kind)
+        worker.die()
+    shutil.copytree(place, copy)
+    folding.fold(place)
+    monkeypatch.setattr(folding.Life, "log", lambda life: (str(life.name).encode(), 0))  # no two are the same
+    folding.fold(copy)
+    found, expected = retired.read(place), retired.read(copy)
+    assert restarts == found.deaths
+    assert _said(expected) == _said(found)
+    assert {"c", "h", "min", "max", "sum", "mostrecent"} == {name for name, _ in _said(found)}
+
+
+def _said(file):
+    return {
+        (entry.definition.name, entry.values): file.values[entry.cell : entry.end]
+        for entry in file.keys.entries.values()
+    }
 
 
 def test_a_number_is_small_and_taken_again(tmp_path):

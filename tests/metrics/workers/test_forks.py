@@ -15,6 +15,7 @@ from runtime_exporter import metrics
 from runtime_exporter.metrics import workers
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import worker as worker_module
+from runtime_exporter.metrics.workers.folding import HEAPED
 from workers_in_tests import Fork, samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -136,6 +137,19 @@ def test_a_fork_in_a_thread_is_a_worker_too(directory, merged):
     thread.start()
     thread.join()
     assert [(2.0, 2)] == found
+
+
+def test_children_that_come_and_go_leave_few_files_also_where_nobody_folds_for_them(directory, merged):
+    count = metrics.Counter("storm_c", "C", registry=None)
+    workers.join(directory)
+    files = []
+    for _ in range(3 * HEAPED):
+        with Fork(count.inc):
+            pass
+        files.append(len([*directory.glob("*.cells")]))
+    assert HEAPED + 1 >= max(files)
+    assert 3.0 * HEAPED == samples(merged)["storm_c_total"]
+    assert 3 * HEAPED == merged.states()["retired"]
 
 
 def test_a_child_keeps_what_counts_once_however_many_have_it(directory, merged):

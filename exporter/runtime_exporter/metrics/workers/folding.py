@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import retired, slots
+from runtime_exporter.metrics.workers.definition import COUNTING
 from runtime_exporter.metrics.workers.ending import UNKNOWN
 from runtime_exporter.metrics.workers.life import Life
 
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
 KINDS: Final = ("keys", "cells", "keys.new")
 
 
-def fold(directory: Path, name: Name | None = None, journal: Journal | None = None) -> bool:
+HEAPED: Final = 32
+"""So many dead do not wait for somebody who folds now and then: the next child of a fork does it, some milliseconds of work."""
+
+
+def fold(directory: Path, name: Name | None = None, journal: Journal | None = None, *, least: int = 1) -> bool:
     """Add the dead to the file and remove theirs, and what this process removed; return whether there was anything.
 
-    name, journal: of this process, where it is a worker. Does nothing while somebody else folds. Raises OSError, before
-    anything is removed.
+    name, journal: of this process, where it is a worker. least: of fewer dead nothing is done. Nor is while somebody else folds.
+    Raises OSError, before anything is removed.
     """
-    if not _dead(directory) and (journal is None or not journal.due):
+    if len(_dead(directory)) < least and (journal is None or not journal.due):
         return False
     with slots.folding(directory) as alone:
         return alone and _fold(directory, name, journal)
@@ -59,8 +64,9 @@ def _fold(directory: Path, name: Name | None, journal: Journal | None) -> bool:
         folded = {life: count for life, count in before.folded.items() if life in there}
         present = _Present(directory, set(lives) - set(dead))
         ends = []
+        adding = _Adding(ledger, directory, present)
         for life in fresh:
-            ends.append(_add(ledger, directory, life, folded.get(str(life), 0), present))
+            ends.append(adding.add(life, folded.get(str(life), 0)))
             folded[str(life)] = retired.WHOLE
         if journal is not None and name is not None and graves:
             others = present.besides(name)
@@ -105,26 +111,53 @@ def _keys(directory: Path, name: Name) -> set[Key]:
     return {(entry.definition.name, entry.values) for entry in life.keys.entries.values()}
 
 
-def _add(ledger: Ledger, directory: Path, name: Name, folded: int, present: _Present) -> str:
-    """Add a life; of the series that it removed the first `folded` are in the file already. Return how it ended."""
-    try:
-        life = Life(directory, name)
-    except OSError:
-        return UNKNOWN
-    try:
+class _Adding:
+    """Adds lives that are over, oldest first.
+
+    The children of one parent have written the same log, however many thousands they are: it is parsed once, and of those after the
+    first only what they have counted is added.
+    """
+
+    def __init__(self, ledger: Ledger, directory: Path, present: _Present) -> None:
+        self._ledger = ledger
+        self._directory = directory
+        self._present = present
+        self._log = b"", 0
+        self._last: Life | None = None
+
+    def add(self, name: Name, folded: int) -> str:
+        """Add a life; of the series that it removed the first `folded` are in the file already. Return how it ended."""
+        try:
+            life = Life(self._directory, name)
+        except OSError:
+            return UNKNOWN
+        try:
+            again = self._read(life)
+            life.read_cells()
+        finally:
+            life.close()
+        hidden = life.hidden()
+        for entry in life.keys.entries.values():
+            definition, cells = entry.definition, life.values[entry.cell : entry.end]
+            if again and definition.type in COUNTING and not any(cells[: definition.counts or 1]):
+                continue
+            if entry.family not in hidden or definition.type != "gauge":
+                self._ledger.add(definition, name.began, entry.values, cells)
+        graves = life.graves(folded)
+        others = self._present.besides(name) if graves else ()
+        for entry in graves:
+            _bury(self._ledger, entry.definition, name.began, entry.values, life.values[entry.cell : entry.end], others)
+        return life.keys.end
+
+    def _read(self, life: Life) -> bool:
+        """Read a log; return whether it is the same as the last."""
+        log = life.log()
+        if self._last is not None and log == self._log:
+            life.read_as(self._last)
+            return True
         life.read_keys()
-        life.read_cells()
-    finally:
-        life.close()
-    hidden = life.hidden()
-    for entry in life.keys.entries.values():
-        if entry.family not in hidden or entry.definition.type != "gauge":
-            ledger.add(entry.definition, name.began, entry.values, life.values[entry.cell : entry.end])
-    graves = life.graves(folded)
-    others = present.besides(name) if graves else ()
-    for entry in graves:
-        _bury(ledger, entry.definition, name.began, entry.values, life.values[entry.cell : entry.end], others)
-    return life.keys.end
+        self._log, self._last = log, life
+        return False
 
 
 def _bury(

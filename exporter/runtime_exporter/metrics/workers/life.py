@@ -143,6 +143,16 @@ class Life:
         self._read += length
         return self.keys.apply(records, self._mapped())
 
+    def log(self) -> tuple[bytes, int]:
+        """Return the log as it is on the disk, and how many bytes of cells it is about."""
+        return os.pread(self._log, os.fstat(self._log).st_size, 0), os.fstat(self._cells).st_size
+
+    def read_as(self, other: Life) -> None:
+        """Take over what another life's log says, which is the same: nothing of it is parsed again."""
+        self.keys, self._read, self._known = other.keys, other._read, other._known
+        self._used, self._struct, self._observed = other._used, other._struct, other._observed
+        self._mapped()
+
     def moved(self) -> bool:
         """Return whether cells that were read may have been another series' meanwhile."""
         state = os.fstat(self._log)

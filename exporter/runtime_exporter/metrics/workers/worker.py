@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import ending, slots
-from runtime_exporter.metrics.workers.folding import fold
+from runtime_exporter.metrics.workers.folding import HEAPED, fold
 from runtime_exporter.metrics.workers.journal import Journal
 from runtime_exporter.metrics.workers.mapping import lay_copy, lay_nothing
 
@@ -235,6 +235,8 @@ def forked() -> None:
         except BaseException:
             slot.close()
             raise
+        with suppress(OSError):
+            fold(parent.directory, least=HEAPED)
     except OSError as error:
         _begin(STORE, kept)
         logger.warning("%s: the numbers of process %d are its own: %s", parent.directory, os.getpid(), error)
