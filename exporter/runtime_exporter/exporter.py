@@ -18,7 +18,7 @@ from runtime_exporter.costs import PROFILING, SCRAPE
 from runtime_exporter.http import default_metrics
 from runtime_exporter.prefork.alone import sharing_of
 from runtime_exporter.prefork.restart import restart_soon
-from runtime_exporter.profiling.alerted import captures_of, comparisons_of, shelf_of
+from runtime_exporter.profiling.alerted import captures_of, shelf_of
 from runtime_exporter.profiling.process import Profiling
 from runtime_exporter.push import push_of
 from runtime_exporter.push.grafana import annotations_of
@@ -32,7 +32,6 @@ from runtime_exporter.web.health import Health
 from runtime_exporter.web.pprof_sources import sources_of
 from runtime_exporter.web.profile_pages import profile_routes
 from runtime_exporter.web.shared import LONGEST_SECONDS, SharedExposition
-from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
 
 if TYPE_CHECKING:
@@ -108,11 +107,13 @@ class Exporter:
         shown = self._supervisor.collectors.get(ProfilesCollector.name)
         if isinstance(shown, ProfilesCollector):
             shown.continuous, shown.captures = self.profiling.continuous, self._captures
+            shown.joint = self.profiling.joint
+        reported = self._sharing.reports(lambda: self.profiling.report, shelf.kept)
         routes = (
             *taken.routes,
             *api_routes(shelf.kept),
-            *self._sharing.each(summary_routes(lambda: self.profiling.report)),
-            *profile_routes(shelf, self._captures, comparisons=comparisons_of(self.profiling)),
+            *reported.routes,
+            *profile_routes(shelf, self._captures, comparisons=reported.comparisons),
             *alert_routes(self._captures, instance=settings.alert_instance, home=lambda: self.url),
         )
         self._routes = routes if settings.serves_profiles else ()

@@ -113,6 +113,7 @@ IMPORT_LATE = {
     PACKAGE / "exporter.py",
     PACKAGE / "configfile" / "__init__.py",
     PACKAGE / "prefork" / "alone.py",
+    PACKAGE / "prefork" / "sharing.py",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.prefork.service import Service as Served
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.profile import frames
+from runtime_exporter.profiling.verdict import Verdicts
 from runtime_exporter.settings import Settings
 from tools import wait_for
 from worker_process import fleet_in
@@ -86,28 +88,59 @@ def seen(url, window):
     return found, answer.headers["X-Runtime-Exporter-Worker"]
 
 
+def summary(url, **query):
+    """The CPU time of some minutes, of all workers or of one; nothing where the connection went to one that was just killed."""
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(f"{url}/api/v1/summary", params={"kind": "cpu", "seconds": 600, **query}, timeout=20)
+
+
+def functions(url, **query):
+    (profile,) = wait_for(lambda: summary(url, **query), what="a summary").json()["profiles"]
+    return {row["function"] for row in profile["cum"]} & BOTH
+
+
+def summed_up(url):
+    answer = summary(url)
+    (profile,) = answer.json()["profiles"]
+    found = {row["function"] for row in profile["cum"]} & BOTH
+    return answer.headers["X-Runtime-Exporter-Worker"], (found, answer.json()["workers"])
+
+
+def said_of_all(directory):
+    return Verdicts(directory / "profiles").read()
+
+
+def ended(window):
+    return datetime.fromisoformat(window["end"].replace("Z", "+00:00")).timestamp()
+
+
 def test_gunicorns_workers_are_one_profile_whoever_answers_and_also_when_one_is_killed(tmp_path):
     (tmp_path / "busy.py").write_text(SHOP)
     command = ("gunicorn", "-b", "127.0.0.1:{port}", "-w", "2", "busy:app")
     with Service(tmp_path, *command, **ENVIRON) as service:
         url = f"http://127.0.0.1:{service.metrics_port}"
+        (directory,) = service.directories()
         # A window of two seconds of a busy machine may have no sample of one of them.
         shown = wait_for(lambda: next((one for one in of_both(url) if seen(url, one)[0] == BOTH), None), what="both")
         answered = {}
         wait_for(lambda: answered.update([seen(url, shown)[::-1]]) or len(answered) == 2, what="an answer of each")
         assert [BOTH, BOTH] == [*answered.values()]
-        summaries = [requests.get(f"{url}/api/v1/summary?kind=cpu&worker={number}", timeout=20) for number in (0, 1)]
-        assert 2 == len({one.json()["profiles"][0]["total"] for one in summaries})
+        for number, function in ((0, {*BOTH}), (1, {*BOTH})):
+            assert 1 == len(functions(url, worker=number) & function)
+        answered = {}
+        wait_for(lambda: answered.update([summed_up(url)]) or len(answered) == 2, what="a summary of each")
+        assert [(BOTH, [0, 1])] * 2 == [*answered.values()]
+        wait_for(lambda: said_of_all(directory), what="a look at all workers' intervals")
         page = requests.get(f"{url}/profiles/{shown['id']}", timeout=20).text
         assert "2 workers: 0, 1" in page
         assert "Worker 1 alone" in page
-        (directory,) = service.directories()
-
         os.kill(service.workers()[0], signal.SIGKILL)
 
         wait_for(lambda: taken_now(url), what="a profile of who lives")
         wait_for(lambda: windows(url)[-1]["end"] > shown["end"], what="a later window")
         assert BOTH == seen(url, shown)[0]  # what the dead one had left
+        wait_for(lambda: said_of_all(directory).until > ended(shown) + 2, what="a look at those who live")
+        assert BOTH == functions(url)
         assert {"0.socket", "1.socket"} >= {one.name for one in directory.glob("*.socket")}
         assert [] == [one.name for one in (directory / "profiles").glob(".new-*")]
     assert not Path(directory).exists()
@@ -188,8 +221,13 @@ def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_
             assert "workers 0, 1" == taken.comments[0]
             refused = requests.get(f"{served.url}/debug/pprof/heap?seconds=1", timeout=20)
             assert "worker=N says which one" in refused.text
+            assert [0, 1] == requests.get(f"{served.url}/api/v1/summary", timeout=20).json()["workers"]
+            advice = requests.get(f"{served.url}/api/v1/recommendations", timeout=20).json()
+            assert ([0, 1], []) == (advice["workers"], advice["missing"])
             fleet.end()
             assert requests.get(served.url + shown["url"], timeout=20).ok
+            assert [0, 1] == requests.get(f"{served.url}/api/v1/summary?seconds=600", timeout=20).json()["workers"]
+            assert [] == requests.get(f"{served.url}/api/v1/recommendations", timeout=20).json()["workers"]
         finally:
             served.close()
 

@@ -69,7 +69,7 @@ class Read:
 
 @pytest.fixture
 def get(serve, pipeline):
-    url = serve(application_of(summary_routes(lambda: pipeline.report))).url
+    url = serve(application_of(summary_routes(lambda _: pipeline.report))).url
 
     def get(path, **query):
         answer = requests.get(f"{url}/api/v1/{path}", params=query, timeout=10)
@@ -184,6 +184,6 @@ def test_a_question_that_has_no_answer_is_told_why(get, pipeline, path, query, w
 def test_before_the_first_interval_and_without_profiling_it_says_so(serve, get, path):
     status, answer = get(path)
     assert (503, "the first interval of profiling is not over") == (status, answer["error"])
-    url = serve(application_of(summary_routes(lambda: None, prefix="/targets/one/api/v1"))).url
+    url = serve(application_of(summary_routes(lambda _: None, prefix="/targets/one/api/v1"))).url
     off = requests.get(f"{url}/targets/one/api/v1/{path}", timeout=10)
     assert (501, True) == (off.status_code, "the setting profiling" in off.json()["error"])

@@ -58,7 +58,7 @@ def _profile_pages(watched: Watched, settings: Settings) -> list[Route]:
         last_profiles_route(watched.watcher, longest=settings.profile_seconds_limit),
         *profile_routes(watched.shelf, watched.captures, comparisons=lambda: watched.watcher.report.comparisons),
         *api_routes(watched.shelf.kept),
-        *summary_routes(lambda: watched.watcher.report),
+        *summary_routes(lambda _: watched.watcher.report),
         Route(ALERT_PATH, watched.alerts, methods=("POST",)),
     ]
 

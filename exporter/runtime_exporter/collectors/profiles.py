@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runtime_exporter.metrics import Metric
     from runtime_exporter.profiling.captures import Captures
     from runtime_exporter.profiling.continuous import Continuous
+    from runtime_exporter.profiling.joint import Joint
     from runtime_exporter.profiling.pipeline import Report
     from runtime_exporter.profiling.summary import Account, Tally
 
@@ -111,6 +112,8 @@ class ProfilesCollector(ReportCollector):
     def __init__(self, continuous: Continuous | None) -> None:
         super().__init__()
         self.continuous = continuous
+        self.joint: Joint | None = None
+        """What puts the intervals of this and other workers together: of comparisons and advice only one worker tells."""
 
     def start(self) -> None:
         """Start to profile. Raises ProfileError where that cannot work, for the supervisor to tell."""
@@ -129,7 +132,8 @@ class ProfilesCollector(ReportCollector):
             self.continuous.forked()
 
     def _report(self) -> Report | None:
-        return self.continuous.report if self.continuous is not None else None
+        report = self.continuous.report if self.continuous is not None else None
+        return report if report is None or self.joint is None else self.joint.series(report)
 
 
 def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], int]) -> dict[tuple[str, ...], float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from runtime_exporter.metrics import Counter, Gauge
 from runtime_exporter.web.listener import listen
 from runtime_exporter.web.pprof_pages import pprof_routes
+from runtime_exporter.web.summary_pages import summary_routes
 
 if TYPE_CHECKING:
     import socket
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from runtime_exporter.collectors import Collector
     from runtime_exporter.metrics import Metric
+    from runtime_exporter.profiling.kept import Kept
+    from runtime_exporter.profiling.pipeline import Report
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
     from runtime_exporter.web.page import Route
@@ -34,6 +37,18 @@ class Profiles(NamedTuple):
 
     routes: tuple[Route, ...]
     of_workers: Mapping[str, Callable[[float], Profile]]
+
+
+class Reported(NamedTuple):
+    """The pages of what the last profiles came to, and what tells the last comparisons with the past by kind of profile."""
+
+    routes: tuple[Route, ...]
+    comparisons: Callable[[], Mapping[str, Any]]
+
+
+def compared(report: Report | None) -> Mapping[str, Any]:
+    """Return the comparisons of a report; none where there is no report."""
+    return report.comparisons if report is not None else {}
 
 
 class Alone:
@@ -95,9 +110,9 @@ class Alone:
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
         return None
 
-    def each(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
-        """Return pages of this process, of which another worker's can be asked for, where there are some."""
-        return routes
+    def reports(self, own: Callable[[], Report | None], kept: Kept | None) -> Reported:  # noqa: ARG002 - see `Sharing`
+        """Return what the last profiles came to. own: gives the report of this process. kept: where several leave theirs."""
+        return Reported(summary_routes(lambda _: own()), lambda: compared(own()))
 
     def open(self) -> None:
         """Become a worker, if there is a run directory, and answer the others. Where it cannot be used, `collectors` tell."""

@@ -158,6 +158,23 @@ class Everyone:
         return number, asked, [f"{left} more workers were not asked"] if left else []
 
 
+def answers(peers: Peers, path: str, *, but: int | None) -> tuple[dict[int, bytes], dict[int, str]]:
+    """Return by worker what all others than `but` answer, whatever the status, and why there is nothing of those who do not in time."""
+    others = [one for one in peers.numbers() if one != but]
+    asked = [_Asked(peers.connection(one, PATIENCE), path) for one in others[:MOST]]
+    for one in asked:
+        one.start()
+    found: dict[int, bytes] = {}
+    missing = dict.fromkeys(others[MOST:], f"more than {MOST} others live")
+    for one in asked:
+        answer = one.answer()
+        if isinstance(answer, PeerError):
+            missing[one.peer.number] = str(answer)
+        else:
+            found[one.peer.number] = answer
+    return found, missing
+
+
 @dataclass
 class _Asked:
     """A worker that is being asked, on a thread."""
@@ -195,6 +212,22 @@ class _Asked:
             return f"{error}\n"
 
     def _body(self, gone: Callable[[], bool] = lambda: False) -> bytes:
+        """Return what it answers. Raises PeerError where that is nothing, comes too late, or is a refusal."""
+        reply = self._reply(gone)
+        if reply.status != _OK:
+            raise PeerError(printable(reply.body.decode("utf-8", "replace").strip()))
+        return reply.body
+
+    def answer(self) -> bytes | PeerError:
+        """Return what it answers, whatever the status, or why there is nothing."""
+        try:
+            return self._reply().body
+        except PeerError as error:
+            return error
+        finally:
+            self.peer.end()
+
+    def _reply(self, gone: Callable[[], bool] = lambda: False) -> Reply:
         """Return what it answers. Raises PeerError where that is nothing, or comes too late."""
         while not self._done.wait(min(0.25, max(0.0, self._until - time.monotonic()))):
             if time.monotonic() >= self._until:
@@ -204,9 +237,7 @@ class _Asked:
         reply = self._replies[0]
         if isinstance(reply, PeerError):
             raise reply
-        if reply.status != _OK:
-            raise PeerError(printable(reply.body.decode("utf-8", "replace").strip()))
-        return reply.body
+        return reply
 
     def _ask(self) -> None:
         try:

@@ -16,8 +16,9 @@ from runtime_exporter.metrics.workers.slots import living
 from runtime_exporter.prefork.everyone import Everyone
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
-from runtime_exporter.prefork.pages import shared_routes
+from runtime_exporter.prefork.pages import routes_of_each, shared_routes
 from runtime_exporter.prefork.peers import Peers
+from runtime_exporter.prefork.reports import reports_of
 from runtime_exporter.profiling.process import IN_RUN_DIRECTORY, store_of
 from runtime_exporter.profiling.shelf import Shelf
 from runtime_exporter.web.api_pages import api_routes
@@ -25,6 +26,7 @@ from runtime_exporter.web.app import make_app
 from runtime_exporter.web.assembly import server_of
 from runtime_exporter.web.health import DEGRADED, Health
 from runtime_exporter.web.profile_pages import profile_routes
+from runtime_exporter.web.summary_pages import summary_routes
 from runtime_exporter.web.version import version
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Service:
             interval=settings.profile_interval,
             about="" if settings.profile_directory else IN_RUN_DIRECTORY,
         )
+        self._reports = reports_of(directory, self._shelf.kept)
         self._server: Server | None = None
 
     @property
@@ -74,7 +77,8 @@ class Service:
         routes = (
             *shared_routes(everyone, self._peers, longest=self.settings.profile_seconds_limit),
             *api_routes(self._shelf.kept),
-            *profile_routes(self._shelf),
+            *routes_of_each(summary_routes(self._reports.summary, advice=self._reports.advice), self._peers),
+            *profile_routes(self._shelf, comparisons=self._reports.comparisons),
         )
         shown = routes if self.settings.serves_profiles else ()
         return make_app(self.settings, expose=self.expose, health=self.health, routes=shown)

@@ -14,7 +14,7 @@ from runtime_exporter.logs import StateLog
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import Merged, evaluate, join
 from runtime_exporter.metrics.workers.exemplars import Exemplars, own, show
-from runtime_exporter.prefork.alone import Alone, Profiles
+from runtime_exporter.prefork.alone import Alone, Profiles, Reported
 from runtime_exporter.prefork.answering import Answering
 from runtime_exporter.prefork.everyone import Everyone
 from runtime_exporter.prefork.exposition import Workers
@@ -25,6 +25,7 @@ from runtime_exporter.prefork.port import SharedPort
 from runtime_exporter.prefork.upkeep import Upkeep
 from runtime_exporter.web.listener import listen_if_free
 from runtime_exporter.web.pprof_pages import pprof_routes
+from runtime_exporter.web.summary_pages import summary_routes
 
 if TYPE_CHECKING:
     import socket
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from runtime_exporter.metrics.workers import Worker
+    from runtime_exporter.prefork.reports import Reports
+    from runtime_exporter.profiling.kept import Kept
+    from runtime_exporter.profiling.pipeline import Report
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.settings import Settings
-    from runtime_exporter.web.page import Route
     from runtime_exporter.web.pprof_pages import Sources
 
 
@@ -66,6 +69,8 @@ class Sharing(Alone):
         self._log = StateLog()
         self._answering = Answering(self._peers)
         self._serves_profiles = settings.serves_profiles
+        self._profiles = settings.profiling
+        self._reports: Reports | None = None
         self._opened = False
         self.collectors = (Upkeep(settings.run_directory_interval, self._keep_up),)
 
@@ -86,10 +91,18 @@ class Sharing(Alone):
         routes = shared_routes(served, self._peers, longest=longest, taking=taking)
         return Profiles(routes, Everyone(self._peers, sources, number=self.number).by_kind())
 
-    def each(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
-        """Return pages of this worker, of which `worker=N` is another's."""
-        self._answering.routes += routes
-        return routes_of_each(routes, self._peers)
+    def reports(self, own: Callable[[], Report | None], kept: Kept | None) -> Reported:
+        """Return what the last profiles of all workers came to; `worker=N` is what those of one did."""
+        alone = super().reports(own, kept)
+        self._answering.routes += alone.routes
+        if not self._profiles:
+            return Reported(routes_of_each(alone.routes, self._peers), alone.comparisons)
+        # Imported now: comparison and advice are much, and nobody needs them who does not profile.
+        from runtime_exporter.prefork.reports import reports_of
+
+        reports = self._reports = reports_of(self._directory, kept, own=own, number=self.number)
+        routes = summary_routes(reports.summary, advice=reports.advice)
+        return Reported(routes_of_each(routes, self._peers), reports.comparisons)
 
     def open(self) -> None:
         """Become a worker, and answer the others, whichever of them is asked."""
@@ -129,6 +142,8 @@ class Sharing(Alone):
         """In the child of a fork: what it counts is shared already; it joins again to learn its number, and serves if nobody else does."""
         self._port.forked()
         self._answering.forked()
+        if self._reports is not None:
+            self._reports.forked()
         if self._merged is not None:
             self._merged.forked()
         self._worker = self._merged = None

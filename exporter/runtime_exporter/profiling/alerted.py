@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runtime_exporter.profiling.captures import Captured, Captures
 from runtime_exporter.profiling.process import IN_RUN_DIRECTORY
@@ -56,16 +56,6 @@ def captures_of(
     captures = Captures.of(settings, takes, shelf, taken)
     captures.unable = {"heap": "the setting alert_heap_seconds is 0" if traces else UNSTOPPABLE}
     return captures
-
-
-def comparisons_of(profiling: Profiling) -> Callable[[], Mapping[str, Any]]:
-    """Return what tells what the last comparison with the past said, by kind of profile."""
-
-    def comparisons() -> Mapping[str, Any]:
-        report = profiling.report
-        return report.comparisons if report is not None else {}
-
-    return comparisons
 
 
 def _over(profiling: Profiling, kind: str, seconds: float) -> Profile:

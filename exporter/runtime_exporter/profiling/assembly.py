@@ -11,11 +11,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.advice.catalogue import OF_PROFILES
 from runtime_exporter.profiling.advice.process import instruments
 from runtime_exporter.profiling.contention import Contention
 from runtime_exporter.profiling.continuous import Continuous
 from runtime_exporter.profiling.evidence import Adviser
 from runtime_exporter.profiling.growth import Growth
+from runtime_exporter.profiling.joint import Joint
+from runtime_exporter.profiling.kept import Kept
 from runtime_exporter.profiling.membership import Rules
 from runtime_exporter.profiling.pipeline import Pipeline
 from runtime_exporter.profiling.readings import Reading
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.store import Store
     from runtime_exporter.profiling.table import Table
+    from runtime_exporter.profiling.verdict import Verdicts
     from runtime_exporter.settings import Settings
 
 VERSION: Final = "version"
@@ -52,13 +56,15 @@ def continuous(
     heap: HeapTracing | None = None,
     budget: Callable[[], float] | None = None,
     worker: Callable[[], int | None] = lambda: None,
+    then: Callable[[], object] | None = None,
 ) -> Continuous:
     """Return the profiler for these settings, not started. What it needs to know of the process it asks for when it starts.
 
     `store` keeps the profiles. `read` gives the numbers of this process, for advice and leak suspects (`collectors.facts`
     makes it). `offer` sends profiles elsewhere. `waits` and `heap` give profiles of their kinds.
     `budget` tells the part of one core for sampling, and for what is made of the samples as much again; a quarter of the
-    overhead budget where it is not given. `worker` gives the number of this process among those that serve together.
+    overhead budget where it is not given. `worker` gives the number of this process among those that serve together,
+    `then` is called after each interval.
     """
     version = settings.service_version
     watch = Watch.of(settings)
@@ -84,8 +90,40 @@ def continuous(
         sources=(waits or Contention(),),
         paced=(heap,) if heap is not None else (),
         recall=partial(recalled, store, watch) if store is not None and settings.profile_directory else None,
+        then=then,
         budget=part,
         worker=worker,
+    )
+
+
+def joint(
+    settings: Settings,
+    store: Store,
+    verdicts: Verdicts,
+    *,
+    worker: Callable[[], int | None],
+    budget: Callable[[], float],
+) -> Joint:
+    """Return what takes in the intervals of all workers of the run directory as one, from what they leave in `store`, and says in `verdicts` what it came to."""
+
+    def pipeline() -> Pipeline:
+        watch = Watch.of(settings)
+        adviser = Adviser("python", began=0.0, rules=OF_PROFILES)  # none of these asks how old a process is
+        return Pipeline(
+            idle=is_idle,
+            compare=lambda interval: watch.compare(interval.tables, interval.profiles),
+            suspects=adviser.suspects,
+            advise=adviser.recommend,
+            recent=1,
+        )
+
+    return Joint(
+        Kept(store, settings.profile_interval),
+        verdicts,
+        pipeline,
+        interval=settings.profile_interval,
+        worker=worker,
+        budget=budget,
     )
 
 

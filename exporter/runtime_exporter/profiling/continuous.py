@@ -47,9 +47,11 @@ class Continuous:
     """Profiles this process all the time. The constructor has no effects; `start` starts the sampler and one thread.
 
     sampler: makes the sampler, when it is started. pipeline: what takes in the profiles of each interval. sources: what gives
-    further ones of an interval; what the `paced` ones cost, which keep a pace of their own, does not stretch it. recall: what is to be done first, in steps, such as to read what an earlier process left. worker: gives the number of this process among those that serve together: their
-    intervals end at the same times of the clock, `now`, so that what they saw can be put together.
-    budget: tells the part of one core for sampling at the moment, which is as much as there is for the rest. Whatever fails is logged once and costs only itself.
+    further ones of an interval; what the `paced` ones cost, which keep a pace of their own, does not stretch it, nor does `then`,
+    which is called after each. recall: what is to be done first, in steps, such as to read what an earlier process left.
+    worker: gives the number of this process among those that serve together: their intervals end at the same times of the clock,
+    `now`, so that what they saw can be put together. budget: tells the part of one core for sampling at the moment, which is as
+    much as there is for the rest. Whatever fails is logged once and costs only itself.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Continuous:
         sources: Sequence[Source] = (),
         paced: Sequence[Source] = (),
         recall: Callable[[], Iterable[object]] | None = None,
+        then: Callable[[], object] | None = None,
         budget: Callable[[], float] = lambda: 0.005,
         worker: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -77,6 +80,7 @@ class Continuous:
         self._paced = tuple(paced)
         self._paced_cpu = 0.0
         self._recall = recall
+        self._then = then
         self._budget = budget
         self._worker = worker
         self._clock = clock
@@ -135,6 +139,10 @@ class Continuous:
         self._guard.call("profiling", self._account)
         spent = self._cpu() - spent
         self.pipeline.charge(spent)
+        if self._then is not None:
+            ended = self._cpu()
+            self._guard.call("profiles of all workers", self._then)
+            self.pipeline.charge(self._cpu() - ended)
         spent, self._paced_cpu = spent - self._paced_cpu, 0.0
         return self.pause(spent)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
-from runtime_exporter.profiling.advice import Evidence, Facts, Recommendation, advise, bias_risk, weigh
+from runtime_exporter.profiling.advice import RULES, Evidence, Facts, Recommendation, Rule, advise, bias_risk, weigh
 from runtime_exporter.profiling.advice.engine import LEAST_SAMPLES
 from runtime_exporter.profiling.advice.weights import Weights
 from runtime_exporter.profiling.offcpu import IDLE, OTHER, classify
@@ -73,7 +73,7 @@ class Adviser:
     """Gathers evidence interval by interval and asks the rules. For one thread; begins anew in the child of a fork.
 
     began: when the process did (Unix seconds). read: gives its numbers of now, or None where there are none. growth: looks for
-    leaks in them. samples: how many a CPU or wall profile needs. longest: seconds that are gathered at most. pace: seconds
+    leaks in them. rules: those that are asked. samples: how many a CPU or wall profile needs. longest: seconds that are gathered at most. pace: seconds
     between two questions to the rules. clock: Unix seconds.
     """
 
@@ -84,6 +84,7 @@ class Adviser:
         began: float,
         read: Callable[[], Reading | None] | None = None,
         growth: Growth | None = None,
+        rules: Sequence[Rule] = RULES,
         samples: float = LEAST_SAMPLES.value,
         longest: float = LONGEST_SECONDS,
         pace: float = PACE_SECONDS,
@@ -94,6 +95,7 @@ class Adviser:
         self._known = False
         self._read = read
         self._growth = growth
+        self._rules = rules
         self._samples = samples
         self._longest = longest
         self._pace = pace
@@ -140,7 +142,7 @@ class Adviser:
         """Return what the rules say of the intervals up to this one, which `suspects` has taken in."""
         if interval.taken.end >= self._asked + self._pace or not self._parts:
             self._asked = interval.taken.end
-            self._advice = advise(self.evidence(comparisons)) if self._parts else ()
+            self._advice = advise(self.evidence(comparisons), self._rules) if self._parts else ()
         return self._advice
 
     def evidence(self, comparisons: Mapping[str, Any] | None = None) -> Evidence:

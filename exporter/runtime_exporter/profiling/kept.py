@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.stored import RAW, parse
-from runtime_exporter.profiling.together import INTERVAL_SECONDS, of_workers, windows
+from runtime_exporter.profiling.together import INTERVAL_SECONDS, Slot, of_workers, slots, windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,8 @@ _SETTLED: Final = 0.1
 class Kept:
     """The profiles of a store by the names of what is shown. For any number of threads.
 
-    A window of several workers is shown when those who end theirs a little later (see `continuous`) have had the time to. A file can also be asked for by its own name, so that a window of one worker alone is a link away. interval: seconds that
-    one window covers.
+    A window of several workers is shown when those who end theirs a little later (see `continuous`) have had the time to. A file can
+    also be asked for by its own name, so that a window of one worker alone is a link away. interval: seconds that one window covers.
     """
 
     def __init__(self, store: Store, interval: float = INTERVAL_SECONDS) -> None:
@@ -58,6 +58,12 @@ class Kept:
         last = self.store.now() - _SETTLED * self._interval
         shown = (one for one in windows(files, self._interval) if one.end <= last or not one.workers)
         return tuple(sorted(shown, key=lambda one: (one.end, one.begin, one.name)))
+
+    def slots(self, after: float = float("-inf")) -> list[Slot]:
+        """Return the intervals of all workers together that ended after a time and that all have left by now, the oldest first."""
+        last = self.store.now() - _SETTLED * self._interval
+        found = slots(self.store.entries(begin=after), self._interval)
+        return [one for one in found if after < one.end <= last]
 
     def parts(self, name: str) -> tuple[Entry, ...]:
         """Return the files that a profile of several workers is made of, by worker; none where it is a file itself."""

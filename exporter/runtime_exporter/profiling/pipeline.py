@@ -94,6 +94,10 @@ class Report:
     """The same, of the helper process that samples."""
     pauses: int = 0
     """How often sampling has paused, as it could not be held within its budget."""
+    workers: tuple[int, ...] = ()
+    """The workers that it is of; none where it is of one process."""
+    missing: Mapping[int, str] = field(default_factory=dict)
+    """Workers that live and that it is not of, and why."""
 
     @property
     def backend(self) -> str:

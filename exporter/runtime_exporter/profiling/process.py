@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.contention import Contention
     from runtime_exporter.profiling.continuous import Continuous
     from runtime_exporter.profiling.heaptracing import HeapTracing
+    from runtime_exporter.profiling.joint import Joint
     from runtime_exporter.profiling.locks import LockProfiler
     from runtime_exporter.profiling.ondemand import OnDemand
     from runtime_exporter.profiling.pipeline import Report
@@ -47,10 +48,14 @@ def store_of(settings: Settings, worker: Callable[[], int | None] = lambda: None
     return None
 
 
+def left_in(run_directory: str | Path) -> Path:
+    """Return where in their run directory workers leave what they know of profiles."""
+    return Path(run_directory) / "profiles"
+
+
 def shared_store(run_directory: Path, interval: float, worker: Callable[[], int | None] = lambda: None) -> Store:
     """Return where workers share their profiles, each of which covers `interval` seconds."""
-    directory = run_directory / "profiles"
-    return Store(directory, limit=SHARED_BYTES, worker=worker, passing=True, interval=interval)
+    return Store(left_in(run_directory), limit=SHARED_BYTES, worker=worker, passing=True, interval=interval)
 
 
 class Profiling:
@@ -77,8 +82,10 @@ class Profiling:
         self.store = store_of(settings, worker)
         """Where all profiles are kept."""
         self.locks: LockProfiler | None = _locks(settings) if settings.profile_locks else None
-        # Sampling, what is made of the samples, and profiles of memory: each has an equal part.
-        half, parts = settings.overhead_budget / 2, 3 if settings.profile_heap else 2
+        # Sampling, what is made of the samples, and profiles of memory: each has an equal part, and half of one is for those of
+        # all workers together, which one of them has to look at.
+        half = settings.overhead_budget / 2
+        parts = 2 + (1 if settings.profile_heap else 0) + (0.5 if settings.run_directory else 0)
         budget = allowed if allowed is not None else lambda: half
 
         def part() -> float:
@@ -87,10 +94,17 @@ class Profiling:
         self.heap: HeapTracing | None = _heap(part) if settings.profile_heap else None
         self.continuous: Continuous | None = None
         """What profiles all the time."""
+        self.joint: Joint | None = None
+        """What puts the intervals of all workers together, where there may be several."""
         self._waits: Contention | None = None
         if settings.profiling:
-            from runtime_exporter.profiling.assembly import continuous
+            from runtime_exporter.profiling.assembly import continuous, joint
             from runtime_exporter.profiling.contention import Contention
+            from runtime_exporter.profiling.verdict import Verdicts
+
+            if settings.run_directory and self.store is not None:
+                verdicts = Verdicts(left_in(settings.run_directory))
+                self.joint = joint(settings, self.store, verdicts, worker=worker, budget=lambda: part() / 2)
 
             self._waits = Contention(self.locks)
             self.continuous = continuous(
@@ -102,6 +116,7 @@ class Profiling:
                 heap=self.heap,
                 budget=part,
                 worker=worker,
+                then=self.joint.turn if self.joint is not None else None,
             )
         self._making = threading.Lock()
         self._on_demand: OnDemand | None = None
@@ -152,7 +167,7 @@ class Profiling:
     def forked(self) -> None:
         """In the child of a fork: other threads may have held the locks, and what was counted is the parent's."""
         self._making = threading.Lock()
-        for part in (self.store, self.locks, self._waits, self._on_demand):
+        for part in (self.store, self.locks, self._waits, self._on_demand, self.joint):
             if part is not None:
                 part.forked()
 

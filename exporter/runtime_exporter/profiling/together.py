@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime_exporter.profiling.arithmetic import merge
 from runtime_exporter.profiling.profile import Label
@@ -54,6 +54,42 @@ def _told(window: Entry, files: Sequence[Entry]) -> Entry:
     if window.worker is not None or not workers:
         return window
     return replace(window, size=sum(one.size for one in files), workers=tuple(sorted(workers)))
+
+
+class Slot(NamedTuple):
+    """One interval of a service: the files of all workers whose intervals ended then, by kind. Times are Unix seconds."""
+
+    begin: float
+    end: float
+    files: Mapping[str, tuple[Entry, ...]]
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """Those that left a file."""
+        return tuple(sorted({one.worker for files in self.files.values() for one in files if one.worker is not None}))
+
+
+def slots(entries: Iterable[Entry], interval: float = INTERVAL_SECONDS) -> list[Slot]:
+    """Return the intervals of a service, the oldest first.
+
+    What a worker did in an interval that it had to stretch, all of it, belongs to the one in which that ended.
+    """
+    found: defaultdict[float, defaultdict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+    for one in entries:
+        if one.worker is not None and one.resolution == RAW:
+            found[_window(one, interval).end][one.kind].append(one)
+    return [
+        Slot(round(end - interval, 3), end, {kind: tuple(files) for kind, files in sorted(kinds.items())})
+        for end, kinds in sorted(found.items())
+    ]
+
+
+def added(profiles: Sequence[Profile], slot: Slot) -> Profile:
+    """Return the profiles of all workers in an interval as one, whichever worker a sample is of; other kinds than the first's are left out."""
+    whole = merge([one for one in profiles if _types(one) == _types(profiles[0])])
+    begin, end = (round(seconds * 1e9) for seconds in (slot.begin, slot.end))
+    instant = not any(one.duration_nanos for one in profiles)
+    return replace(whole, time_nanos=end if instant else begin, duration_nanos=0 if instant else end - begin)
 
 
 def over_time(profiles: Iterable[tuple[Entry, Profile]], interval: float) -> Profile:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from runtime_exporter.profiling.pipeline import Report, Taken
     from runtime_exporter.profiling.table import Table
 
-    Find = Callable[[], "Report | None"]
+    Find = Callable[[Ask], "Report | None"]
+    Make = Callable[[Report, Ask], dict[str, object]]
 
 PREFIX: Final = "/api/v1"
 SECONDS: Final = 300.0
@@ -31,42 +32,49 @@ LIMIT: Final = 20
 _MOST: Final = 500
 # From ten times as much on, per cent say nothing to anybody.
 _HARDLY: Final = 9.0
-_SEVERITIES: Final = ("info", "warning", "critical")
+SEVERITIES: Final = ("info", "warning", "critical")
+"""The least first."""
 _OFF: Final = "this process is not profiled: the setting profiling switches it on"
 _EARLY: Final = "the first interval of profiling is not over"
 
 
-def summary_routes(find: Find, *, prefix: str = PREFIX) -> tuple[Route, ...]:
-    """Return the pages below `prefix`; `find` gives the last report, or None where profiling is off."""
+def summary_routes(
+    find: Find, *, prefix: str = PREFIX, advice: Callable[[Ask], Reply] | None = None
+) -> tuple[Route, ...]:
+    """Return the pages below `prefix`; `find` gives the last report, or None where profiling is off.
+
+    advice: the page of recommendations, where they are not those of that report.
+    """
     return (
         Route(
             f"{prefix}/summary",
-            _Page(find, summary),
+            ReportPage(find, summary),
             title="What the last profiles came to: functions, totals, comparison with the past, as JSON",
         ),
         Route(
             f"{prefix}/recommendations",
-            _Page(find, recommendations),
+            advice or ReportPage(find, recommendations),
             title="What to change, with evidence, and what is suspected to leak, as JSON",
         ),
     )
 
 
-class _Page:
-    """One page, where there is a report."""
+class ReportPage:
+    """One page, where there is a report: what `make` says of what `find` finds."""
 
-    def __init__(self, find: Find, make: Callable[[Report, Ask], dict[str, object]]) -> None:
+    def __init__(self, find: Find, make: Make) -> None:
         self._find = find
         self._make = make
 
     def __call__(self, ask: Ask) -> Reply:
-        report = self._find()
+        """Return the page, or in one line why there is none."""
+        report = self._find(ask)
         if report is None:
             return json_reply({"error": _OFF}, 501)
         if report.interval is None:
             return json_reply({"error": _EARLY}, 503)
         try:
-            return json_reply(_plain(self._make(report, ask)))
+            return json_reply(plain(self._make(report, ask)))
         except ValueError as error:
             return json_reply({"error": str(error)}, 400)
 
@@ -85,19 +93,30 @@ def summary(report: Report, ask: Ask) -> dict[str, object]:
     if wanted and wanted not in known:
         raise ValueError(f"kind={wanted}: there is {', '.join(known) or 'no profile yet'}")
     return {
-        **_about(interval.taken),
-        "overhead": {
-            "cpu_seconds": report.cpu_seconds,
-            "helper_cpu_seconds": report.helper_cpu_seconds,
-            "last_interval_sampling_ratio": _share(
-                interval.taken.own_cpu_seconds + interval.taken.helper_cpu_seconds, interval.taken.seconds
-            ),
-        },
+        **about(interval.taken),
+        **_whose(report),
         "profiles": [
             _profile(_recent(interval.recent[kind], seconds), limit, report.comparisons.get(kind))
             for kind in known
             if wanted in ("", kind) and interval.recent[kind]
         ],
+    }
+
+
+def _whose(report: Report) -> dict[str, object]:
+    """Return which workers a report of several is of; of one process, what its profiles cost it."""
+    if report.workers:
+        return {"workers": list(report.workers), "missing": named(report.missing)}
+    interval = report.interval
+    taken = interval.taken if interval is not None else None
+    return {
+        "overhead": {
+            "cpu_seconds": report.cpu_seconds,
+            "helper_cpu_seconds": report.helper_cpu_seconds,
+            "last_interval_sampling_ratio": _share(taken.own_cpu_seconds + taken.helper_cpu_seconds, taken.seconds)
+            if taken is not None
+            else None,
+        }
     }
 
 
@@ -108,12 +127,9 @@ def recommendations(report: Report, ask: Ask) -> dict[str, object]:
     """
     if report.interval is None:
         raise ValueError(_EARLY)
-    least = _one(ask, "severity") or _SEVERITIES[0]
-    if least not in _SEVERITIES:
-        raise ValueError(f"severity is {', '.join(_SEVERITIES)}, not {least!r}")
-    chosen = _SEVERITIES[_SEVERITIES.index(least) :]
+    chosen = severities(ask)
     return {
-        **_about(report.interval.taken),
+        **about(report.interval.taken),
         "recommendations": [asdict(one) for one in report.recommendations if one.severity in chosen],
         "leak_suspects": [
             {**asdict(one), "growth": one.growth, "text": str(one)}
@@ -124,7 +140,16 @@ def recommendations(report: Report, ask: Ask) -> dict[str, object]:
     }
 
 
-def _about(taken: Taken) -> dict[str, object]:
+def severities(ask: Ask) -> tuple[str, ...]:
+    """Return the severities that are asked for. Raises ValueError for one that there is not."""
+    least = _one(ask, "severity") or SEVERITIES[0]
+    if least not in SEVERITIES:
+        raise ValueError(f"severity is {', '.join(SEVERITIES)}, not {least!r}")
+    return SEVERITIES[SEVERITIES.index(least) :]
+
+
+def about(taken: Taken) -> dict[str, object]:
+    """Return what is to be said of how the profiles of an interval were taken."""
     return {
         "backend": taken.backend,
         "unbiased": taken.unbiased,
@@ -248,10 +273,15 @@ def _written(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plain(value: Any) -> Any:
+def named(missing: Mapping[int, str]) -> list[dict[str, object]]:
+    """Return which workers are not told of, and why."""
+    return [{"worker": number, "why": why} for number, why in sorted(missing.items())]
+
+
+def plain(value: Any) -> Any:
     """Return the same as JSON can say it: what is not finite is null there."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

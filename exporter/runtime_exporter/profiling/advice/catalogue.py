@@ -30,3 +30,5 @@ RULES: Final[tuple[Rule, ...]] = (
     *python_data.RULES,
     *memory.RULES,
 )
+OF_PROFILES: Final = tuple(rule for rule in RULES if not rule.of_one_process)
+"""Those that several processes can be asked of at once, see `Rule.of_one_process`."""

@@ -115,6 +115,7 @@ RULES: Final = (
         judge=judge,
         thresholds=(LAG, LEADING),
         kind="wall",
+        reads_facts=True,
         speaks="The loop's lag is above the limit, and a site beneath its callbacks has the share of its busy time; what waits for a socket, a lock, a file, a database or a sleep comes first.",
         silent="The lag is low, no wall profile was taken, or no site stands out.",
         do="A coroutine must not compute or wait for more than a few milliseconds between two awaits.",

@@ -100,8 +100,18 @@ class Rule:
     """The profile that it reads; empty when it reads facts. Shared suppression follows from it."""
     needs_leaf: bool = False
     """It rests on what the leaf of a stack is, so a biased profile silences it."""
+    reads_facts: bool = False
+    """It reads facts beside its profile."""
     yields_to: frozenset[str] = frozenset()
     """Rules that name the cause of what this one would see: it is silent when one of them spoke."""
+
+    @property
+    def of_one_process(self) -> bool:
+        """Whether it is about something that each process has of its own, such as a GIL, an event loop, a heap or an age.
+
+        Of several processes together there is no such thing: it is asked of each. All others read profiles, which add up.
+        """
+        return not self.kind or self.reads_facts or self.least_age > 0
 
 
 @dataclass(frozen=True)
