@@ -43,6 +43,7 @@ def terminated():
     child.terminate()
     child.join()
 def spawned(): working()
+def failing(): work_and(fail)()
 
 WAYS = {
     # what it does: how it counts
@@ -56,12 +57,16 @@ WAYS = {
     "left as a process of multiprocessing": lambda: process(working),
     "left as a worker that multiprocessing forked": lambda: (working(), process(lambda: workers.current().tick())),
     "left as one that multiprocessing spawned": lambda: process(spawned, "spawn"),
+    "left by sys.exit in a process of multiprocessing": lambda: process(work_and(lambda: sys.exit(3))),
     "died of kill -9": work_and(lambda: send(signal.SIGKILL), handled),
     "died of kill -9, ignoring SIGTERM": work_and(lambda: send(signal.SIGKILL), ignored),
     "died by os._exit": work_and(lambda: os._exit(0), handled),
     "died in C": work_and(lambda: (faulthandler.disable(), send(signal.SIGSEGV)), handled),
     "died of an exception": work_and(fail),
     "died of an exception in a process of multiprocessing": lambda: process(work_and(fail)),
+    "died of an exception in a worker that multiprocessing forked": lambda: (
+        working(handled), process(lambda: (workers.current().tick(), fail())), os._exit(0)),
+    "died of an exception in one that multiprocessing spawned": lambda: process(failing, "spawn"),
     "died though it left later": work_and(lambda: workers.current().ends("died")),
     "unknown: a SIGTERM ends it": work_and(lambda: send(signal.SIGTERM)),
     "unknown: a SIGTERM would have": work_and(lambda: send(signal.SIGKILL)),

@@ -11,11 +11,13 @@ import os
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 LEFT: Final = "left"
 """It ended in good order: at its own end, or because it was asked to."""
@@ -30,6 +32,9 @@ ENDS: Final = (LEFT, DIED, UNKNOWN)
 
 _LAST: Final = -1_000_000
 """Priority of a finaliser of multiprocessing: the lowest is the last."""
+
+_LIFE: Final = ("multiprocessing.process", "_bootstrap")
+"""Where a process of multiprocessing calls its target and catches what that raises: module and function."""
 
 
 def silence(status: Path = Path("/proc/self/status")) -> str:
@@ -53,7 +58,16 @@ def _handles_sigterm(status: Path) -> bool:
 def orderly() -> str:
     """Return what the end is that this process is at now, while its interpreter or its `multiprocessing.Process` ends."""
     raised = sys.exc_info()[1] or getattr(sys, "last_value", None)
-    return DIED if isinstance(raised, Exception) else LEFT
+    return DIED if isinstance(raised, Exception) or _PROMISES.failed() else LEFT
+
+
+def _life_of_process() -> FrameType | None:
+    """Return the frame in which a `multiprocessing.Process` runs from begin to end, whose child this is; None in any other."""
+    thread = threading.main_thread().ident
+    frame = sys._current_frames().get(thread) if thread is not None else None  # noqa: SLF001 - the way to another's frames
+    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) != _LIFE:
+        frame = frame.f_back
+    return frame
 
 
 class _Promises:
@@ -63,6 +77,7 @@ class _Promises:
         self._known = False
         self._followed = False
         self._pid = 0
+        self._life: FrameType | None = None
 
     def keep(self, say: Callable[[], None]) -> None:
         if not self._known:
@@ -74,6 +89,7 @@ class _Promises:
         self._pid = os.getpid()
 
         def finalise(_: object) -> None:
+            self._life = _life_of_process()
             multiprocessing.Finalize(None, say, exitpriority=_LAST)
 
         # Its processes end by os._exit, after finalisers of its own, and begin by forgetting those that were there.
@@ -81,6 +97,14 @@ class _Promises:
         if not self._followed:
             self._followed = True
             multiprocessing.register_after_fork(self, finalise)
+
+    def failed(self) -> bool:
+        """Return whether the target of this `multiprocessing.Process` raised: since 3.13 nobody sees that exception at the end.
+
+        The finalisers are called when it is printed and forgotten. What is left is the status, 1, in the frame that caught it, which
+        is of a function that has returned, and lives on as long as somebody holds it. `sys.exit(1)` is a failure too, then.
+        """
+        return self._life is not None and self._life.f_locals.get("exitcode") == 1
 
 
 _PROMISES = _Promises()
