@@ -12,6 +12,7 @@ from runtime_exporter.profiling.advice.values import Claimed
 from runtime_exporter.profiling.assembly import joint
 from runtime_exporter.profiling.joint import taken
 from runtime_exporter.profiling.kept import Kept
+from runtime_exporter.profiling.pastfiles import PastFiles
 from runtime_exporter.profiling.pipeline import Report
 from runtime_exporter.profiling.process import shared_store
 from runtime_exporter.profiling.profile import Frame, build
@@ -116,6 +117,57 @@ def test_a_regression_of_all_is_found_where_each_worker_has_too_few_samples(serv
     judgement = service.verdicts.read().comparisons["cpu"]
     assert [("shop:slow", "confirmed")] == [(one.function, one.state) for one in judgement.comparison.findings]
     assert "rolling" == judgement.comparison.baseline
+
+
+def test_who_looks_at_all_next_goes_on_with_the_past_of_the_one_before(service):
+    store, first = service.worker(0)
+    for _ in range(14):
+        service.leave(store)
+        first.turn()
+        service.minute()
+    for file in (service.directory / "profiles").glob("*.pb.gz"):
+        file.unlink()  # as those of a busy service are after half an hour
+    store, successor = service.worker(0)
+    for _ in range(8):
+        service.leave(store, slow=20)
+        successor.turn()
+        service.minute()
+    comparison = service.verdicts.read().comparisons["cpu"].comparison
+    assert [("shop:slow", "confirmed")] == [(one.function, one.state) for one in comparison.findings]
+
+
+def test_what_is_in_the_past_already_is_not_counted_twice(service):
+    store, first = service.worker(0)
+    for _ in range(14):
+        service.leave(store)
+        first.turn()
+        service.minute()
+    known = past(service)
+    _, successor = service.worker(0)
+    service.leave(store)
+    successor.turn()
+    assert known <= past(service) <= known + 4  # it has compared some of those that were waiting
+
+
+def past(service):
+    return sum(one.windows for one in PastFiles(service.directory / "profiles" / "past").read())
+
+
+def test_a_successor_waits_until_what_the_one_before_has_spent_is_made_up_for(service):
+    store, first = service.worker(0)
+    service.leave(store)
+    service.cost = 2.0
+    first.turn()
+    _, successor = service.worker(0)
+    for _ in range(6):
+        service.minute()
+        service.leave(store)
+        successor.turn()
+        assert HOUR == service.verdicts.read().until
+    service.minute()
+    service.leave(store)
+    successor.turn()
+    assert HOUR + 420 == service.verdicts.read().until
 
 
 def test_advice_on_profiles_names_the_workers_that_were_seen_there(service):

@@ -20,6 +20,7 @@ from runtime_exporter.profiling.growth import Growth
 from runtime_exporter.profiling.joint import Joint
 from runtime_exporter.profiling.kept import Kept
 from runtime_exporter.profiling.membership import Rules
+from runtime_exporter.profiling.pastfiles import PastFiles
 from runtime_exporter.profiling.pipeline import Pipeline
 from runtime_exporter.profiling.readings import Reading
 from runtime_exporter.profiling.samplers.choose import choose
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from runtime_exporter.profiling.heaptracing import HeapTracing
+    from runtime_exporter.profiling.pipeline import Interval
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.store import Store
     from runtime_exporter.profiling.table import Table
     from runtime_exporter.profiling.verdict import Verdicts
+    from runtime_exporter.profiling.watch import Judgement
     from runtime_exporter.settings import Settings
 
 VERSION: Final = "version"
@@ -104,14 +107,24 @@ def joint(
     worker: Callable[[], int | None],
     budget: Callable[[], float],
 ) -> Joint:
-    """Return what takes in the intervals of all workers of the run directory as one, from what they leave in `store`, and says in `verdicts` what it came to."""
+    """Return what takes in the intervals of all workers as one, as they leave them in `store`; what it comes to is in `verdicts`."""
+    past = PastFiles(store.directory / "past")
 
     def pipeline() -> Pipeline:
-        watch = Watch.of(settings)
+        watch = Watch.of(settings, past.write)
+        until = 0.0
+        for tally in past.read():
+            watch.know(tally)
+            until = max(until, tally.end)
         adviser = Adviser("python", began=0.0, rules=OF_PROFILES)  # none of these asks how old a process is
+
+        def compare(interval: Interval) -> Mapping[str, Judgement]:
+            known = interval.taken.end <= until  # it is in the past, from another worker
+            return {} if known else watch.compare(interval.tables, interval.profiles)
+
         return Pipeline(
             idle=is_idle,
-            compare=lambda interval: watch.compare(interval.tables, interval.profiles),
+            compare=compare,
             suspects=adviser.suspects,
             advise=adviser.recommend,
             recent=1,

@@ -72,12 +72,12 @@ def remember(past: Sequence[Tally], new: Tally, *, keep: float = (SAME_HOUR_DAYS
     their neighbours, and a baseline without that takes drift for regressions (a tally of one window knows nothing of it).
     """
     kept = [one for one in past if one.end >= new.end - keep]
-    of_hour = [one for one in kept if _part(one) == _part(new)]
-    others = [condensed(one) for one in kept if _part(one) != _part(new)]
+    of_hour = [one for one in kept if part(one) == part(new)]
+    others = [condensed(one) for one in kept if part(one) != part(new)]
     return tuple(sorted((*others, add((*of_hour, new))), key=lambda one: one.begin))
 
 
-def _part(tally: Tally) -> tuple[str, float]:
+def part(tally: Tally) -> tuple[str, float]:
     """Return what a tally of the past is of: a version, and an hour."""
     return tally.version, tally.begin // HOUR
 

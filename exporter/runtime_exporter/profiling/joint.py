@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 KINDS: Final = ("cpu", "wall", "block", "mutex")
 """What is compared, or has rules that several processes can be asked of at once."""
 _OF_PROFILES: Final = frozenset(rule.name for rule in OF_PROFILES)
-_FIRST: Final = 10
-"""Intervals that who begins takes in: as many as advice is made of at most."""
+_FIRST: Final = 15
+"""Intervals that who begins takes in: those of the last votes of a comparison, which are not in its past yet (see `watch`)."""
 _LATEST: Final = 2.5
 """Intervals without a verdict after which another worker makes it."""
 _LONGEST_PAUSE: Final = 10.0
 """Intervals between two verdicts, at most, however much they cost."""
-_RECENT: Final = _FIRST
+_RECENT: Final = 10
 """Intervals whose functions are known by worker, as many as advice is made of at most."""
 _BACKEND: Final = re.compile(r"backend ([\w-]+), (?:unbiased|bias ratio ([0-9.]+))")
 _LOOKS: Final = re.compile(r"looks (\d+),")
@@ -147,8 +147,15 @@ class Joint:
         return shown[2]
 
     def _is_mine(self, number: int, now: float) -> bool:
+        """Return whether this worker is who looks at all, or has to begin: the one that did is gone, or hangs.
+
+        Who follows one of its number waits, too: what has been spent is to be made up for, whoever has done so.
+        """
         last = self._verdicts.read()
-        return last is None or last.by == number or now > last.due + _LATEST * self._interval
+        if last is None or (last.by == number and self._pipeline is not None):
+            return True
+        patience = 0.0 if last.by == number else _LATEST * self._interval
+        return now > last.due + patience
 
     def _resign(self) -> None:
         """Forget all: another worker does it."""
@@ -175,15 +182,11 @@ class Joint:
         spent = self._cpu() - begin
         self._until, self._cost = slots[-1].end, spent / len(slots)
         budget = self._budget()
-        pause = self._interval if budget <= 0 else max(self._interval, min(self._cost / budget, self._longest))
-        self._due = now + pause
+        affordable = spent / budget if budget > 0 else 0.0
+        self._due = now + max(self._interval, min(affordable, _LONGEST_PAUSE * self._interval))
         report = pipeline.report
         advice = [{**asdict(one), "workers": self._seen_in(one.target)} for one in report.recommendations]
         self._verdicts.write(Verdict(number, self._until, self._due, report.comparisons, advice))
-
-    @property
-    def _longest(self) -> float:
-        return _LONGEST_PAUSE * self._interval
 
     def _seen_in(self, target: str) -> list[int]:
         """Return the workers that were seen in a function lately; all of them for what is no function."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runtime_exporter.profiling.baseline import DAY, pick, pinned, previous_version, remember, rolling, same_hour
+from runtime_exporter.profiling.baseline import DAY, part, pick, pinned, previous_version, remember, rolling, same_hour
 from runtime_exporter.profiling.columns import Total
 from runtime_exporter.profiling.comparison import compare
 from runtime_exporter.profiling.naming import label
@@ -18,7 +18,7 @@ from runtime_exporter.profiling.regression import Limits
 from runtime_exporter.profiling.tally import tally, window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from runtime_exporter.profiling.baseline import Baseline
     from runtime_exporter.profiling.comparison import Comparison
@@ -44,7 +44,7 @@ class Watch:
     """Compares the last few windows of each kind with what was before them. For one thread.
 
     version: the program's. windows: how many vote at once. fewest: windows that a baseline must have, instead of the proven
-    numbers (baseline.FEWEST_WINDOWS). keep: seconds of past that are kept.
+    numbers (baseline.FEWEST_WINDOWS). keep: seconds of past that are kept. tell: is given the hour of the past that has changed.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Watch:
         limits: Limits | None = None,
         fewest: int | None = None,
         keep: float = 8 * DAY,
+        tell: Callable[[Tally], object] = lambda _: None,
     ) -> None:
         self._version = version
         self.windows = windows
@@ -64,15 +65,17 @@ class Watch:
         self._limits = limits or Limits()
         self._fewest = fewest
         self._keep = keep
+        self._tell = tell
         self._kept: dict[str, _Kept] = {}
 
     @classmethod
-    def of(cls, settings: Settings) -> Watch:
+    def of(cls, settings: Settings, tell: Callable[[Tally], object] = lambda _: None) -> Watch:
         """Return one as the settings say."""
         return cls(
             settings.service_version,
             windows=settings.profile_comparison_windows,
             fewest=settings.profile_baseline_windows or None,
+            tell=tell,
         )
 
     def recall(self, tables: Sequence[Table], version: str) -> None:
@@ -81,6 +84,12 @@ class Watch:
         if kind in self._kinds:
             kept = self._of(kind)
             kept.past = self._remember(kept.past, tally(window(table, version=version) for table in tables))
+
+    def know(self, past: Tally) -> None:
+        """Take in a part of the past that another one has told of. Before the first `compare`."""
+        if past.kind in self._kinds:
+            kept = self._of(past.kind)
+            kept.past = self._remember(kept.past, past)
 
     def pin(self, kind: str, tables: Iterable[Table]) -> None:
         """Compare with these windows from now on, whatever else there is."""
@@ -139,7 +148,7 @@ class Watch:
         open_tracks = [track for track in kept.history.tracks.values() if track.phase != "gone"]
         if not open_tracks:
             for one in kept.held:
-                kept.past = self._remember(kept.past, one)
+                self._become_past(kept, one)
             kept.held = ()
         # What the windows of one vote show first may have begun within those of the vote before, too late to be seen there.
         # Hence nothing is past before a vote of what came after it, and what rises is taken to be there a vote earlier.
@@ -157,9 +166,13 @@ class Watch:
             # In runs: only windows in a row tell how much they resemble their neighbours.
             old = tally([kept.waiting.popleft() for _ in range(self.windows)])
             if before or not confirmed:
-                kept.past = self._remember(kept.past, old)
+                self._become_past(kept, old)
             else:
                 kept.held = self._remember(kept.held, old)
+
+    def _become_past(self, kept: _Kept, new: Tally) -> None:
+        kept.past = self._remember(kept.past, new)
+        self._tell(next(one for one in kept.past if part(one) == part(new)))
 
     def _remember(self, past: tuple[Tally, ...], new: Tally) -> tuple[Tally, ...]:
         return remember(past, new, keep=self._keep)
