@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
+from runtime_exporter.http.series import Method
 
 _REGEX_ROUTE: Final = re.compile(r"[\^$\\(]")
 # The beginning of a group: named, (?:, another that matches no text of its own, or plain.
@@ -22,9 +23,9 @@ _OPERATORS: Final = re.compile(r"\\[AZbBz]|[\^$?*+]|\\(?=.)")
 
 def attach() -> None:
     """Learn routes and unhandled exceptions from now on, if Django's handlers are loaded. Calling it again changes nothing."""
+    hear()
     handlers = sys.modules.get("django.core.handlers.base")
-    signals = sys.modules.get("django.core.signals")
-    if handlers is None or signals is None or getattr(handlers.BaseHandler.resolve_request, "__wrapped__", None):
+    if handlers is None or getattr(handlers.BaseHandler.resolve_request, "__wrapped__", None):
         return
     resolve = handlers.BaseHandler.resolve_request
 
@@ -42,7 +43,18 @@ def attach() -> None:
         return match
 
     handlers.BaseHandler.resolve_request = resolve_request
-    signals.got_request_exception.connect(_on_exception, dispatch_uid=KEY)
+
+
+def hear() -> None:
+    """Learn of unhandled exceptions from now on, if Django is loaded. Calling it again changes nothing."""
+    signals = sys.modules.get("django.core.signals")
+    if signals is not None:
+        signals.got_request_exception.connect(_on_exception, dispatch_uid=KEY)
+
+
+def told(route: str | None) -> str | None:
+    """Return the name of a route that Django has as `route`."""
+    return None if route is None else _TEMPLATES[route]
 
 
 class _Templates(dict[str, str]):
@@ -114,8 +126,12 @@ def _exchange(request: Any) -> Any:
 
 def _on_exception(request: Any = None, **_: object) -> None:
     try:
-        exchange = None if request is None else _exchange(request)
+        exchange: Any = None if request is None else _exchange(request)
         if exchange is not None:
+            if isinstance(exchange, Method):  # the request needed no exchange of its own until now: see wsgi_django
+                exchange = exchange.in_full(request.META)  # type: ignore[attr-defined]
+                match = request.resolver_match
+                exchange.told = told(None if match is None else match.route)
             exchange.excepted_by(sys.exc_info()[1])
     except Exception as error:  # noqa: BLE001 - never into the host
         report("hearing of Django's exception", error)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Middleware:
     """An application that calls `app`, reports to `metrics` and asks `route` for the routes of its requests."""
 
+    _method: type[Method] = Method
+
     def __init__(self, app: Any, metrics: HTTPMetrics | None, route: RouteFunction | None) -> None:
         self.app = app
         self.route = route
@@ -45,7 +47,7 @@ class Middleware:
         if not self._ready:
             self._prepare()
         assert self._metrics is not None  # noqa: S101 - _prepare() chose it
-        made = Method(self, self._metrics, method)
+        made = self._method(self, self._metrics, method)
         return self._methods.setdefault(made.label, made)
 
     def _prepare(self) -> None:
@@ -53,8 +55,12 @@ class Middleware:
         if self._metrics is None:
             self._metrics = default_metrics()
         self._sized = self._metrics.body_sizes
-        django.attach()
+        self._attach()
         self._ready = True
+
+    def _attach(self) -> None:
+        """Hook the frameworks that both interfaces have."""
+        django.attach()
 
     def name(self, where: Where, key: Key) -> tuple[str, object]:
         """Return the name of the route with this key, and what has to be kept so that the key stays its own.

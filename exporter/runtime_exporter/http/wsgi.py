@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.http import flask
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
-from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.routes import UNMATCHED
+from runtime_exporter.http.wsgi_django import ELSEWHERE, DjangoMiddleware
 from runtime_exporter.http.wsgi_exchanges import WHOLE, SizedExchange, WSGIExchange
 from runtime_exporter.metrics.cells import FREE_THREADED
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     WSGIApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class WSGIMiddleware(Middleware):
+class WSGIMiddleware(DjangoMiddleware):
     """A WSGI application that calls `app` and counts what its requests cost.
 
     `metrics` is where to (this process's `default_metrics()` if None). `route` names the route of a request from its environ,
@@ -41,13 +41,17 @@ class WSGIMiddleware(Middleware):
         self._whole: AbstractSet[type] = frozenset()
         self._werkzeug: type | None = None
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: C901, PLR0915
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: C901, PLR0912, PLR0915
         """Answer one request as `app` does.
 
-        How most requests end is spelt out here: with a body that is there as a whole, within the first bucket, in which no
-        exemplar is due. Within a large framework neither arithmetic nor memory is what counting costs, but a processor that
-        finds little of our code in its cache; so each step of the interpreter counts. All else goes by `take`.
+        How most requests end is spelt out here: with a body that is there as a whole, within the first bucket. Within a large
+        framework neither arithmetic nor memory is what counting costs, but a processor that finds little of our code in its
+        cache; so each step of the interpreter counts. All else goes by `take`, and Django's own handler a way of its own.
         """
+        if self._direct:
+            answered = self._answer_directly(environ, start_response)
+            if answered is not ELSEWHERE:
+                return answered  # type: ignore[no-any-return]
         app = self.app
         exchange: WSGIExchange | None = None
         try:
@@ -90,7 +94,7 @@ class WSGIMiddleware(Middleware):
                 histogram = series.histogram
                 now = clock()
                 seconds = now - started
-                if seconds <= histogram._first and now < series.quiet:  # noqa: SLF001
+                if seconds <= histogram._first:  # noqa: SLF001
                     # Here, too, nothing after the first line could fail, and no other thread comes in between.
                     del environ[KEY]
                     exchange.finished = True
@@ -103,6 +107,8 @@ class WSGIMiddleware(Middleware):
                     histogram._ints[histogram._at] += 1  # noqa: SLF001
                     histogram._from = to  # noqa: SLF001
                     histogram._to = valid  # noqa: SLF001
+                    if now >= series.quiet:
+                        exchange._exemplify(series, 0, seconds, now)  # noqa: SLF001
                     return body  # type: ignore[no-any-return]
         except Exception:  # noqa: BLE001, S110 - whatever is out of the ordinary, as a response that never started
             pass

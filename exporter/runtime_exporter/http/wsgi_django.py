@@ -1,0 +1,199 @@
+"""Django's own handler, called by WSGI: what it returns leads to the request and its route, so nothing has to be noted meanwhile.
+
+That takes no `start_response` of ours, no exchange and no hook in the one method that resolves: within Django each of them costs
+what a whole observation does. Whatever is out of the ordinary makes an exchange of the request in the end, or when it fails.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime_exporter.http import django, django_handler, trace
+from runtime_exporter.http.exchange import KEY
+from runtime_exporter.http.guard import report
+from runtime_exporter.http.middleware import Middleware
+from runtime_exporter.http.series import OTHER, Method
+from runtime_exporter.http.wsgi_exchanges import WHOLE, WSGIExchange
+from runtime_exporter.metrics.cells import FREE_THREADED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime_exporter.http.series import Series
+
+    Environ = dict[str, Any]
+
+ELSEWHERE: Final = object()
+"""What stands for the body of a request that is left alone."""
+
+_ROUTES_LIMIT: Final = 2_000
+
+
+class DjangoMethod(Method):
+    """What is prepared for the requests of one method.
+
+    It lies in their environ in the place of an exchange, for those that need none. `routes` leads from a route as Django has
+    it and a status to a series, where `known` does by the template. What a hook tells it, `told`, nobody asks.
+    """
+
+    __slots__ = ("routes", "told")
+
+    finished: Final = False
+
+    def __init__(self, *prepared: Any) -> None:
+        super().__init__(*prepared)
+        self.told: str | None = None
+        self.routes: dict[str | None, dict[object, Any]] = {}
+
+    def in_full(self, environ: Environ) -> WSGIExchange:
+        """Return the exchange of a request, which its environ leads to from now on."""
+        exchange = WSGIExchange()
+        exchange.method = self
+        exchange.where = environ
+        exchange.told = exchange.series = exchange.ended_as = None
+        exchange.finished = False
+        exchange.started = self.clock()
+        environ[KEY] = exchange
+        return exchange
+
+    def remember(self, route: str | None, told: str | None, status: object, series: Series | None) -> None:
+        """Find the series without the template from now on, if it is found with it."""
+        if series is not None and self.known.get(told, {}).get(status) is series:
+            if len(self.routes) >= _ROUTES_LIMIT:
+                self.routes.clear()
+            self.routes.setdefault(route, {})[status] = series
+
+
+class DjangoMiddleware(Middleware):
+    """What a WSGI middleware does where the application is Django's own handler."""
+
+    _method = DjangoMethod
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._direct = True  # until the first request says what the application is
+
+    def _answer_directly(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        """Answer one request as `app` does, and count it; return ELSEWHERE where it has to go another way."""
+        try:
+            if KEY in environ:  # another of our middlewares counts it
+                return ELSEWHERE
+            try:
+                method: Any = self._methods[environ["REQUEST_METHOD"]]
+            except KeyError:
+                method = self._prepared_by(environ)
+                if not self._direct:
+                    return ELSEWHERE
+            clock = method.clock
+            started = clock()
+            environ[KEY] = method
+            # Nothing comes after this that could fail.
+            method.floats[method.at] += 1.0
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("beginning a request", error)
+            return ELSEWHERE
+        app = self.app
+        try:
+            body = app(environ, start_response)
+        except BaseException as error:
+            _fail(method, environ, started, error)
+            raise
+        try:
+            if environ[KEY] is method and type(body) in WHOLE:
+                match = body._resource_closers[-1].__self__.resolver_match  # noqa: SLF001 - see django_handler
+                series = method.routes[None if match is None else match.route][body.status_code]
+                histogram = series.histogram
+                now = clock()
+                seconds = now - started
+                if seconds <= histogram._first:  # noqa: SLF001
+                    # Here, too, nothing after the first line could fail, and no other thread comes in between.
+                    del environ[KEY]
+                    method.floats[method.at] -= 1.0
+                    # As Histogram.tally() counts in the first bucket.
+                    floats = histogram._floats  # noqa: SLF001
+                    to = histogram._to  # noqa: SLF001
+                    valid = histogram._from  # noqa: SLF001
+                    floats[to] = floats[valid] + seconds
+                    histogram._ints[histogram._at] += 1  # noqa: SLF001
+                    histogram._from = to  # noqa: SLF001
+                    histogram._to = valid  # noqa: SLF001
+                    if now >= series.quiet:
+                        self._exemplify(method, environ, series, seconds, now)
+                    return body
+        except Exception:  # noqa: BLE001, S110 - whatever is out of the ordinary, as a route that none had before
+            pass
+        return self._take(method, environ, started, body)
+
+    def _prepared_by(self, environ: Environ) -> Method:
+        """Return what is prepared for the method of a request; at the first one of all find out whether it can go this way."""
+        first = not self._ready
+        method = self._prepared(environ.get("REQUEST_METHOD"))
+        if first and self._direct and not django_handler.leads_back(environ.get("wsgi.file_wrapper")):
+            self._leave()
+        return method
+
+    def _take(self, method: DjangoMethod, environ: Environ, started: float, body: Any) -> Any:
+        """Return what the server gets for `body`, such that its end counts the request."""
+        exchange = _exchange(method, environ, started)
+        response = django_handler.response_behind(body)
+        if response is None:  # somebody has changed the handler since it was looked at
+            self._leave()
+            exchange.start(OTHER)
+            return exchange.take(body)
+        try:
+            route = django_handler.route_of(response)
+            exchange.told = django.told(route)
+            exchange.start(response.status_code)
+            method.remember(route, exchange.told, response.status_code, exchange.series)
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("finding Django's route", error)
+        taken = exchange.take(body)
+        if method.traced:  # each request has a span of its own, which is there only while its response starts
+            self._leave()
+        return taken
+
+    def _exemplify(self, method: Method, environ: Environ, series: Series, seconds: float, now: float) -> None:
+        """Give the request's trace to its first bucket, in which it was counted and which wants an exemplar. Never raises."""
+        try:
+            traceparent = environ.get("HTTP_TRACEPARENT")
+            series.exemplify(0, seconds, None if traceparent is None else trace.parse(traceparent), now)
+            if trace.SDK in sys.modules:
+                method.traced = True
+                self._leave()
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("keeping a trace", error)
+
+    def _attach(self) -> None:
+        # Only where nothing is asked for that is not there any more when the handler has returned.
+        here = not (FREE_THREADED or self._sized or self.route is not None)
+        self._direct = here and django_handler.is_own(self.app)
+        if self._direct:
+            django.hear()
+        else:
+            super()._attach()
+
+    def _leave(self) -> None:
+        """Let all requests to come go the other way."""
+        super()._attach()
+        self._direct = False
+
+
+def _fail(method: DjangoMethod, environ: Environ, started: float, error: BaseException) -> None:
+    """Count a request that an exception ended, with the route that it had come to. Never raises."""
+    exchange = _exchange(method, environ, started)
+    try:
+        if exchange.told is None:
+            exchange.told = django.told(django_handler.route_within(environ, error))
+    except Exception as fault:  # noqa: BLE001 - never into the host
+        report("finding Django's route", fault)
+    exchange.fail(error)
+
+
+def _exchange(method: DjangoMethod, environ: Environ, started: float) -> WSGIExchange:
+    """Return the exchange of a request: the one that a hook has made, or a new one."""
+    exchange = environ.get(KEY)
+    if not isinstance(exchange, WSGIExchange):
+        exchange = method.in_full(environ)
+    exchange.started = started
+    return exchange
