@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import random
 import subprocess
 import sys
@@ -171,6 +172,10 @@ class Scraped:
         self._process.stdin.flush()
         return float(self._read())
 
+    def run_on(self, core: int) -> None:
+        """Let it run on this core alone."""
+        os.sched_setaffinity(self._process.pid, {core})
+
     def _read(self) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -180,13 +185,19 @@ class Scraped:
 
 
 def alternate(processes: Mapping[str, Scraped], form: str, traffic: str, *, count: int) -> dict[str, Timing]:
-    """Scrape every process once a round, in random order, and return the CPU times, by the names of the processes."""
+    """Scrape every process once a round, in random order, and return the CPU times, by the names of the processes.
+
+    All of a round run on one core, of the next on another: where a machine is virtual, one of its cores takes half as
+    long again for some seconds, whenever somebody else's is the other half of the same real one.
+    """
+    cores = sorted(os.sched_getaffinity(0))
     order, shuffle = [*processes], random.Random(1).shuffle
     spent: dict[str, list[float]] = {name: [] for name in order}
     for number in range(WARM + count):
         progress.say(f"round {number + 1} of {WARM + count}")
         shuffle(order)
         for name in order:
+            processes[name].run_on(cores[number % len(cores)])
             spent[name].append(processes[name].scrape(form, traffic))
     return {name: Timing(name, tuple(each[WARM:])) for name, each in spent.items()}
 

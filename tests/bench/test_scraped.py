@@ -99,3 +99,25 @@ def test_the_goal_of_each_kind_and_format_is_of_a_promise_and_only_everything_is
     promises = [promise for _, part in PARTS for promise in part if promise.report == "exposition"]
     of = [next(promise for promise in promises if promise.concerns(goal.text)) for goal in goals]
     assert [4, 4, 2, 4] == [of.count(promise) for promise in promises]
+
+
+class Recorded:
+    """A process that says on which core it was scraped."""
+
+    def __init__(self, cores):
+        self.cores = cores
+
+    def run_on(self, core):
+        self.core = core
+
+    def scrape(self, *_):
+        self.cores.append(self.core)
+        return 1.0
+
+
+def test_all_of_a_round_run_on_one_core_and_of_the_next_on_another(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {4, 2})
+    cores = []
+    processes = {name: Recorded(cores) for name in ("ours", "A/A", PEER)}
+    alternate(processes, TEXT, SERVICE, count=2)
+    assert [2, 2, 2, 4, 4, 4, 2, 2, 2, 4, 4, 4] == cores

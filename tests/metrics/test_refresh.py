@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+
 import prometheus_client as peer
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from runtime_exporter import metrics
-from runtime_exporter.metrics import cellsource, exposition, rows
+from runtime_exporter.metrics import cellsource, exposition, rows, source
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
 
@@ -25,7 +27,13 @@ def made(monkeypatch):
             numbers.append(len(some) // source.size)
             return columns(source, some)
 
+        def whole(source, some, whole=kind.whole):
+            values = whole(source, some)
+            numbers.extend([len(values)] if values else [])
+            return values
+
         monkeypatch.setattr(kind, "columns", columns)
+        monkeypatch.setattr(kind, "whole", whole)
     return numbers
 
 
@@ -63,6 +71,59 @@ def test_nothing_is_kept_of_a_block_that_changes_until_it_is_calm(made, kind):
         kept.append(bool(block.written.texts))
     assert [True, False, False, True, True] == kept
     assert [SERIES, SERIES, SERIES, SERIES, 1] == made
+
+
+@pytest.fixture
+def _without_created():
+    peer.disable_created_metrics()
+    yield
+    peer.enable_created_metrics()
+
+
+@pytest.mark.usefixtures("_without_created")
+@pytest.mark.parametrize("library", [metrics, peer])
+@pytest.mark.parametrize("form", [TEXT, OPENMETRICS])
+@pytest.mark.parametrize(
+    ("step", "labels", "at_once"),
+    [
+        (1, {"a": "é-{}"}, True),
+        (1, {"a": "{}", "b": 'x"\n{}', "c": "y"}, True),
+        (1e9, {"a": "{}"}, True),
+        (0.125, {"a": "{}"}, False),
+        (1e14, {"a": "{}"}, False),
+        (1, {"a": "{}%d"}, False),
+    ],
+)
+def test_whole_numbers_that_all_change_are_written_at_once_as_one_by_one(
+    monkeypatch, library, form, step, labels, at_once
+):
+    written = []
+    whole = rows.Rows.write_whole
+    monkeypatch.setattr(rows.Rows, "write_whole", lambda *all_: written.append(whole(*all_)) or written[-1])
+    registry = metrics.CollectorRegistry()
+    family = library.Counter("m", "M", labels, registry=registry)
+    children = [family.labels(*(value.format(number) for value in labels.values())) for number in range(20)]
+    for times in range(1, 5):
+        for number, child in enumerate(children):
+            child.inc(step * number + step)
+        lines = form.render([registry]).decode().splitlines()
+        said = [line.rpartition(" ") for line in lines if line.startswith("m_total{")]
+        assert [repr(times * (float(step) * number + step)) for number in range(20)] == [value for _, _, value in said]
+        assert [family_labels(child, labels) for child in children] == [before for before, _, _ in said]
+    assert [at_once] * 3 == [*map(bool, written)]
+
+
+@pytest.mark.parametrize("other", [0.5, float("inf"), float("nan"), 1e16])
+def test_one_value_among_whole_numbers_that_is_none_is_enough(other):
+    assert [1, 2, 3] == [*source.whole_numbers(array("d", [1, 2, 3]).tobytes())]
+    assert [] == [*source.whole_numbers(array("d", [1, other, 3]).tobytes())]
+
+
+def family_labels(child, names):
+    """What stands before the value of a child of `m`."""
+    values = getattr(child, "_labelvalues", None) or child._labels
+    escaped = [value.replace("\n", r"\n").replace('"', r"\"") for value in values]
+    return "m_total{" + ",".join(f'{name}="{value}"' for name, value in zip(names, escaped, strict=True)) + "}"
 
 
 @KINDS
@@ -143,6 +204,6 @@ def test_the_allocator_is_told_of_an_exposition_once_for_all_that_are_not_much_l
 
 def test_a_source_says_how_much_it_reads_of_a_child():
     registry, _ = of_kind("Histogram", 3)
-    source = cellsource.cells_of(next(iter(registry._collector_to_names)))
-    assert (15 + 2 + 1) * CELL_BYTES == source.size
-    assert 3 * source.size == len(source.read(source.blocks()[0]))
+    cells = cellsource.cells_of(next(iter(registry._collector_to_names)))
+    assert (15 + 2 + 1) * CELL_BYTES == cells.size
+    assert 3 * cells.size == len(cells.read(cells.blocks()[0]))

@@ -15,7 +15,7 @@ from runtime_exporter.metrics.created import created_enabled
 from runtime_exporter.metrics.gauge import Gauge
 from runtime_exporter.metrics.histogram import Histogram
 from runtime_exporter.metrics.observed import SUMS
-from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts
+from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts, whole_numbers
 from runtime_exporter.metrics.summary import Summary
 
 if TYPE_CHECKING:
@@ -125,6 +125,10 @@ class CounterCells(_Value):
     def lines(self) -> list[Line]:
         """Return the total's."""
         return [Line(f"{self.family.name}_total")]
+
+    def whole(self, numbers: bytes) -> Sequence[int]:
+        """Return the values if all are whole numbers."""
+        return () if self.created else whole_numbers(numbers)
 
     def exemplars(self, child: Counter) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplar of the last increment that had one."""

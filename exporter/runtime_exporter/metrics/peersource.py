@@ -29,7 +29,7 @@ from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.families import source_bytes
 from runtime_exporter.metrics.family import full_name, valid_labelnames
 from runtime_exporter.metrics.kept import Kept
-from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts
+from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,6 +147,10 @@ class _CounterSource(PeerSource):
     def lines(self) -> list[Line]:
         """Return the total's."""
         return [Line(f"{self.family.name}_total")]
+
+    def whole(self, numbers: bytes) -> Sequence[int]:
+        """Return the values if all are whole numbers."""
+        return () if self.created else whole_numbers(numbers)
 
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:
         """Return the exemplar of the last increment that had one."""

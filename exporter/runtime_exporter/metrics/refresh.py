@@ -40,31 +40,37 @@ def block_lines(source: Source, block: Block, part: Part, *, exemplified: bool) 
         last = None
     if last is not None and last.part is part and not exemplified and last.numbers == numbers:
         return last.lines
-    columns, texts = _columns(source, last, numbers, len(block.children))
+    count = len(block.children)
+    moved = _moved(last.numbers, numbers, source.size) if last and last.texts and last.numbers != numbers else []
+    lines, texts = b"", ""
+    if last is not None and _restless(last, numbers, source.size, moved, count):
+        if not exemplified and count > SMALL:
+            lines = part.rows.write_whole(block.labels, source.whole(numbers))
+        columns = [] if lines else source.columns(numbers)
+    else:
+        columns, texts = _columns(source, last, numbers, moved, count)
     if exemplified:
         _add_exemplars(source, block, columns)
-    lines = part.rows.write(block.labels, [columns[place] for place in part.places])
-    if len(block.children) <= SMALL and not exemplified:
+    lines = lines or part.rows.write(block.labels, [columns[place] for place in part.places])
+    if count <= SMALL and not exemplified:
         block.written = Written(numbers, source.created, texts, part, lines)
     else:
         block.written = Written(numbers, source.created, texts)
     return lines
 
 
-def _columns(source: Source, last: Written | None, numbers: bytes, count: int) -> tuple[list[Column], str]:
-    """Return the texts of so many series: to be written now, and all together to be kept.
+def _restless(last: Written, numbers: bytes, size: int, moved: list[int], count: int) -> bool:
+    """Return whether most series change from scrape to scrape: then nothing is kept of their texts."""
+    return len(moved) * FEW > count if last.texts else not _calm(last.numbers, numbers, size)
 
-    Nothing is kept of a block in which most change from scrape to scrape.
-    """
-    if last is None:
+
+def _columns(
+    source: Source, last: Written | None, numbers: bytes, moved: list[int], count: int
+) -> tuple[list[Column], str]:
+    """Return the texts of so many series: to be written now, and all together to be kept."""
+    if last is None or not last.texts:
         columns = source.columns(numbers)
         return columns, _together(columns)
-    if not last.texts:
-        columns = source.columns(numbers)
-        return columns, _together(columns) if _calm(last.numbers, numbers, source.size) else ""
-    moved = _moved(last.numbers, numbers, source.size) if last.numbers != numbers else []
-    if len(moved) * FEW > count:
-        return source.columns(numbers), ""
     columns = _apart(last.texts, count)
     if not moved:
         return columns, last.texts

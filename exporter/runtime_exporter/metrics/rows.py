@@ -46,3 +46,23 @@ class Rows:
                 pieces[hole::width] = column
             pieces[value::width] = texts
         return "".join(pieces).encode()
+
+    def write_whole(self, labels: Sequence[Sequence[str]], values: Sequence[int]) -> bytes:
+        """Return the same for children of one line each whose values are whole numbers; nothing where that cannot be done.
+
+        One pattern of all lines is filled in one go: of bytes, since those take the digits of a number without a text or
+        an object of its own.
+        """
+        if not values:
+            return b""
+        pattern = self._pattern(labels, len(values))
+        if pattern.count(b"%") > len(values):  # a label has one, too
+            return b""
+        return pattern % tuple(values)
+
+    def _pattern(self, labels: Sequence[Sequence[str]], count: int) -> bytes:
+        if len(labels) > 1:
+            return self.write(labels, [["%d.0"] * count])
+        # The same between any two: no list of pieces.
+        first, last = self._pieces[0], self._pieces[-2] + "%d.0"
+        return (first + (last + first).join(labels[0]) + last).encode()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from math import trunc
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from runtime_exporter.metrics.family import format_float
 
@@ -71,6 +72,10 @@ class Source(ABC):
     def columns(self, numbers: bytes) -> list[Column]:
         """Return what the lines say of some children that were read, and at last when each began if that is exposed."""
 
+    def whole(self, numbers: bytes) -> Sequence[int]:  # noqa: ARG002 - for those that have one line and a label
+        """Return the values of children that have one line each if all are whole numbers; else, or if unsure, none."""
+        return ()
+
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:  # noqa: ARG002 - for those that have some
         """Return the exemplars of a child, each with the place of its line."""
         return ()
@@ -79,6 +84,16 @@ class Source(ABC):
 def doubles(numbers: bytes) -> array[float]:
     """Return bytes as numbers. Not as a view, whose items take twice as long to read."""
     return array("d", numbers)
+
+
+SHORT: Final = 1e16
+"""From here on the text of a number has an exponent."""
+
+
+def whole_numbers(numbers: bytes) -> Sequence[int]:
+    """Return values of which none is negative, if all are whole numbers that are written without an exponent; else none."""
+    values = doubles(numbers).tolist()
+    return [*map(trunc, values)] if all(map(float.is_integer, values)) and sum(values) < SHORT else ()
 
 
 def texts(values: Sequence[float]) -> Column:
