@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import requests
 
 from tools import wait_for
 from worker_process import fleet_in
 
+ORDERS = 'orders_total{kind="a"}'
 SHARES = 'runtime_exporter_collector_success{collector="workers"}'
 
 
@@ -66,16 +69,30 @@ def test_a_full_disk_costs_the_sharing_only(fleet):
     assert 1 == len(said(worker))
 
 
-def test_a_directory_that_somebody_empties_leaves_each_worker_alone_and_is_told(fleet):
-    worker = fleet.worker()
-    worker.do("counter.labels('a').inc(2)")
-    fleet.wait_for(SHARES, 1)
-    for file in fleet.directory.iterdir():
-        file.unlink()
-    assert 2 == fleet.value('orders_total{kind="a"}')
-    fleet.wait_for(SHARES, 0)
-    (line,) = said(worker)
-    assert "emptied" in line
+@pytest.mark.parametrize("what", ["everything", "the directory, too", "cells"])
+def test_workers_share_anew_where_somebody_removes_their_files(fleet, what):
+    workers = [fleet.worker(), fleet.worker()]
+    for number, worker in enumerate(workers, 1):
+        worker.do(f"counter.labels('a').inc({number})")
+    fleet.wait_for(ORDERS, 3)
+    if what == "the directory, too":
+        shutil.rmtree(fleet.directory)
+    else:
+        for file in fleet.directory.glob("*.cells" if what == "cells" else "*"):
+            file.unlink() if not file.is_dir() else shutil.rmtree(file)
+    for worker in workers:
+        wait_for(lambda worker=worker: "emptied" in worker.log, what="it is told")
+    fleet.wait_for('runtime_exporter_workers{state="live"}', 2)
+    for worker in workers:
+        worker.do("counter.labels('a').inc(1)")
+    assert {5.0} == {fleet.value(ORDERS) for _ in range(10)}
+    assert {1.0} == {fleet.value(SHARES) for _ in range(4)}
+    assert ["1 line"] * 2 == [f"{worker.log.count('emptied')} line" for worker in workers]
+    third = fleet.worker()
+    third.do("counter.labels('a').inc(10)")
+    fleet.wait_for(ORDERS, 15)
+    assert "does not share" not in third.log
+    assert (fleet.directory / "2.socket").is_socket()
 
 
 def test_a_directory_that_becomes_full_is_told_and_costs_what_is_new_only(fleet):

@@ -60,6 +60,12 @@ class SharedPort:
         if descriptor >= 0:
             os.close(descriptor)
 
+    def renew(self) -> None:
+        """Hold the lock on another file, if it is held: somebody removed the one that was there."""
+        if self._lock >= 0:
+            self._open()
+            self._hold(fcntl.LOCK_SH)
+
     def forked(self) -> None:
         """In the child of a fork: the lock is the parent's."""
         self.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime_exporter.collectors.collector import put
 from runtime_exporter.errors import RunDirectoryError
-from runtime_exporter.logs import StateLog
+from runtime_exporter.logs import LOGGER, StateLog
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import Merged, evaluate, join
 from runtime_exporter.metrics.workers.exemplars import Exemplars, own, show
@@ -87,7 +87,7 @@ class Sharing(Alone):
         """Return where profiles of all workers come from, and their pages; the others may ask for those of this one, once `open`."""
         taking = threading.Lock()
         self._answering.routes += pprof_routes(sources, longest=longest, taking=taking)
-        served = Everyone(self._peers, sources, number=self.number, keep=keep).sources()
+        served = Everyone(self._peers, sources, number=self.number, keep=keep)
         routes = shared_routes(served, self._peers, longest=longest, taking=taking)
         return Profiles(routes, Everyone(self._peers, sources, number=self.number).by_kind())
 
@@ -121,7 +121,7 @@ class Sharing(Alone):
     def exposed(self) -> Sequence[Any] | None:
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
         self.join()  # an application that only mounts our pages has not started us
-        if self._worker is None or self._merged is None or self._worker.removed:
+        if self._worker is None or self._merged is None:
             return None
         foreign = self._foreign.collectors()
         put(self._left_out, self._foreign.left_out)
@@ -151,14 +151,25 @@ class Sharing(Alone):
 
     def _join(self) -> None:
         with self._joining:
-            if self._worker is None:
+            before = self._worker
+            if before is None or before.removed:
+                self._worker = None
                 worker = join(self._directory)
                 worker.at_work()
-                self._merged = Merged(self._directory)
+                self._merged = self._merged or Merged(self._directory)
                 self._worker = worker
+                if before is not None:
+                    self._begun_anew()
         number = self.number()
         if self._opened and number is not None:
             self._answering.start(number)
+
+    def _begun_anew(self) -> None:
+        """Do again what has left a file in the directory, which somebody has emptied."""
+        self._answering.close()
+        self._port.renew()
+        lost = "what workers that are gone had counted is lost"
+        LOGGER.warning("%s: emptied by somebody while it was in use; shared anew, but %s", self._directory, lost)
 
     def _keep_up(self) -> None:
         self._join()
@@ -166,8 +177,6 @@ class Sharing(Alone):
         worker = self._worker
         if worker is None:  # forked meanwhile
             return
-        if worker.removed:
-            raise RunDirectoryError(f"{self._directory}: emptied by somebody: start the workers again to share numbers")
         put(self._unshared, worker.left_out)
         worker.tick()
         self._tell_exemplars(worker.number)

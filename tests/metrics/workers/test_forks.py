@@ -14,7 +14,7 @@ import pytest
 from runtime_exporter import metrics
 from runtime_exporter.metrics import workers
 from runtime_exporter.metrics.cells import STORE
-from runtime_exporter.metrics.workers import worker as worker_module
+from runtime_exporter.metrics.workers import beginning
 from runtime_exporter.metrics.workers.folding import HEAPED
 from workers_in_tests import Fork, samples
 
@@ -81,7 +81,7 @@ def test_a_child_that_gets_no_memory_counts_for_itself_and_leaves_the_parents_fi
 
     metrics.generate_latest(count)
     with monkeypatch.context() as patched:
-        patched.setattr(worker_module, "lay_nothing", refuse)
+        patched.setattr(beginning, "lay_nothing", refuse)
         with Fork(child):
             pass
     assert before == samples(merged)

@@ -16,6 +16,7 @@ of the run directory. `Merged` reads the files of all. Nothing on the way of a r
     merging.py      many processes as one
     ending.py       what a process says of its end
     exemplars.py    what no cell can hold
+    beginning.py    what becomes of cells meanwhile
     worker.py       joining, forking, leaving
 """
 

@@ -30,7 +30,7 @@ from runtime_exporter.metrics.workers import log
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
 from runtime_exporter.metrics.workers.ending import UNKNOWN
 from runtime_exporter.metrics.workers.mapping import lay_file
-from runtime_exporter.metrics.workers.slots import make
+from runtime_exporter.metrics.workers.slots import is_removed, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,6 +106,12 @@ class Journal:
         self._end_is = UNKNOWN
         os.close(make(self._cells, os.O_RDWR | os.O_EXCL))
         self._log = _new(self._keys)
+
+    @property
+    def bereft(self) -> bool:
+        """Whether somebody removed one of both files."""
+        with self._lock:  # a log that is written anew takes the other's place
+            return is_removed(self._log) or not self._cells.exists()
 
     def close(self) -> None:
         """Close the log."""

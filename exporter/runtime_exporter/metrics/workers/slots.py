@@ -63,6 +63,11 @@ class Slot:
         """Say that somebody lives: the time of the last change of the file."""
         os.utime(self.descriptor)
 
+    @property
+    def removed(self) -> bool:
+        """Whether somebody removed the file, so that another may hold the number, too."""
+        return is_removed(self.descriptor)
+
     def close(self) -> None:
         """Let go of the number."""
         with suppress(OSError):
@@ -80,6 +85,14 @@ def make(path: Path, flags: int) -> int:
         with suppress(OSError):  # of a network's file system that trusts no root
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return descriptor
+
+
+def is_removed(descriptor: int) -> bool:
+    """Return whether a file that is open has no name any more."""
+    try:
+        return os.fstat(descriptor).st_nlink == 0
+    except OSError:
+        return True
 
 
 def take(directory: Path) -> Slot:

@@ -7,17 +7,16 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import ending, slots
+from runtime_exporter.metrics.workers.beginning import begin, begin_anew, keep_alone, kept, let_go_of_files
 from runtime_exporter.metrics.workers.folding import HEAPED, fold
 from runtime_exporter.metrics.workers.journal import Journal
-from runtime_exporter.metrics.workers.mapping import lay_copy, lay_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from runtime_exporter.metrics.cells import CellStore
     from runtime_exporter.metrics.family import Family
@@ -26,9 +25,6 @@ logger = logging.getLogger("runtime_exporter")
 
 WAIT: Final = 10.0
 """Seconds that a process which joins waits for another that folds."""
-
-KEPT: Final = ("min", "max", "mostrecent", "livemin", "livemax", "livemostrecent")
-"""Modes in which a value that parent and child both have counts once: a fork keeps it."""
 
 
 class Worker:
@@ -56,11 +52,8 @@ class Worker:
 
     @property
     def removed(self) -> bool:
-        """Whether somebody removed this worker's files, so that nobody else sees what it counts."""
-        try:
-            return os.fstat(self._slot.descriptor).st_nlink == 0
-        except OSError:
-            return True
+        """Whether somebody removed one of this worker's files, so that nobody else sees what it counts."""
+        return self._slot.removed or self._journal.bereft
 
     def at_work(self) -> None:
         """Say that this process is a worker from now on, and what it means if it is gone without a word. `tick` says so, too."""
@@ -102,10 +95,14 @@ class Worker:
             return
         self.ends(ending.LEFT)
         self.tick()
-        _keep_alone(self._store)
-        self._journal.give_back()
+        self.drop()
         _worker = None
         _left.add(self.directory)
+
+    def drop(self) -> None:
+        """Write no more into the files, and keep in memory what is in them."""
+        keep_alone(self._store)
+        self._journal.give_back()
         self._journal.close()
         self._slot.close()
 
@@ -129,15 +126,20 @@ def current() -> Worker | None:
 def join(directory: Path) -> Worker:
     """Share what this process counts, has counted and will count with all that join the same directory.
 
-    Joining again is the same as once. Raises RunDirectoryError where it cannot be done; then nothing has changed.
+    Joining again is the same as once, unless somebody removed this process's files: then it makes others, and the directory if that is
+    gone, too. What it has counted is still in its memory. Raises RunDirectoryError where it cannot be done; then nothing has changed.
     """
     global _worker  # noqa: PLW0603 - there is one such process
     where = Path(directory).absolute()
-    if _worker is not None:
-        if _worker.directory == where:
-            return _worker
+    if _worker is not None and _worker.directory != where:
         raise RunDirectoryError(f"{where}: this process shares its numbers through {_worker.directory} already")
+    if _worker is not None and not _worker.removed:
+        return _worker
     try:
+        if _worker is not None:
+            removed, _worker = _worker, None
+            removed.drop()
+            where.mkdir(mode=0o700, parents=True, exist_ok=True)
         _worker = _join(where)
     except OSError as error:
         raise RunDirectoryError(
@@ -172,13 +174,13 @@ def share(where: Path, slot: slots.Slot, store: CellStore, *, anew: bool = False
             for segment in store.segments:
                 journal.extend(segment)
             if anew:
-                _begin_anew(store)
+                begin_anew(store)
             # From here on series are written down as they are born; those before in what follows.
             store.journal = journal
         for family in store.living_families():
             _write_down(journal, family)
     except BaseException:
-        _keep_alone(store)
+        keep_alone(store)
         journal.close()
         for kind in ("keys", "cells"):
             slot.name.path(where, kind).unlink(missing_ok=True)
@@ -203,16 +205,6 @@ def _write_down(journal: Journal, family: Family) -> None:
             journal.told(child, child.pairs)
 
 
-def _keep_alone(store: CellStore) -> None:
-    """Take the cells back from the files, with what is in them."""
-    with store.still():
-        store.journal = None
-        for segment in store.segments:
-            if segment.first is not None:
-                lay_copy(segment.buffer)
-                segment.first = None
-
-
 def forked() -> None:
     """Make a process of its own of the child of a fork: what was counted before is counted by the parent.
 
@@ -225,12 +217,12 @@ def forked() -> None:
         return
     _worker = STORE.journal = None
     parent.forget()
-    kept = [*_kept(STORE)]
+    values = [*kept(STORE)]
     try:
-        _let_go_of_files(STORE)
+        let_go_of_files(STORE)
         slot = slots.take(parent.directory)
         try:
-            _begin(STORE, kept)
+            begin(STORE, values)
             _worker = share(parent.directory, slot, STORE)
         except BaseException:
             slot.close()
@@ -238,54 +230,8 @@ def forked() -> None:
         with suppress(OSError):
             fold(parent.directory, least=HEAPED)
     except OSError as error:
-        _begin(STORE, kept)
+        begin(STORE, values)
         logger.warning("%s: the numbers of process %d are its own: %s", parent.directory, os.getpid(), error)
-
-
-def _let_go_of_files(store: CellStore) -> None:
-    """Have empty memory in the place of the parent's files. Raises OSError where there is none: then it is of the heap.
-
-    Who keeps a view of a cell (the middlewares, of requests that are active) goes on to write into the parent's then.
-    """
-    for segment in store.segments:
-        segment.first = None
-    try:
-        for segment in store.segments:
-            lay_nothing(segment.buffer)
-    except OSError:
-        for segment in store.segments:
-            segment.move()
-        for family in store.living_families():
-            family.kept.blocks = ()  # they know where the cells were
-        raise
-
-
-def _kept(store: CellStore) -> Iterator[tuple[Any, int]]:
-    """Yield what a child keeps: states, and values that count once however many processes have them."""
-    for family in store.living_families():
-        segment, at = family.cells
-        yield family, segment.ints[at]
-        if family.type == "stateset" or family.mode in KEPT:
-            for child in [*family.children.values()]:
-                segment, at = child.cells
-                yield child, segment.ints[at]
-
-
-def _begin(store: CellStore, kept: list[tuple[Any, int]]) -> None:
-    """Let all series begin, their cells being empty."""
-    for family in store.living_families():
-        for child in [*family.children.values()]:
-            child.begin_anew()
-    for holder, value in kept:
-        segment, at = holder.cells
-        segment.ints[at] = value
-
-
-def _begin_anew(store: CellStore) -> None:
-    kept = [*_kept(store)]
-    for segment in store.segments:
-        segment.buffer[:] = bytes(len(segment.buffer))
-    _begin(store, kept)
 
 
 def evaluate(store: CellStore) -> None:
