@@ -75,6 +75,19 @@ def test_a_worker_that_hangs_and_is_ended_by_its_arbiter_has_died(tmp_path):
         wait_for(lambda: {"left": 0, "died": 1, "unknown": 0} == service.ends(), what="a death", seconds=30)
 
 
+def test_a_worker_that_hangs_has_died_also_where_nobody_runs_it_and_the_hook_of_its_configuration_is_called(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "shop.conf.py").write_text(
+        f"raw_env = ['RUNTIME_EXPORTER_RUN_DIRECTORY={tmp_path / 'run'}', 'SHOP_STARTS=1']\n"
+        "def worker_abort(worker): print('aborted', worker.pid, flush=True)\n"
+    )
+    command = (*GUNICORN, "-c", "shop.conf.py", "-w", "2", "--timeout", "2", "shop:app")
+    with Service(tmp_path, *command, run=False) as service:
+        assert "" == service.get("/hang")
+        wait_for(lambda: {"left": 0, "died": 1, "unknown": 0} == service.ends(), what="a death", seconds=30)
+        assert 1 == service.output.read_text().count("aborted")
+
+
 def test_a_reload_loses_nothing_and_counts_nothing_twice(service):
     with Scraper(service):
         service.order(40)

@@ -13,12 +13,14 @@ from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.logs import LOGGER, StateLog
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import Merged, evaluate, join
+from runtime_exporter.metrics.workers.ending import DIED
 from runtime_exporter.metrics.workers.exemplars import Exemplars, own, show
 from runtime_exporter.prefork.alone import Alone, Profiles, Reported
 from runtime_exporter.prefork.answering import Answering
 from runtime_exporter.prefork.everyone import Everyone
 from runtime_exporter.prefork.exposition import Workers
 from runtime_exporter.prefork.foreign import Foreign
+from runtime_exporter.prefork.gunicorn import before_abort
 from runtime_exporter.prefork.pages import routes_of_each, shared_routes
 from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.prefork.port import SharedPort
@@ -156,6 +158,7 @@ class Sharing(Alone):
                 self._worker = None
                 worker = join(self._directory)
                 worker.at_work()
+                before_abort(lambda: worker.ends(DIED))
                 self._merged = self._merged or Merged(self._directory)
                 self._worker = worker
                 if before is not None:
