@@ -232,6 +232,28 @@ def test_serve_shows_what_workers_keep_and_asks_them_for_what_is_wanted_now(tmp_
             served.close()
 
 
+def of_whom(answer):
+    assert answer.ok, answer.text
+    return pprof.decode(answer.content).comments[0]
+
+
+def test_memory_over_a_time_is_of_all_where_it_is_traced_anyway_and_where_that_is_asked_for(fleet, monkeypatch):
+    monkeypatch.setattr("runtime_exporter.prefork.everyone.PATIENCE", 60)
+    for _ in range(2):
+        patient(fleet.worker()).do("import tracemalloc; tracemalloc.start()")
+    asked = f"{fleet.url}/debug/pprof/heap?seconds=0.2"
+    assert "workers 0, 1" == of_whom(requests.get(asked, timeout=30))
+    alone = of_whom(requests.get(f"{asked}&worker=1", timeout=30))
+    assert not alone.startswith("workers")
+    served = Served(fleet.directory, Settings(port=0)).start()
+    try:
+        asked = f"{served.url}/debug/pprof/heap?seconds=0.2"
+        assert "worker=all" in requests.get(asked, timeout=30).text
+        assert "workers 0, 1" == of_whom(requests.get(f"{asked}&worker=all", timeout=30))
+    finally:
+        served.close()
+
+
 def test_an_alert_takes_a_profile_of_all_workers_and_each_of_them_shows_it(fleet):
     for name in ("packing", "paying"):
         worker = patient(fleet.worker())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from runtime_exporter.profiling.together import of_workers
 from runtime_exporter.web.pprof_pages import PATH, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runtime_exporter.prefork.peers import Peer, Peers
     from runtime_exporter.profiling.profile import Profile
@@ -32,8 +33,8 @@ PATIENCE: Final = 5.0
 MOST: Final = 64
 """Workers that are asked at once: each answer is a thread, and one more to wait for."""
 DEAR: Final = ("heap", "allocs")
-"""What slows a process down while it is taken: of one worker only, the one that is asked."""
-KINDS: Final = {"profile": "cpu"}
+"""What slows a process down while it is taken, unless its allocations are traced anyway: of one worker, if not told otherwise."""
+KINDS: Final = {"profile": "cpu", "allocs": "heap"}
 """Kinds that are called otherwise than the last part of their path."""
 _NOW: Final = ("goroutine", "threadcreate", "heap", "allocs", "block", "mutex")
 _OK: Final = 200
@@ -58,33 +59,50 @@ class Everyone:
         self._number = number
         self._keep = keep
 
-    def sources(self) -> Sources:
-        """Return where the profiles of all come from, of the kinds that this process has itself, or anybody may have."""
+    def sources(self, *, dear: bool = False) -> Sources:
+        """Return where the profiles of all come from, of the kinds that this process has itself, or anybody may have.
+
+        dear: all are to take also what slows each of them down.
+        """
         own = self._own
         if own is None:
+            usual = {name: self._over(name, None) for name in ("profile", "wall")}
             return Sources(
-                windows={name: self._over(name, None) for name in ("profile", "wall")} | dict.fromkeys(DEAR, _unsaid),
+                windows={**usual, **{name: self._over(name, None) if dear else _unsaid for name in DEAR}},
                 deltas={name: self._over(name, None) for name in ("block", "mutex")},
                 instants={name: self._now(name, None) for name in _NOW},
                 texts={"goroutine": self._text("goroutine", None)},
             )
         return replace(
             own,
-            windows=self._all_over(own.windows),
-            deltas=self._all_over(own.deltas),
+            windows={name: self._window(name, take, dear=dear) for name, take in own.windows.items()},
+            deltas={name: self._over(name, take) for name, take in own.deltas.items()},
             instants={name: self._now(name, take) for name, take in own.instants.items()},
             texts={name: self._text(name, take) for name, take in own.texts.items()},
         )
 
     def by_kind(self) -> dict[str, Callable[[float], Profile]]:
-        """Return by kind what takes a profile of all over some seconds, or now where that is how it is; not of what is dear."""
+        """Return by kind what takes a profile of all over some seconds, or now where that is how it is; of one of what is dear."""
         sources = self.sources()
         takes = {**sources.windows, **sources.deltas}
         kinds = {KINDS.get(name, name): _wanted(take) for name, take in takes.items() if name not in DEAR}
-        return {**kinds, "goroutine": _at_once(sources.instants["goroutine"])}
+        alive, new = _at_once(sources.instants["heap"]), _wanted(sources.windows["heap"])
 
-    def _all_over(self, takes: Mapping[str, Take]) -> dict[str, Take]:
-        return {name: self._alone(take) if name in DEAR else self._over(name, take) for name, take in takes.items()}
+        def heap(seconds: float) -> Profile:
+            return alive(seconds) if tracemalloc.is_tracing() else new(seconds)
+
+        return {**kinds, "heap": heap, "goroutine": _at_once(sources.instants["goroutine"])}
+
+    def _window(self, name: str, take: Take, *, dear: bool) -> Take:
+        if name not in DEAR or dear:
+            return self._over(name, take)
+        everyone, alone = self._over(name, take), self._alone(take)
+
+        def window(seconds: float, gone: Callable[[], bool]) -> Profile:
+            take = everyone if tracemalloc.is_tracing() else alone  # traced or not, each time anew
+            return take(seconds, gone)
+
+        return window
 
     def _over(self, name: str, take: Take | None) -> Take:
         def over(seconds: float, gone: Callable[[], bool]) -> Profile:
@@ -104,7 +122,7 @@ class Everyone:
             self._keep(profile, "heap")
             if number is None:
                 return profile
-            said = "others were not asked: it slows a process down; worker=N asks another one"
+            said = "others were not asked: it slows a process down; worker=N asks another one, worker=all asks all"
             return _commented(of_workers([(number, profile)]), [said])
 
         return alone
@@ -263,4 +281,4 @@ def _at_once(take: Callable[[], Profile]) -> Callable[[float], Profile]:
 
 
 def _unsaid(_: float, __: Callable[[], bool]) -> Profile:
-    raise ProfileError("it slows a process down: worker=N says which one")
+    raise ProfileError("it slows a process down: worker=N says which one, or worker=all")

@@ -73,9 +73,8 @@ class Service:
     @property
     def wsgi_app(self) -> WSGIApplication:
         """The application that `url` serves."""
-        everyone = Everyone(self._peers).sources()
         routes = (
-            *shared_routes(everyone, self._peers, longest=self.settings.profile_seconds_limit),
+            *shared_routes(Everyone(self._peers), self._peers, longest=self.settings.profile_seconds_limit),
             *api_routes(self._shelf.kept),
             *routes_of_each(summary_routes(self._reports.summary, advice=self._reports.advice), self._peers),
             *profile_routes(self._shelf, comparisons=self._reports.comparisons),
