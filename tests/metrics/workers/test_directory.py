@@ -132,6 +132,17 @@ def test_what_a_service_left_that_is_over_is_removed_and_nothing_else(tmp_path, 
     assert {"notes.txt"} == {path.name for path in tmp_path.iterdir()} - {"fold.lock"}
 
 
+def test_a_reader_that_outlives_a_service_reads_the_numbers_of_the_next(tmp_path, merged):
+    for number in (1, 5):
+        worker = Pretended(tmp_path)
+        worker.counter("c").inc(number)
+        worker.die()
+        folding.fold(tmp_path)
+        assert number == samples(merged)["c_total"]
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
 def test_series_that_come_and_go_for_a_day_do_not_grow_the_files(tmp_path, merged, monkeypatch):
     monkeypatch.setattr(journal, "PATIENCE", 0.0)
     monkeypatch.setattr(journal, "LONG", 20_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,22 @@ def test_a_family_that_a_newer_version_defines_otherwise_is_the_newer_ones(two, 
     assert 1.0 == samples(merged)[f'h_count{{{label}="x"}}']
     two[1].die()
     assert 1.0 == samples(merged)[f'h_count{{{label}="x"}}']
+
+
+def test_a_newer_version_is_the_newer_one_though_the_clock_was_set_back(tmp_path, merged, monkeypatch):
+    old = Pretended(tmp_path)
+    old.histogram("h", buckets=(1, 2)).observe(1)
+    before = time.time_ns()
+    monkeypatch.setattr(slots.time, "time_ns", lambda: before - 3600 * 10**9)
+    for number in (1.0, 2.0):
+        new = Pretended(tmp_path)
+        new.histogram("h", buckets=(1, 2, 3)).observe(1)
+        found = samples(merged)
+        assert (number, number) == (found["h_count"], found['h_bucket{le="3.0"}'])
+        if number == 1.0:
+            old.die()
+        new.die()
+        fold(tmp_path)
 
 
 def test_a_counter_that_became_a_gauge_is_never_added_to_it(two, merged):

@@ -6,6 +6,7 @@ reader that finds both takes the file's word. `generation` tells one file from t
 
 from __future__ import annotations
 
+import time
 from binascii import crc32
 from collections import Counter
 from dataclasses import dataclass, field
@@ -145,7 +146,9 @@ class Ledger:
             body.append(log.encode("series", number, pairs))
         keys = b"".join(body)
         content = keys + Struct("".join(codes)).pack(*numbers)
-        return _HEAD.pack(_MAGIC, self.retired.generation + 1, len(keys), at, crc32(content)) + content
+        # The first is no 1: a reader that outlived the whole service would take it for the first of the one before.
+        generation = (self.retired.generation or time.time_ns()) + 1
+        return _HEAD.pack(_MAGIC, generation, len(keys), at, crc32(content)) + content
 
 
 def keeps(definition: Definition) -> bool:

@@ -25,6 +25,9 @@ MOST_WORKERS: Final = 4096
 FORGOTTEN: Final = 60.0
 """Seconds without a living worker after which what lies in the directory belongs to a service that is over."""
 
+_LATER: Final = 1000
+"""Nanoseconds by which a life is at least later than the last: as a float of seconds it is another number still."""
+
 _FILE: Final = re.compile(r"(?P<slot>\d{1,4})\.(?P<incarnation>[0-9a-f]{16})\.(?:keys|cells|keys\.new)")
 _SLOT: Final = re.compile(r"(\d{1,4})\.worker")
 _OWN: Final = re.compile(
@@ -101,7 +104,7 @@ def take(directory: Path) -> Slot:
         descriptor = make(directory / f"{number}.worker", os.O_RDWR)
         try:
             if _lock(descriptor):
-                incarnation = f"{time.time_ns():016x}"
+                incarnation = _next(directory)
                 os.pwrite(descriptor, f"{incarnation} {boot()}\n".encode(), 0)
                 return Slot(Name(number, incarnation), descriptor)
         except BaseException:
@@ -109,6 +112,19 @@ def take(directory: Path) -> Slot:
             raise
         os.close(descriptor)
     raise OSError(f"{MOST_WORKERS} workers live already")
+
+
+def _next(directory: Path) -> str:
+    """Return an incarnation that is later than all before it, also where the clock was set back: of two definitions the newer stands."""
+    last = 0
+    for number in _numbers(directory):
+        with suppress(OSError, ValueError):
+            descriptor = os.open(f"{directory}/{number}.worker", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                last = max(last, int(os.read(descriptor, 16), 16))
+            finally:
+                os.close(descriptor)
+    return f"{max(time.time_ns(), last + _LATER):016x}"
 
 
 def _lock(descriptor: int) -> bool:
@@ -146,9 +162,13 @@ def living(directory: Path) -> set[Name]:
 
     Who has files has had its lock before: ask for `names` first, and what is not living then is dead.
     """
-    numbers = [int(match[1]) for match in filter(None, map(_SLOT.fullmatch, _listed(directory)))]
-    found = ((number, _holder(directory, number)) for number in numbers)
+    found = ((number, _holder(directory, number)) for number in _numbers(directory))
     return {Name(number, incarnation) for number, incarnation in found if incarnation is not None}
+
+
+def _numbers(directory: Path) -> list[int]:
+    """Return every number that somebody has or had."""
+    return [int(match[1]) for match in filter(None, map(_SLOT.fullmatch, _listed(directory)))]
 
 
 def _holder(directory: Path, number: int) -> str | None:
