@@ -33,11 +33,15 @@ def label(frame: Frame) -> str:
     Functions of the garbage collector (Go's runtime.gc*, CPython's <GC>, and what of ours it calls) are one, `gc`. A lambda is
     told from its neighbours by the line it starts on, which is the only line number in a name.
     """
-    name = frame.name
+    return function_label(frame.name, frame.start_line)
+
+
+def function_label(name: str, start_line: int) -> str:
+    """Return the label of a function by its name and the line it starts on, as `label` tells."""
     if name.startswith(_COLLECTOR) or name == "<GC>":
         return GC
-    if name.endswith("<lambda>") and frame.start_line > 0:
-        name = f"{name[:-1]}:{frame.start_line}>"
+    if name.endswith("<lambda>") and start_line > 0:
+        name = f"{name[:-1]}:{start_line}>"
     if "0x" in name:
         name = _ADDRESS.sub("", name)
     while "[" in name[1:] and (stripped := _INNERMOST_BRACKETS.sub("", name)) != name:

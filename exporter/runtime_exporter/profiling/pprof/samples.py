@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
@@ -10,8 +11,6 @@ from runtime_exporter.profiling.pprof.wire import (
     ONE_BYTE,
     VARINT_PATTERN,
     Numbers,
-    Tokens,
-    Varints,
     fields,
     number_of,
     packed,
@@ -21,34 +20,34 @@ from runtime_exporter.profiling.pprof.wire import (
 from runtime_exporter.profiling.profile import Label, Location, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
+
+    from runtime_exporter.profiling.pprof.reading import Reading
 
 # Tags, number << 3 | wire type. A list may be packed into one field, or be a field for each number.
 _LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
 
-# The tag of a packed list, and its length in one or two bytes.
-_LIST_HEAD: Final = re.compile(rb"\x0a([\x80-\xff]?)([\x00-\x7f])").match
+_REMEMBERED: Final = 1 << 12
+"""Values with labels: samples of a clock have few, those of a heap one each."""
+
+_new: Final = tuple.__new__
+_Rest = tuple[tuple[int, ...], tuple[Label, ...]]
 
 
 class SampleReader:
-    """Reads the samples of one profile, whose locations are read already."""
+    """Reads the samples of one profile, whose locations are read already: `by_token` has them by the varints of their ids."""
 
     def __init__(
-        self,
-        locations: dict[int, Location],
-        width: int,
-        *,
-        varints: Varints,
-        string: Callable[[int], str],
-        spend: Callable[[], None],
+        self, reading: Reading, locations: Mapping[int, Location], by_token: Mapping[bytes, Location], width: int
     ) -> None:
-        self._places = _Places(locations)
+        self._reading = reading
+        self._locations = locations
+        self._by_token = by_token
         self._width = width
-        self._number = varints.__getitem__
-        self._string = string
-        self._spend = spend
-        self._label_numbers = Numbers(4, varints).read
+        self._number = reading.varints.__getitem__
+        self._label_numbers = Numbers(4, reading.varints).read
         self._labels: dict[bytes, Label] = {}
+        self._rests: dict[bytes, _Rest | None] = {}
         value = b"(" + VARINT_PATTERN + b")"
         # Go writes up to two values as fields of their own, and more of them packed.
         self._unpacked = re.compile((b"\x10" + value) * width).match
@@ -56,22 +55,54 @@ class SampleReader:
 
     def read(self, message: bytes) -> Sample:
         """Return a sample. Raises ProfileError for a broken one, and for one that refers to what is not there."""
-        before = self._unpacked(message)  # Go's runtime begins with them, everybody else with the stack
-        span = _list(message, before.end() if before else 0)
-        if span is None:
+        # Go's runtime begins with the values, everybody else with the stack.
+        before = self._unpacked(message)
+        begin = before.end() if before else 0
+        try:
+            start, length = begin + 2, message[begin + 1]
+            if length > ONE_BYTE:
+                start, length = begin + 3, length & ONE_BYTE | message[begin + 2] << 7
+            stop = start + length
+            if message[begin] != _LOCATION_IDS or message[start - 1] > ONE_BYTE or stop > len(message):
+                return self._any(message)
+        except IndexError:
             return self._any(message)
-        start, stop = span
-        values = before or self._values(message, stop)
-        if values is None:
+        rest = message[:begin] + message[stop:]
+        try:
+            found = self._rests[rest]
+        except KeyError:
+            found = self._rest(rest)
+            if len(self._rests) < _REMEMBERED:
+                self._rests[rest] = found
+        if found is None:
             return self._any(message)
-        labels = self._labels_from(message, stop if before else values.end())
-        if labels is None:
-            return self._any(message)
-        return Sample(
-            tuple(map(self._places.__getitem__, tokens(message, start, stop))),
-            tuple(map(signed, map(self._number, values.groups()))),
-            labels,
-        )
+        return _new(Sample, (self._stack(tokens(message, start, stop)), *found))
+
+    def _stack(self, ids: Sequence[bytes]) -> tuple[Location, ...]:
+        """Return the locations of varints. Where there are several this takes two thirds of the time of one look-up after the other."""
+        try:
+            if len(ids) > 1:
+                found: tuple[Location, ...] = itemgetter(*ids)(self._by_token)
+                return found
+            return tuple([self._by_token[token] for token in ids])
+        except KeyError:  # a varint may be longer than it needs to be
+            return tuple([self._known(number_of(token)) for token in ids])
+
+    def _known(self, id_: int) -> Location:
+        try:
+            return self._locations[id_]
+        except KeyError:
+            raise ProfileError(f"the profile is damaged: a sample is of location {id_}, which is not there") from None
+
+    def _rest(self, message: bytes) -> _Rest | None:
+        """Return the values and the labels of what is beside the stack, or None where there is something else, too."""
+        match = self._unpacked(message)
+        if match is None:
+            match = self._packed(message)
+            if match is None or match.end() != 2 + message[1]:
+                return None
+        labels = self._labels_from(message, match.end())
+        return None if labels is None else (tuple(map(signed, map(self._number, match.groups()))), labels)
 
     def _labels_from(self, message: bytes, start: int) -> tuple[Label, ...] | None:
         """Return the labels that a sample ends with, or None where there is something else, too."""
@@ -82,23 +113,15 @@ class SampleReader:
             return None
         return tuple([self._label(content) for _, _, content in rest])
 
-    def _values(self, message: bytes, start: int) -> re.Match[bytes] | None:
-        """Return the match of all values at `start`, where they are written as everybody does."""
-        match = self._unpacked(message, start)
-        if match:
-            return match
-        match = self._packed(message, start)
-        return match if match and match.end() == start + 2 + message[start + 1] else None
-
     def _any(self, message: bytes) -> Sample:
         locations: list[Location] = []
         values: list[int] = []
         labels: list[Label] = []
         for tag, number, content in fields(message):
             if tag == _LOCATION_IDS:
-                locations.extend(map(self._places.__getitem__, packed(content)))
+                locations.extend(self._stack(packed(content)))
             elif tag == _LOCATION_ID:
-                locations.append(self._places.known(number))
+                locations.append(self._known(number))
             elif tag == _VALUES:
                 values.extend(map(signed, map(self._number, packed(content))))
             elif tag == _VALUE:
@@ -112,40 +135,12 @@ class SampleReader:
         return Sample(tuple(locations), tuple(values), tuple(labels))
 
     def _label(self, message: bytes) -> Label:
-        self._spend()
+        self._reading.spend()
         label = self._labels.get(message)
         if label is None:
             key, text, number, unit = self._label_numbers(message)
-            label = Label(self._string(key), self._string(text), signed(number), self._string(unit))
+            label = Label(
+                self._reading.string(key), self._reading.string(text), signed(number), self._reading.string(unit)
+            )
             self._labels[message] = label
         return label
-
-
-def _list(message: bytes, start: int) -> tuple[int, int] | None:
-    """Return from where to where the ids of locations are that a packed field at `start` has, of up to 16 kB; None for anything else."""
-    head = _LIST_HEAD(message, start)
-    if head is None:
-        return None
-    low, high = head.groups()
-    begin = head.end()
-    stop = begin + (low[0] & ONE_BYTE | high[0] << 7 if low else high[0])
-    return (begin, stop) if stop <= len(message) else None
-
-
-class _Places(dict[bytes, Location]):
-    """The locations by the varints of their ids, so that reading a stack is a look-up for each frame."""
-
-    def __init__(self, locations: dict[int, Location]) -> None:
-        varints = Tokens()
-        super().__init__((varints[id_], location) for id_, location in locations.items())
-        self._by_id: Final = locations
-
-    def __missing__(self, token: bytes) -> Location:
-        return self.known(number_of(token))  # a varint may be longer than it needs to be
-
-    def known(self, id_: int) -> Location:
-        """Return the location with an id."""
-        try:
-            return self._by_id[id_]
-        except KeyError:
-            raise ProfileError(f"the profile is damaged: a sample is of location {id_}, which is not there") from None
