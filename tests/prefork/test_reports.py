@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from runtime_exporter.prefork.advised import recommended, suspected
+from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.prefork.reports import reports_of
 from runtime_exporter.profiling.kept import Kept
+from runtime_exporter.profiling.pastfiles import PastFiles
 from runtime_exporter.profiling.pipeline import Interval, Report, Taken
 from runtime_exporter.profiling.process import shared_store
 from runtime_exporter.profiling.profile import Frame, build
-from runtime_exporter.profiling.verdict import Verdict
+from runtime_exporter.profiling.tally import Window, tally
+from runtime_exporter.profiling.verdict import Verdict, Verdicts
 from runtime_exporter.web.page import Ask
 from runtime_exporter.web.summary_pages import ReportPage, summary
 
@@ -178,3 +185,50 @@ def test_workers_that_do_not_answer_or_take_no_profiles_are_named(fleet, monkeyp
     assert "it did not answer within 1 s" == why[2]
     unseen = [{"worker": number, "why": "it left no profile of this time"} for number in (1, 2)]
     assert unseen == service.summary()[1]["missing"]
+
+
+NOBODY = 65534
+
+
+def as_somebody(user, work):
+    """Have a process of another user do something; return whether that went well."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgid(user)
+            os.setuid(user)
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # 3.12 on, where the runner has threads
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_what_root_makes_before_its_workers_become_another_user_is_theirs():
+    directory = Path(tempfile.mkdtemp(dir="/tmp"))  # nobody may enter that of pytest
+    os.chown(directory, NOBODY, NOBODY)
+    try:
+        service, peers = Service(directory), Peers(directory)
+        service.left(0, 0)
+        verdicts, past = Verdicts(directory / "profiles"), PastFiles(directory / "profiles" / "past")
+        verdict = Verdict(0, HOUR, HOUR + 60)
+        hour = tally([Window("cpu", HOUR, HOUR + 60, 1200.0, {}, {}, 60.0)])
+        verdicts.write(verdict)
+        past.write(hour)
+        with peers.listen(0):
+
+            def work():
+                peers.connected(0, 5).close()
+                service.left(1, 0)
+                assert [(0, 1)] == [one.workers for one in service.kept.slots()]
+                assert verdict == verdicts.read()
+                verdicts.write(verdict)
+                past.write(hour)
+
+            assert as_somebody(NOBODY, work)
+        owners = {(path.stat().st_uid, path.stat().st_mode & 0o77) for path in directory.rglob("*")}
+        assert {(NOBODY, 0)} == owners
+    finally:
+        shutil.rmtree(directory)
