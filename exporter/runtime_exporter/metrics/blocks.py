@@ -35,11 +35,13 @@ class Written(NamedTuple):
 class Block:
     """Some series of a family, and for each hole that a line has for labels what stands there, series by series."""
 
-    __slots__ = ("children", "labels", "written")
+    __slots__ = ("children", "labels", "plain", "written")
 
     def __init__(self, children: list[Any], labels: list[Sequence[str]]) -> None:
         self.children = children
         self.labels = labels
+        self.plain = bool(labels) and not any("%" in "".join(column) for column in labels)
+        """Whether there are labels, of which none has the character that begins a conversion."""
         self.written: Written | None = None
 
 

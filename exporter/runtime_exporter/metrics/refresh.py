@@ -41,17 +41,15 @@ def block_lines(source: Source, block: Block, part: Part, *, exemplified: bool) 
     if last is not None and last.part is part and not exemplified and last.numbers == numbers:
         return last.lines
     count = len(block.children)
-    moved = _moved(last.numbers, numbers, source.size) if last and last.texts and last.numbers != numbers else []
-    lines, texts = b"", ""
-    if last is not None and _restless(last, numbers, source.size, moved, count):
-        if not exemplified and count > SMALL:
-            lines = part.rows.write_whole(block.labels, source.whole(numbers))
-        columns = [] if lines else source.columns(numbers)
+    moved = _moved_since(last, numbers, source.size, count)
+    whole = source.whole(numbers) if moved is None and block.plain and not exemplified else ()
+    if whole:
+        lines, texts = part.rows.write_whole(block.labels, whole), ""
     else:
         columns, texts = _columns(source, last, numbers, moved, count)
-    if exemplified:
-        _add_exemplars(source, block, columns)
-    lines = lines or part.rows.write(block.labels, [columns[place] for place in part.places])
+        if exemplified:
+            _add_exemplars(source, block, columns)
+        lines = part.rows.write(block.labels, [columns[place] for place in part.places])
     if count <= SMALL and not exemplified:
         block.written = Written(numbers, source.created, texts, part, lines)
     else:
@@ -59,15 +57,22 @@ def block_lines(source: Source, block: Block, part: Part, *, exemplified: bool) 
     return lines
 
 
-def _restless(last: Written, numbers: bytes, size: int, moved: list[int], count: int) -> bool:
-    """Return whether most series change from scrape to scrape: then nothing is kept of their texts."""
-    return len(moved) * FEW > count if last.texts else not _calm(last.numbers, numbers, size)
+def _moved_since(last: Written | None, numbers: bytes, size: int, count: int) -> list[int] | None:
+    """Return the series whose kept texts do not hold any more; None of a block in which most change from scrape to scrape."""
+    if last is None:
+        return []
+    if not last.texts:
+        return [] if _calm(last.numbers, numbers, size) else None
+    moved = _moved(last.numbers, numbers, size) if last.numbers != numbers else []
+    return moved if len(moved) * FEW <= count else None
 
 
 def _columns(
-    source: Source, last: Written | None, numbers: bytes, moved: list[int], count: int
+    source: Source, last: Written | None, numbers: bytes, moved: list[int] | None, count: int
 ) -> tuple[list[Column], str]:
-    """Return the texts of so many series: to be written now, and all together to be kept."""
+    """Return the texts of so many series: to be written now, and all together to be kept. Nothing is kept where most move."""
+    if moved is None:
+        return source.columns(numbers), ""
     if last is None or not last.texts:
         columns = source.columns(numbers)
         return columns, _together(columns)

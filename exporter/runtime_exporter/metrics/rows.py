@@ -48,17 +48,12 @@ class Rows:
         return "".join(pieces).encode()
 
     def write_whole(self, labels: Sequence[Sequence[str]], values: Sequence[int]) -> bytes:
-        """Return the same for children of one line each whose values are whole numbers; nothing where that cannot be done.
+        """Return the same for children of one line each whose values are whole numbers and whose labels have no `%`.
 
         One pattern of all lines is filled in one go: of bytes, since those take the digits of a number without a text or
         an object of its own.
         """
-        if not values:
-            return b""
-        pattern = self._pattern(labels, len(values))
-        if pattern.count(b"%") > len(values):  # a label has one, too
-            return b""
-        return pattern % tuple(values)
+        return self._pattern(labels, len(values)) % tuple(values)
 
     def _pattern(self, labels: Sequence[Sequence[str]], count: int) -> bytes:
         if len(labels) > 1:
