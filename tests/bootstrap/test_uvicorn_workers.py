@@ -53,7 +53,8 @@ def test_without_run_a_server_that_is_told_to_end_has_left_since_its_application
     def serves():
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10)
-        except urllib.error.HTTPError:  # there are no pages
+        except urllib.error.HTTPError as error:  # there are no pages
+            error.close()
             return True
         except OSError:
             return False
