@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -199,15 +199,20 @@ def test_what_costs_more_than_there_is_leaves_intervals_out(service):
     assert HOUR + 420 == service.verdicts.read().until
 
 
-def test_of_comparisons_and_advice_on_profiles_only_who_looks_at_all_tells(service):
+def test_of_comparisons_and_of_advice_on_profiles_every_worker_tells_those_on_all(service):
     (store, first), (_, second) = service.worker(0), service.worker(1)
     service.leave(store, compiling=30)
     first.turn()
-    own = Report(comparisons={"cpu": "its own"}, recommendations=first._pipeline.report.recommendations)
+    about_it = replace(first._pipeline.report.recommendations[0], rule="gc-cost", target="process")
+    mine = replace(about_it, rule="json-stdlib")
+    own = Report(comparisons={"cpu": "its own"}, recommendations=[about_it, mine])
 
-    assert ["regex-compile"] == [one.rule for one in first.series(own).recommendations]
-    assert ({}, ()) == (second.series(own).comparisons, second.series(own).recommendations)
-    assert first.series(own) is first.series(own)  # or a scrape would write it anew
+    for one in (first, second):
+        told = one.series(own)
+        assert ({}, ["gc-cost", "regex-compile"]) == (told.comparisons, [each.rule for each in told.recommendations])
+        assert told is one.series(own)  # or a scrape would write it anew
+    service.now += 3600  # nobody has looked for long
+    assert [about_it] == [*first.series(own).recommendations]
 
 
 def test_where_nothing_can_be_left_each_worker_tells_for_itself(service):
@@ -216,6 +221,8 @@ def test_where_nothing_can_be_left_each_worker_tells_for_itself(service):
     service.leave(store)
     own = Report(comparisons={"cpu": "its own"})
     assert first.series(own) is own
+    _, alone = service.worker(None)
+    assert alone.series(own) is own
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ _FIRST: Final = 15
 """Intervals that who begins takes in: those of the last votes of a comparison, which are not in its past yet (see `watch`)."""
 _LATEST: Final = 2.5
 """Intervals without a verdict after which another worker makes it."""
+_FORGOTTEN: Final = 10.0
+"""Intervals without a verdict after which the last one says nothing any more."""
 _LONGEST_PAUSE: Final = 10.0
 """Intervals between two verdicts, at most, however much they cost."""
 _RECENT: Final = 10
@@ -111,7 +113,7 @@ class Joint:
         """In the child of a fork: it is another worker, and other threads may have held the locks."""
         self._kept.forked()
         self._verdicts.forked()
-        self._shown: tuple[Report, Report | None, Report] | None = None
+        self._shown: tuple[Report, Verdict | None, Report] | None = None
         self._resign()
 
     def turn(self) -> None:
@@ -128,22 +130,24 @@ class Joint:
             self._take_in(slots, number, now)
 
     def series(self, own: Report) -> Report:
-        """Return what of this worker's own report becomes series, which are added up with those of all others.
+        """Return what of this worker's own report becomes series, beside those of all others.
 
-        Of comparisons and of advice on profiles these are the service's, told by the worker that made them.
+        Of comparisons and of advice on profiles these are the service's, and every worker tells the same: one that ends leaves no gap.
         """
-        if self._kept.store.problem:  # nobody knows of the others
+        if self._worker() is None or self._kept.store.problem:  # alone, or nobody knows of the others
             return own
-        whole = self._pipeline.report if self._pipeline is not None else None
+        last = self._verdicts.read()
+        if last is not None and self._now() > last.due + _FORGOTTEN * self._interval:
+            last = None
         shown = self._shown
-        if shown is None or shown[0] is not own or shown[1] is not whole:
+        if shown is None or shown[0] is not own or shown[1] is not last:
             advice = [one for one in own.recommendations if one.rule not in _OF_PROFILES]
             told = replace(
                 own,
-                comparisons=whole.comparisons if whole is not None else {},
-                recommendations=(*advice, *(whole.recommendations if whole is not None else ())),
+                comparisons=last.comparisons if last is not None else {},
+                recommendations=(*advice, *(last.advice if last is not None else ())),
             )
-            self._shown = shown = (own, whole, told)
+            self._shown = shown = (own, last, told)
         return shown[2]
 
     def _is_mine(self, number: int, now: float) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.profiling.advice.values import Recommendation
 from runtime_exporter.profiling.comparison import Comparison, Finding
 from runtime_exporter.profiling.persistence import History
 from runtime_exporter.profiling.watch import Judgement
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE: Final = "together.json"
+_WORKERS: Final = "workers"
 _FORM: Final = 1
 """Changes with what is in the file: another version's is as if there were none."""
 _MOST_BYTES: Final = 4 << 20
@@ -40,6 +43,14 @@ class Verdict:
     """By kind of profile. They come without the changes of single functions and without votes, which are its maker's."""
     recommendations: Sequence[Mapping[str, Any]] = ()
     """Those on profiles: the fields of a `Recommendation`, and `workers`, in which their target was seen."""
+
+    @cached_property
+    def advice(self) -> tuple[Recommendation, ...]:
+        """The same, without the workers."""
+        return tuple(
+            Recommendation(**{name: value for name, value in row.items() if name != _WORKERS})
+            for row in self.recommendations
+        )
 
 
 class Verdicts:
@@ -97,15 +108,18 @@ def _decoded(data: bytes) -> Verdict | None:
         read = json.loads(data)
         if read["form"] != _FORM:
             return None
-        return Verdict(
+        verdict = Verdict(
             by=int(read["by"]),
             until=float(read["until"]),
             due=float(read["due"]),
             comparisons={one["kind"]: _judgement(one) for one in read["comparisons"]},
-            recommendations=tuple({**one, "workers": list(one["workers"])} for one in read["recommendations"]),
+            recommendations=tuple({**one, _WORKERS: list(one[_WORKERS])} for one in read["recommendations"]),
         )
+        _ = verdict.advice  # where it cannot be made it is another version's
     except (ValueError, TypeError, KeyError):
         return None
+    else:
+        return verdict
 
 
 def _judgement(one: Mapping[str, Any]) -> Judgement:
