@@ -207,9 +207,12 @@ def test_a_directory_that_cannot_be_made_is_one_line_and_the_workers_start_alone
     monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path / "none"))
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "neither"))
     autostart.sharing()
+    told = os.environ[bootstrap.RUN_DIRECTORY]  # that each worker has none is to be seen in its metrics, too
+    assert not Path(told).exists()
     autostart.serving()
     (line,) = complaints
     assert line.startswith("no run directory, so each worker is alone: ")
+    assert all(f"{tmp_path / place}: No such file" in line for place in ("none", "neither"))
     assert (handle.starts, bootstrap.RUN_DIRECTORY in os.environ) == (1, False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime_exporter.bootstrap import rundirectory
 from runtime_exporter.bootstrap.rundirectory import RunDirectory
 
 KEEPER = """
@@ -106,7 +108,7 @@ def test_a_directory_that_others_can_write_or_read_is_not_trusted(tmp_path, mode
     mine = tmp_path / f"runtime-exporter-{os.geteuid()}"
     mine.mkdir()
     mine.chmod(mode)
-    with pytest.raises(PermissionError, match="others may read it or write to it"):
+    with pytest.raises(OSError, match="others may read it or write to it"):
         RunDirectory.made(places=[str(tmp_path)])
 
 
@@ -121,6 +123,18 @@ def test_the_second_place_does_where_the_first_is_not_there(tmp_path):
     directory = RunDirectory.made(places=[str(tmp_path / "none"), str(tmp_path)])
     assert directory.path.parent.parent == tmp_path
     directory.give_up()
+
+
+def test_shared_memory_does_where_there_is_no_place_for_temporary_files(tmp_path, monkeypatch):
+    def refuse():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", refuse)
+    RunDirectory.made().give_up()
+    monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path / "none"))
+    with pytest.raises(OSError, match="none: No such file"):
+        RunDirectory.made()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory away")

@@ -93,13 +93,17 @@ class Autostart:
             return
         try:
             # Imported now: it needs fcntl, which Windows has not, and few programs have workers.
-            from runtime_exporter.bootstrap.rundirectory import RunDirectory
-
+            from runtime_exporter.bootstrap.rundirectory import RunDirectory, none
+        except ImportError as error:
+            self._complain(f"no run directory, so each worker is alone: {error}")
+            return
+        try:
             # uWSGI executes itself again to reload: then it is there already, as for the second arbiter of gunicorn.
             path = Path(made) if made and os.path.isdir(made) else None  # noqa: PTH112 - made may be None
             directory = RunDirectory.kept(path) if path else RunDirectory.made(user, group)
-        except (ImportError, OSError) as error:
+        except OSError as error:
             self._complain(f"no run directory, so each worker is alone: {error}")
+            os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(none(os.getpid()))
             return
         os.environ[RUN_DIRECTORY] = os.environ[RUN_DIRECTORY_MADE] = str(directory.path)
         atexit.register(_end, directory)

@@ -38,13 +38,13 @@ class RunDirectory(NamedTuple):
         name: what all processes know who are to have the same one, which the first of them makes; else nobody else's.
         Raises OSError where none of `places` (shared memory, or else the directory for temporary files) has room for it.
         """
-        refused: OSError | None = None
-        for place in places or (SHARED_MEMORY, tempfile.gettempdir()):
+        refused = []
+        for place in places or _places():
             try:
                 return _made_in(Path(place), user, group, name)
             except OSError as error:  # noqa: PERF203 - the next may do
-                refused = error
-        raise refused or OSError("there is no place for it")
+                refused.append(f"{place}: {error.strerror or error}")
+        raise OSError("; ".join(refused) or "there is no place for it")
 
     @classmethod
     def kept(cls, path: Path) -> RunDirectory:
@@ -58,6 +58,21 @@ class RunDirectory(NamedTuple):
         if self.pid == os.getpid():
             os.close(self.descriptor)
             _remove_if_left(self.path)
+
+
+def none(pid: int) -> Path:
+    """Return the name of one that never is: where none can be made, workers that are told of it find that and say so."""
+    return Path(SHARED_MEMORY, f"runtime-exporter-{os.geteuid()}", str(pid))
+
+
+def _places() -> Iterator[str]:
+    yield SHARED_MEMORY
+    try:
+        # Asked for only then: with a read-only root there may be none, and shared memory nevertheless.
+        temporary = tempfile.gettempdir()
+    except OSError:
+        return
+    yield temporary
 
 
 def _made_in(place: Path, user: int, group: int, name: str | None) -> RunDirectory:
