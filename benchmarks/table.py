@@ -74,7 +74,10 @@ def measured_middle(one: Judged) -> str:
 
 def place_of(figure: Figure) -> str:
     """Return where on its axis a figure stands, as an addition to its name."""
-    return "" if figure.at is None else f" at {figure.at:,.10g} {figure.along}".rstrip()
+    if figure.at is None:
+        return ""
+    what = figure.along.removesuffix("s") if figure.at == 1 and figure.along != "series" else figure.along
+    return f" at {figure.at:,.10g} {what}".rstrip()
 
 
 def amount(value: float, unit: str) -> str:

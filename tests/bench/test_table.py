@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from benchmarks import table
 from benchmarks.figures import Figure, Goal, Noise, Spread
@@ -28,6 +30,19 @@ def test_a_figure_is_a_line_with_the_peers_how_many_times_less_it_is_and_the_noi
         "counters, text at 10,000 series: 5.00 ms; prometheus_client 200 ms; 1/40.0 of it (1/42.0 to 1/38.0);"
         " A/A -1.5 to +2.0 %; n = 21" == table.line_of(FIGURE)
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "along", "expected"),
+    [
+        (1.0, "routes", " at 1 route"),
+        (100.0, "routes", " at 100 routes"),
+        (1.0, "series", " at 1 series"),
+        (None, "", ""),
+    ],
+)
+def test_one_of_a_thing_is_no_plural(at, along, expected):
+    assert expected == table.place_of(replace(FIGURE, at=at, along=along))
 
 
 def test_a_figure_by_itself_has_its_own_quartiles():
