@@ -212,7 +212,7 @@ def test_a_directory_that_cannot_be_made_is_one_line_and_the_workers_start_alone
     autostart.serving()
     (line,) = complaints
     assert line.startswith("no run directory, so each worker is alone: ")
-    assert all(f"{tmp_path / place}: No such file" in line for place in ("none", "neither"))
+    assert all(f"No such file or directory: '{tmp_path / place}" in line for place in ("none", "neither"))
     assert (handle.starts, bootstrap.RUN_DIRECTORY in os.environ) == (1, False)
 
 

@@ -43,7 +43,7 @@ class RunDirectory(NamedTuple):
             try:
                 return _made_in(Path(place), user, group, name)
             except OSError as error:  # noqa: PERF203 - the next may do
-                refused.append(f"{place}: {error.strerror or error}")
+                refused.append(str(error))
         raise OSError("; ".join(refused) or "there is no place for it")
 
     @classmethod
