@@ -94,6 +94,29 @@ def test_headers_without_a_trace_are_not_searched_for_each_request(ask, exemplar
     assert {"0.005": 2} == exemplars()
 
 
+def test_headers_are_searched_ever_less_often_where_there_is_no_trace_until_there_is_one(ask, exemplars, measured):
+    headers = Headers([(b"host", b"x")])
+
+    def looks(seconds):
+        """Return how many of the requests of so many seconds are searched, of five hundred a second."""
+        before = headers.looks
+        for _ in range(int(seconds * 500)):
+            measured.clock.sleep(0.002)
+            ask(headers)
+        return headers.looks - before
+
+    first = looks(1)
+    assert first in range(80, 102)
+    assert looks(1) < 0.9 * first
+    measured.clock.sleep(60)
+    assert looks(1) in range(3, 6)
+    measured.clock.sleep(0.3)
+    ask(traced(1))
+    assert {"0.005": 1} == exemplars()
+    measured.clock.sleep(1)
+    assert looks(0.5) in range(30, 52)
+
+
 def test_spans_count_from_when_opentelemetry_is_loaded(ask, exemplars, measured, monkeypatch):
     otel = pytest.importorskip("opentelemetry.trace")
     monkeypatch.delitem(sys.modules, trace.SDK, raising=False)

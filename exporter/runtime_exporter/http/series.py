@@ -22,8 +22,14 @@ EXEMPLAR_SECONDS: Final = 1.0
 """How long an exemplar stays before another takes its place. No scrape comes so often that it would miss one."""
 
 LOOK_SECONDS: Final = 0.01
-"""How long a bucket whose request had no trace asks none. Who traces one request in a hundred still gets exemplars, and
-looking through the headers of requests costs a busy service nothing that can be measured."""
+"""How long a bucket whose request had no trace asks none, at first. Who traces one request in a hundred gets exemplars."""
+
+LOOK_LONGEST_SECONDS: Final = 0.3
+"""And at most. Whoever asks finds out whether there are spans by now, and a new event loop, too."""
+
+_PATIENCE: Final = 100
+"""What asks has waited so many times as long for the last trace as it waits for the next request. A request that is asked costs
+several times what others do, so a service that traces nothing pays for ever fewer."""
 
 _KEYS_LIMIT: Final = 2_000
 _STATUSES_LIMIT: Final = 64
@@ -38,7 +44,7 @@ class Series:
     which its first bucket, that of nearly all requests, wants none.
     """
 
-    __slots__ = ("_durations", "_labels", "due", "histogram", "quiet", "route", "status", "tally")
+    __slots__ = ("_durations", "_labels", "_traced", "due", "histogram", "quiet", "route", "status", "tally")
 
     histogram: Histogram
 
@@ -49,6 +55,7 @@ class Series:
         self.tally: Callable[[float], int] = self._first
         self.quiet = float("-inf")
         self.due = [self.quiet] * len(durations.le)
+        self._traced = float("inf")
 
     def _first(self, seconds: float) -> int:
         self.histogram = self._durations.labels(*self._labels)
@@ -57,7 +64,10 @@ class Series:
 
     def exemplify(self, bucket: int, seconds: float, labels: dict[str, str] | None, now: float) -> None:
         """Keep the trace of a request that was counted in `bucket` just now, if it has one, and say when to ask again."""
-        self.due[bucket] = now + (EXEMPLAR_SECONDS if labels else LOOK_SECONDS)
+        # When there was a trace, or nobody had looked for one yet.
+        self._traced = now if labels else min(self._traced, now)
+        waited = (now - self._traced) / _PATIENCE
+        self.due[bucket] = now + (EXEMPLAR_SECONDS if labels else min(max(waited, LOOK_SECONDS), LOOK_LONGEST_SECONDS))
         self.quiet = self.due[0]
         if labels:
             self._durations.labels(*self._labels).exemplify(bucket, seconds, labels)
