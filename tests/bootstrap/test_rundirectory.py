@@ -133,7 +133,7 @@ def test_shared_memory_does_where_there_is_no_place_for_temporary_files(tmp_path
     monkeypatch.setattr("tempfile.gettempdir", refuse)
     RunDirectory.made().give_up()
     monkeypatch.setattr(rundirectory, "SHARED_MEMORY", str(tmp_path / "none"))
-    with pytest.raises(OSError, match="No such file or directory: '.*none"):
+    with pytest.raises(OSError, match=r"No such file or directory: '.*none"):
         RunDirectory.made()
 
 
