@@ -92,7 +92,10 @@ SHORT: Final = 1e16
 
 def whole_numbers(numbers: bytes) -> Sequence[int]:
     """Return values of which none is negative, if all are whole numbers that are written without an exponent; else none."""
-    values = doubles(numbers).tolist()
+    cells = doubles(numbers)
+    if not cells[0].is_integer():  # as a rule it is seen of the first
+        return ()
+    values = cells.tolist()
     return [*map(trunc, values)] if all(map(float.is_integer, values)) and sum(values) < SHORT else ()
 
 
