@@ -54,8 +54,8 @@ generate: $(STAMP) ## write generated/ anew from rules/, dashboards/, alertmanag
 $(PEERS)/.installed: benchmarks/peers.txt $(STAMP)
 	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
 	@echo "installing the peers of the benchmark into $(PEERS) …"
-	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt || echo "warning: not installed, so not compared with"
-	@touch $@
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt && touch $@ || \
+		echo "warning: not installed, so not compared with; the next make bench tries again"
 
 .PHONY: bench
 bench: $(STAMP) $(PEERS)/.installed ## each goal beside its figure and the peers': NAME=requests, QUICK=1, LONG=1
