@@ -94,6 +94,21 @@ def test_what_is_kept_is_listed_newest_first_with_its_alert_and_version(site, sh
     assert ["Wall time"] == [row[0] for row in rows(get(kind="wall")) if row]
 
 
+def here(answer):
+    """The words of the links that lead to what is shown."""
+    return re.findall(r'<a [^>]*aria-current="true"[^>]*>([^<]*)</a>', answer.text)
+
+
+def test_of_links_beside_each_other_the_one_to_what_is_shown_is_marked(site, shelf):
+    get = site(shelf)
+    (entry, *_) = shelf.entries("cpu")
+    listed, some = get(), get(kind="wall")
+
+    assert (["All"], ["Wall time"]) == (here(listed), here(some))
+    assert (["cpu"], ["samples"]) == (here(get(entry.name)), here(get(entry.name, sample_type="samples")))
+    assert "1 profile, the newest first." in some.text
+
+
 def test_a_long_list_has_pages(site, tmp_path):
     store = Store(tmp_path / "many")
     for number in range(150):

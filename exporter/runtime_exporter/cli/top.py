@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime_exporter.cli import profilefile
-from runtime_exporter.profiling.amounts import Amounts, percent
+from runtime_exporter.profiling.amounts import Amounts, counted, percent
 from runtime_exporter.profiling.table import tabulate
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _lines(table: Table, names: Sequence[str]) -> Iterator[str]:
     flats = [table.self_.get(name, 0) for name in names]
     sums = list(accumulate(flats))
     share = percent(sums[-1] if sums else 0, table.total)
-    yield f"{amount(table.total)} in {table.samples} samples; {len(names)} of {len(table.cum)} functions, with {share} of it"
+    yield f"{amount(table.total)} in {counted(table.samples, 'sample')}; {len(names)} of {len(table.cum)} functions, with {share} of it"
     yield f"{'flat':>10} {'flat%':>7} {'sum%':>7} {'cum':>10} {'cum%':>7}  function"
     for name, flat, total_so_far in zip(names, flats, sums, strict=True):
         cum = table.cum[name]

@@ -28,3 +28,8 @@ class Amounts:
 def percent(part: float, whole: float, sign: str = "") -> str:
     """Return what share of `whole` a part is; of nothing, every part is nothing."""
     return f"{part / whole * 100 if whole else 0.0:{sign}.2f}%"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return how many there are of a thing, such as "1 sample" and "1,204 samples"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -42,7 +42,7 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
     "seconds": ("seconds", 1),
     "bytes": ("bytes", 1),
 }
-# A function is only a link of a chain when it does nothing itself and one of its callees has all of it (reference 6.3).
+# A function is only a link of a chain when it does nothing itself and one of its callees has all of it.
 _LINK_SELF, _LINK_CALLEE = 0.01, 0.95
 # So many stacks of one value are added one by one: a count of their functions would be made first.
 _FEW = 8
@@ -87,7 +87,7 @@ def tabulate(
     that wait for work: what they have is counted for the function `idle` alone. Raises ProfileError for a sample type that
     the profile does not have.
     """
-    index = _index(profile, sample_type, kind)
+    index = sample_index(profile, sample_type, kind)
     chosen = profile.sample_types[index]
     kind = kind or _KINDS.get(chosen.type, chosen.type)
     unit, divisor = _UNITS.get(chosen.unit, ("count", 1))
@@ -113,7 +113,8 @@ def tabulate(
     )
 
 
-def _index(profile: Profile, sample_type: str, kind: str) -> int:
+def sample_index(profile: Profile, sample_type: str = "", kind: str = "") -> int:
+    """Return which value of the samples `tabulate` reads. Raises ProfileError as that does."""
     if not sample_type:
         present = {value_type.type for value_type in profile.sample_types}
         sample_type = next((name for name in _SAMPLE_TYPES.get(kind, (kind,)) if name in present), "")

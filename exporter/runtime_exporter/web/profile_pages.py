@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.amounts import counted
 from runtime_exporter.profiling.captures import ALERT
 from runtime_exporter.profiling.flamegraph import render
 from runtime_exporter.web import profile_views as views
@@ -77,7 +78,7 @@ class _Pages:
         found = [entry for entry in known if kind in ("", entry.kind)]
         kinds = sorted({entry.kind for entry in known})
         links = [(link(ask.root), "All"), *((link(ask.root, kind=one), views.called(one)) for one in kinds)]
-        about = f"{len(found)} profiles, the newest first."
+        about = f"{counted(len(found), 'profile')}, the newest first."
         if self._shelf.store is None:
             about += " They are in memory only, and few: the setting profile_directory says where to keep them."
         elif self._shelf.about:
@@ -89,7 +90,7 @@ class _Pages:
         ]
         more = "".join(f'<a href="{address}">{words}</a>' for address, words in pages)
         body = (
-            views.header("Profiles", about, links)
+            views.header("Profiles", about, links, views.called(kind) if kind else "All")
             + views.listing(ask.root, found[skip : skip + _ON_A_PAGE])
             + f"<nav>{more}</nav>\n{views.footer(ask.root)}"
         )

@@ -7,10 +7,11 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from runtime_exporter.profiling.amounts import counted
 from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.profile import Frame
 from runtime_exporter.profiling.stored import CAPTURE
-from runtime_exporter.profiling.table import tabulate
+from runtime_exporter.profiling.table import sample_index, tabulate
 from runtime_exporter.profiling.together import said
 from runtime_exporter.profiling.windows import is_idle
 from runtime_exporter.web import profile_views as views
@@ -63,10 +64,10 @@ class Sheet:
         if earlier is not None:
             words = f"Compare with {views.moment(earlier.begin)}"
             links.append((link(root, "diff", before=earlier.name, after=entry.name, function=function), words))
-        types = "".join(
-            f'<a href="{link(root, entry.name, function=function, sample_type=one.type)}">{escape(one.type)}</a>'
-            for one in profile.sample_types
-        )
+        shown = profile.sample_types[sample_index(profile, sample_type, "" if sample_type else entry.kind)].type
+        types = [
+            (link(root, entry.name, function=function, sample_type=one.type), one.type) for one in profile.sample_types
+        ]
         absent = function and function not in table.cum
         return (
             views.header(title, _about(entry, profile, table), links)
@@ -74,7 +75,7 @@ class Sheet:
             + self._workers(root, entry.name, function)
             + (views.note(f"<code>{escape(function)}</code> is not in this profile.") if absent else "")
             + "<h2>Functions that cost most</h2>\n"
-            + (f"<nav>{types}</nav>\n" if len(profile.sample_types) > 1 else "")
+            + (f"{views.navigation(types, shown)}\n" if len(types) > 1 else "")
             + views.functions(table, function)
             + f'<h2>Flame graph</h2>\n<iframe src="{alone}" title="Flame graph"></iframe>\n'
         )
@@ -113,7 +114,7 @@ def _about(entry: Entry, profile: Profile, table: Table) -> str:
     words = [
         f"{views.moment(entry.begin)}, {views.since(time.time() - entry.end)}",
         f"over {views.lasting(entry.end - entry.begin)}",
-        f"{table.samples:,} samples",
+        counted(table.samples, "sample"),
         *(comment for comment in profile.comments if comment.startswith(("backend ", "heap window"))),
     ]
     words += [f"version {labels['version']}"] if "version" in labels else []

@@ -71,10 +71,19 @@ def lasting(seconds: float) -> str:
     return f"{seconds / 60:.3g} min" if seconds >= 120 else f"{seconds:.3g} s"  # noqa: PLR2004 - 90 s is read better than 1.5 min
 
 
-def header(title: str, about: str, links: Iterable[tuple[str, str]]) -> str:
-    """Return the head of a page; `links` are escaped addresses and words."""
-    nav = "".join(f'<a href="{address}">{escape(words)}</a>' for address, words in links)
-    return f'<header><h1>{escape(title)}</h1><p class="soft">{escape(about)}</p><nav>{nav}</nav></header>\n'
+def header(title: str, about: str, links: Iterable[tuple[str, str]], here: str = "") -> str:
+    """Return the head of a page; for `links` and `here` see `navigation`."""
+    head = f'<h1>{escape(title)}</h1><p class="soft">{escape(about)}</p>'
+    return f"<header>{head}{navigation(links, here)}</header>\n"
+
+
+def navigation(links: Iterable[tuple[str, str]], here: str = "") -> str:
+    """Return `links`, escaped addresses and words, in a row; the words of the one that leads to what is shown are `here`."""
+    written = (f'<a href="{address}"{_HERE if words == here else ""}>{escape(words)}</a>' for address, words in links)
+    return f"<nav>{''.join(written)}</nav>"
+
+
+_HERE = ' aria-current="true"'
 
 
 def note(html: str) -> str:
@@ -143,8 +152,8 @@ def _function_row(table: Table, name: str, amount: Amounts, *, chosen: bool) -> 
     place = f' <span class="soft">{escape(file)}{f":{line}" if line else ""}</span>' if file else ""
     return (
         f"<tr{_CHOSEN if chosen else ''}><td>{_share(own, table.total)}</td>"
-        f'<td class="number">{amount(own)}</td><td class="number">{percent(own, table.total)}</td>'
-        f'<td class="number">{amount(cum)}</td><td class="number">{percent(cum, table.total)}</td>'
+        f'<td class="number" data-head="self">{amount(own)}</td><td class="number">{percent(own, table.total)}</td>'
+        f'<td class="number" data-head="total">{amount(cum)}</td><td class="number">{percent(cum, table.total)}</td>'
         f'<td class="name"><code>{escape(name)}</code>{place}</td></tr>\n'
     )
 
@@ -161,9 +170,8 @@ def changed(found: Sequence[Change], chosen: str = "") -> str:
     """Return what each function's share was and is, as a table with the `chosen` one wherever it stands."""
     shown = [change for change in found if change.function == chosen and change not in found[:_CHANGES]]
     shown += found[:_CHANGES]
-    return _shares(
-        ((one.function, one.share_before, one.share_after, f"{one.share * 100:+.2f} points") for one in shown), chosen
-    )
+    rows = ((one.function, one.share_before, one.share_after, f"{one.share * 100:+.2f} points") for one in shown)
+    return _shares(rows, chosen, _NUMBER)
 
 
 def regressions(findings: Iterable[Finding], chosen: str = "") -> str:
@@ -175,17 +183,21 @@ def _told(one: Finding) -> str:
     return f"{one.state} since {moment(one.since)}, {one.z:.1f} standard errors, against {one.baseline}"
 
 
-def _shares(rows: Iterable[tuple[str, float, float, str]], chosen: str) -> str:
+_NUMBER = ' class="number"'
+
+
+def _shares(rows: Iterable[tuple[str, float, float, str]], chosen: str, kind: str = "") -> str:
+    """Return a table of shares and what is told of each; `kind` is the attribute of that column."""
     body = "".join(
         f'<tr{_CHOSEN if name == chosen else ""}><td class="name"><code>{escape(name)}</code></td>'
-        f'<td class="number" data-head="before">{before:.2%}</td><td class="number" data-head="after">{after:.2%}</td><td>{escape(words)}</td></tr>\n'
+        f'<td class="number" data-head="before">{before:.2%}</td><td class="number" data-head="after">{after:.2%}</td><td{kind}>{escape(words)}</td></tr>\n'
         for name, before, after, words in rows
     )
     if not body:
         return "<p>Nothing changed.</p>\n"
     return (
-        '<table class="rows">\n<thead><tr><th>Function</th><th class="number">Share before</th><th class="number">after</th><th>Change</th>'
-        f"</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+        '<table class="rows">\n<thead><tr><th>Function</th><th class="number">Share before</th><th class="number">after</th>'
+        f"<th{kind}>Change</th></tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
     )
 
 

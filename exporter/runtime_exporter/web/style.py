@@ -47,6 +47,7 @@ tr.chosen td.name code { font-weight: 600; }
   table.functions td.name { order: -1; flex: 0 0 100%; }
   table.functions .share { width: 3rem; }
   table.functions tr.chosen { background: var(--tint); }
+  table.functions td[data-head]::before { content: attr(data-head) " "; color: var(--soft); }
   table.rows thead { display: none; }
   table.rows tbody { display: block; }
   table.rows tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem; padding: .5rem 0; border-bottom: 1px solid var(--line); }
@@ -58,6 +59,7 @@ tr.chosen td.name code { font-weight: 600; }
 }
 .note { border-left: 3px solid var(--accent); padding: .25rem 0 .25rem 1rem; margin: 1rem 0; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .5rem 0; }
+nav a[aria-current] { color: inherit; font-weight: 600; text-decoration: none; }
 iframe { display: block; width: 100%; height: 85vh; border: 1px solid var(--line); border-radius: 6px; }
 button { font: inherit; color: inherit; background: var(--tint); border: 1px solid var(--line); border-radius: 6px; padding: .2rem .9rem; cursor: pointer; }
 """
