@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from benchmarks.uploads import Uploads
 from runtime_exporter.profiling.samplers import pyspy
 from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.samplers.pace import Pace
@@ -130,13 +131,15 @@ class Profiler(Protocol):
     """What is switched on and off.
 
     `learned()` makes later starts begin with the rate that it has come to; `taken()` returns the CPU seconds that it took since
-    the start or the last call by its own account, on the program's thread (a signal's handler) and in a helper.
+    the start or the last call by its own account, on the program's thread (a signal's handler) and in a helper. `looks()` returns,
+    after the first stop, how often a second it has looked for stacks that run by its own count; 0 if it does not tell.
     """
 
     def start(self) -> object: ...
     def stop(self) -> object: ...
     def learned(self) -> None: ...
     def taken(self) -> tuple[float, float]: ...
+    def looks(self) -> float: ...
 
 
 class Nothing:
@@ -146,12 +149,16 @@ class Nothing:
     def taken(self) -> tuple[float, float]:
         return 0.0, 0.0
 
+    def looks(self) -> float:
+        return 0.0
+
 
 class Ours:
-    """A sampler as a process has it: chosen by name, 20 Hz, with the default budget."""
+    """A sampler as a process has it: chosen by name, 20 Hz at most, with the budgets that there are by default."""
 
     def __init__(self, name: str) -> None:
         self._sampler = choose((name,))
+        self._looks = 0.0
 
     def start(self) -> None:
         self._sampler.start()
@@ -167,17 +174,23 @@ class Ours:
 
     def taken(self) -> tuple[float, float]:
         window = self._sampler.backend.take()
+        self._looks = window.samples / window.seconds if window.seconds else 0.0
         on_the_programs = window.own_cpu_ns if isinstance(self._sampler.backend, SignalSampler) else 0
         return on_the_programs / 1e9, window.helper_cpu_ns / 1e9
 
+    def looks(self) -> float:
+        return self._looks
+
 
 class DDTrace(Nothing):
-    """Its stack profiler alone; what it uploads goes to a closed port."""
+    """Its stack profiler alone. What it uploads, once, before anything is compared, says how often it has looked."""
 
     def __init__(self) -> None:
+        self._uploads = Uploads()
+        self._looks: float | None = None
         for name in ("MEMORY", "LOCK", "PYTORCH", "EXCEPTION"):
             os.environ[f"DD_PROFILING_{name}_ENABLED"] = "false"
-        os.environ |= {"DD_TRACE_AGENT_URL": "http://127.0.0.1:9", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"}
+        os.environ |= {"DD_TRACE_AGENT_URL": self._uploads.url, "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"}
         from ddtrace.profiling import Profiler as Theirs  # type: ignore[import-not-found,unused-ignore]
 
         self._make = Theirs
@@ -185,9 +198,16 @@ class DDTrace(Nothing):
     def start(self) -> None:
         self._profiler = self._make()
         self._profiler.start()
+        self._began = time.monotonic()
 
     def stop(self) -> None:
-        self._profiler.stop(flush=False)
+        passed = time.monotonic() - self._began
+        self._profiler.stop(flush=self._looks is None)
+        if self._looks is None:
+            self._looks = self._uploads.number(b"sampling_event_count") / passed
+
+    def looks(self) -> float:
+        return self._looks or 0.0
 
 
 class Pyroscope(Nothing):
@@ -261,6 +281,7 @@ def overhead(profiler: str, blocks: int, seconds: float, learn: float, settle: f
         "handler": handler / took,
         "threads": threads_cpu / took,
         "helper": helper / took,
+        "looks": switched.looks(),
     }
 
 

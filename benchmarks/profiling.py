@@ -6,7 +6,8 @@ and off, in ABBA blocks within one process, after it has found its rate and with
 outermost tenths left out, with a 95 % bootstrap interval in the place of quartiles; not the median, to which a look every few seconds is
 nothing. "none" against itself is A/A, the noise floor. Where that is above what is to be told, there is the CPU that each profiler runs
 itself: its threads' by the kernel's clocks, its signal handler's by its own account, its helper's. A helper's counts where profilers are
-compared. Instructions, which no other load of the machine changes, are counted where there is valgrind.
+compared. Profilers choose by themselves how often they look (ddtrace so that it takes 1 % of what the program uses, ours so that they keep to
+their budgets), hence what each runs is told beside how often it looks, and by the look, where it says how often that was. Instructions, which no other load of the machine changes, are counted where there is valgrind.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ FLAG = 0.1
 _BOOTSTRAPS = 2000
 _NOTHING = 1e-6
 """A part of a core that no clock tells from nothing."""
-MOST_IN_PROCESS, MOST_IN_HELPER = 1.0, 1.5
+MOST_IN_PROCESS, MOST_IN_HELPER = 1.0, 1.0
 """Percent of one core that profiling may take of a busy program, and beside it in a helper."""
 
 
@@ -118,12 +119,21 @@ def _by_what_it_runs(sampler: str, cost: _Cost) -> Iterator[Item]:
 
 
 def _runs_beside(sampler: str, mine: _Cost, peer: str, theirs: _Cost) -> Iterator[Item]:
-    """Yield what one of ours and a peer run, helpers counted."""
+    """Yield what one of ours and a peer run, helpers counted: of a core, how often they look, and by the look."""
     ours, its = mine.runs + mine.helper, theirs.runs + theirs.helper
     name = f"{RUNS}, helpers counted, {sampler}"
     part = Spread.exactly(ours / max(its, _NOTHING))
     yield Figure(name, "%", Spread.exactly(100 * ours), peer, Spread.exactly(100 * its), part)
     yield Goal(f"{sampler}: no worse than {peer}, by what each runs", name, peer, at_most=1.0)
+    if mine.looks and theirs.looks:
+        looks = Spread.exactly(mine.looks / theirs.looks)
+        yield Figure(
+            f"looks a second, {sampler}", "", Spread.exactly(mine.looks), peer, Spread.exactly(theirs.looks), looks
+        )
+        one, other = ours / mine.looks, its / theirs.looks
+        part = Spread.exactly(one / max(other, _NOTHING))
+        name = f"CPU of a look, helpers counted, {sampler}"
+        yield Figure(name, "ms", Spread.exactly(1e3 * one), peer, Spread.exactly(1e3 * other), part)
 
 
 def _instructions() -> Iterator[Item]:
@@ -149,6 +159,8 @@ class _Cost(NamedTuple):
     threads: float
     helper: float
     blocks: int = 1
+    looks: float = 0.0
+    """How often it looks, a second; 0 where it does not tell."""
 
     @property
     def spread(self) -> Spread:
@@ -209,7 +221,7 @@ def _overhead(profiler: str, length: _Length) -> _Cost:
         for place in range(0, 2 * length.blocks, 2)
     ]
     middle, low, high = (math.expm1(value) for value in interval([math.log(ratio) for ratio in pairs]))
-    return _Cost(middle, low, high, found["handler"], found["threads"], found["helper"], length.blocks)
+    return _Cost(middle, low, high, found["handler"], found["threads"], found["helper"], length.blocks, found["looks"])
 
 
 def interval(values: Sequence[float], *, seed: int = 1) -> tuple[float, float, float]:

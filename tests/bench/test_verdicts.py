@@ -48,7 +48,7 @@ def test_a_cost_that_nothing_at_all_has_too_is_not_resolved():
     assert [OPEN] == judged(profiling._by_the_clock("signal", cost(0.012, 0.020), cost(-0.01, 0.02)))
 
 
-@pytest.mark.parametrize(("helper", "expected"), [(0.0125, HOLDS), (0.016, FAILS)])
+@pytest.mark.parametrize(("helper", "expected"), [(0.0075, HOLDS), (0.011, FAILS)])
 def test_a_helper_has_a_limit_of_its_own(helper, expected):
     assert [HOLDS, expected] == judged(profiling._by_what_it_runs("py-spy", cost(0, 0.001, helper=helper)))
 
@@ -63,6 +63,24 @@ def test_a_helper_counts_against_a_peer_that_has_none():
     assert (HOLDS, HOLDS) == against(cost(0, 0.001, runs=0.001), cost(0.02, 0.03, runs=0.02))
     assert (FAILS, FAILS) == against(cost(0, 0.001, runs=0.001, helper=0.05), cost(0.02, 0.03, runs=0.02))
     assert (HOLDS, HOLDS) == against(cost(0, 0.001, runs=0.001, helper=0.05), cost(0, 0.001, runs=0.001, helper=0.06))
+
+
+def test_who_looks_more_often_is_told_beside_what_he_runs_and_by_the_look():
+    mine, theirs = (cost(0, 0, runs=0.01)._replace(looks=looks) for looks in (20.0, 50.0))
+
+    figures = [item for item in profiling._runs_beside("ours", mine, "ddtrace", theirs) if isinstance(item, Figure)]
+
+    _, looks, look = figures
+    assert (20.0, 50.0, 0.4) == (looks.ours.middle, looks.theirs.middle, looks.ratio.middle)
+    assert (0.5, 0.2, 2.5) == pytest.approx((look.ours.middle, look.theirs.middle, look.ratio.middle))
+
+
+def test_of_who_does_not_tell_how_often_he_looks_nothing_is_told_by_the_look():
+    silent = cost(0, 0, runs=0.01)
+
+    (figure, _) = profiling._runs_beside("ours", silent._replace(looks=20.0), "pyroscope-io", silent)
+
+    assert "CPU that it runs itself, helpers counted, ours" == figure.name
 
 
 shares = st.floats(0.0001, 0.1)
@@ -117,7 +135,7 @@ def test_the_biased_sampler_may_be_wrong_where_it_says_so(monkeypatch, seen, bia
 def overhead(monkeypatch, without, factor):
     """The cost of what takes `factor` times as long, round by round as `without` says, two rounds a block."""
     times = {"with": [one * factor for one in without], "without": without}
-    rest = {"handler": 0.001, "threads": 0.002, "helper": 0.003}
+    rest = {"handler": 0.001, "threads": 0.002, "helper": 0.003, "looks": 20.0}
     monkeypatch.setattr(profiling, "_run", lambda *_: {**times, **rest})
     return profiling._overhead("signal", profiling.QUICK._replace(blocks=len(without) // 2))
 
@@ -173,7 +191,7 @@ def test_the_report_has_the_noise_beside_each_cost_and_names_the_peers_that_are_
         if what == "accuracy":
             return {"truth": 0.5, "seen": 0.51, "samples": 2000, "bias_ratio": 0.0}
         rounds = [1.0] * 2 * int(arguments[1])
-        return {"with": rounds, "without": rounds, "handler": 0.001, "threads": 0.001, "helper": 0.0}
+        return {"with": rounds, "without": rounds, "handler": 0.001, "threads": 0.001, "helper": 0.0, "looks": 20.0}
 
     monkeypatch.setattr(profiling, "_run", run)
     monkeypatch.setattr(profiling, "_pyspy", lambda: ("py-spy",))

@@ -184,12 +184,16 @@ def test_both_are_started_taken_from_told_of_a_fork_and_closed():
     assert ["start", "take", "forked", "close"] == one.calls == other.calls
 
 
-@pytest.mark.parametrize(("backend", "parts"), [("signal", (0.005, 0.005)), ("py-spy", (0.01, 0.01))])
-def test_what_this_process_may_use_is_divided_where_both_sample_in_it(backend, parts):
+def test_what_this_process_may_use_is_divided_between_both():
     one, other = Recorder(), Recorder()
-    one.name = backend
     ChosenSampler(one, other, {}).afford(0.01)
-    assert parts == (one.budget, other.budget)
+    assert (0.005, 0.005) == (one.budget, other.budget)
+
+
+def test_a_sampler_without_one_of_those_that_wait_has_all_of_it():
+    alone = Recorder()
+    ChosenSampler(alone, None, {}).afford(0.01)
+    assert 0.01 == alone.budget
 
 
 def test_when_waiting_cannot_be_watched_cpu_still_is():

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 VERSION: Final = "version"
 """The label of a kept profile that says which version of the program it is of."""
-_HELPER_BUDGETS: Final = 1.5
-"""The part of a core that a helper process may use, in overhead budgets: it is no part of this process."""
 RECALLED_PROFILES: Final = 150
 """Kept profiles of each kind that are read at the start, the latest: two hours of windows and five of ten minutes each."""
 
@@ -87,7 +85,7 @@ def continuous(
         labels={VERSION: version} if version else {},
     )
     return Continuous(
-        lambda: choose(budget=part(), helper_budget=_HELPER_BUDGETS * settings.overhead_budget),
+        lambda: choose(budget=part(), helper_budget=settings.overhead_budget),
         pipeline,
         interval=settings.profile_interval,
         sources=(waits or Contention(),),

@@ -29,12 +29,16 @@ ORDER = (remote.NAME, pyspy.NAME, SignalSampler.name, ThreadSampler.name)
 _WAITING_HZ = 10.0
 
 
+USUAL_BUDGET, USUAL_HELPER_BUDGET = 0.0045, 0.01
+"""What sampling may use of a core where `overhead_budget` is 1 %, in a process whose other parts need nothing, and in its helper."""
+
+
 def choose(
     names: Sequence[str] = ORDER,
     *,
     rate: float = USUAL_HZ,
-    budget: float = 0.01,
-    helper_budget: float = 0.015,
+    budget: float = USUAL_BUDGET,
+    helper_budget: float = USUAL_HELPER_BUDGET,
     wall: bool = True,
     tests: Mapping[str, Callable[[], None]] | None = None,
     chance: random.Random | None = None,
@@ -102,7 +106,7 @@ def _made(
         return ChosenSampler(_thread_sampler(rate, budget, chance), None, passed_over)
     watches = wall and gil_enabled()
     backend: Sampler
-    budget /= in_process(name, waits=watches)
+    budget /= in_process(waits=watches)
     if name == SignalSampler.name:
         backend = SignalSampler(pace=Pace(rate=rate, budget=budget, chance=chance))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.samplers.sampler import Capabilities, Usage, Window
-from runtime_exporter.profiling.samplers.signal import MAIN_GROUP, SignalSampler
+from runtime_exporter.profiling.samplers.signal import MAIN_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,8 +79,8 @@ class ChosenSampler:
         self.backend.tend()
 
     def afford(self, budget: float) -> None:
-        """Divide it between both, where both sample in this process."""
-        one = budget / in_process(self.backend.name, waits=self.waiting is not None)
+        """Divide it between both."""
+        one = budget / in_process(waits=self.waiting is not None)
         self.backend.afford(one)
         if self.waiting is not None:
             self.waiting.afford(one)
@@ -93,9 +93,12 @@ class ChosenSampler:
         return combined(seen, self.waiting.take(), threads=self.backend.capabilities.threads)
 
 
-def in_process(backend: str, *, waits: bool) -> int:
-    """Return how many samplers share the budget of this process: a helper has its own."""
-    return 2 if waits and backend == SignalSampler.name else 1
+def in_process(*, waits: bool) -> int:
+    """Return how many samplers share the budget of this process.
+
+    A helper has its own, and leaves its part here unused: those that wait are looked at as often beside it as beside signals.
+    """
+    return 2 if waits else 1
 
 
 def combined(seen: Window, waiting: Window, *, threads: bool) -> Window:
