@@ -95,11 +95,11 @@ def test_workers_share_anew_where_somebody_removes_their_files(fleet, what):
     assert (fleet.directory / "2.socket").is_socket()
 
 
-def test_a_directory_that_becomes_full_is_told_and_costs_what_is_new_only(fleet):
+def test_a_directory_that_becomes_full_is_told_and_costs_what_is_new_only_and_only_for_as_long_as_it_is(fleet):
     worker = fleet.worker()
     worker.do("counter.labels('a').inc(2)")
     fleet.wait_for(SHARES, 1)
-    worker.do("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (66_000, 66_000))")
+    worker.do("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (66_000, resource.RLIM_INFINITY))")
     worker.do("for number in range(5000): counter.labels(str(number)).inc()")
     fleet.wait_for(SHARES, 0)
     series = fleet.series()
@@ -109,6 +109,15 @@ def test_a_directory_that_becomes_full_is_told_and_costs_what_is_new_only(fleet)
     wait_for(lambda: fleet.value("runtime_exporter_unshared_series") >= len(missing), what="what is missing is counted")
     worker.do("counter.labels('a').inc(1)")
     fleet.wait_for('orders_total{kind="a"}', 3)
+
+    other = fleet.worker()
+    other.do("for number in range(5000): counter.labels(str(number)).inc()")
+    worker.do("resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))")
+    fleet.wait_for("runtime_exporter_unshared_series", 0)
+    fleet.wait_for(SHARES, 1)
+    series = fleet.series()
+    assert {2.0} == {series[f'orders_total{{kind="{number}"}}'] for number in range(5000)}
+    assert 3 == series['orders_total{kind="a"}']
 
 
 def test_a_file_in_the_place_of_the_directory_is_told_in_one_line(fleet):

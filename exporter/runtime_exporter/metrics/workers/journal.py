@@ -103,6 +103,8 @@ class Journal:
         # Reentrant: a signal handler may make a series while its own thread is making one.
         self._lock = threading.RLock()
         self._written = self._least = 0
+        self._refused = False
+        """Whether the log could not be written, since what it lacks was written down last."""
         self._end_is = UNKNOWN
         os.close(make(self._cells, os.O_RDWR | os.O_EXCL))
         self._log = _new(self._keys)
@@ -155,12 +157,31 @@ class Journal:
         with self._lock:
             number, definition = self._define(family)
             placed = [(_cell(*child.cells), values) for child, values in children]
-            found = [(cell, values) for cell, values in placed if cell is not None]
+            new = [(cell, values) for cell, values in placed if cell is None or cell not in self._series]
+            found = [(cell, values) for cell, values in new if cell is not None and number in self._families]
             if found and self._write("series", number, [[values, cell] for cell, values in found]):
                 self._series.update((cell, Series(number, definition, values)) for cell, values in found)
-                self.left_out += len(placed) - len(found)
+                self.left_out += len(new) - len(found)
             else:
-                self.left_out += len(placed)
+                self.left_out += len(new)
+
+    def catch_up(self) -> None:
+        """Write down what there was no room for before, as far as there is now."""
+        before = self._size
+        with self._store.still(), suppress(OSError):
+            for segment in self._store.segments:
+                if segment.first is None:
+                    self.extend(segment)
+        if self._size == before and not self._refused:
+            return
+        with self._lock:
+            self._refused = False
+            self.left_out = 0
+            for family in self._store.living_families():
+                children = [(child, values) for values, child in [*family.children.items()]]
+                self.births(family, children)
+                for child, _ in children if family.type == "info" else ():
+                    self.told(child, child.pairs)
 
     def told(self, child: Any, pairs: dict[str, str]) -> None:
         """Write down what an Info says."""
@@ -281,7 +302,7 @@ class Journal:
     def _define(self, family: Family) -> tuple[int, Definition]:
         definition = Definition.of(family)
         known = self._numbers.get(family)
-        if known is not None and known[1] == definition:
+        if known is not None and known[1] == definition and known[0] in self._families:
             return known
         known = next(self._next) if known is None else known[0], definition
         self._numbers[family] = known
@@ -303,6 +324,7 @@ class Journal:
             if written == len(data):
                 self._written += written
                 return True
+            self._refused = True
             # What is cut would hide everything after it.
             with suppress(OSError):
                 os.ftruncate(self._log, self._written)

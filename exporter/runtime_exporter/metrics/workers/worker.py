@@ -17,7 +17,6 @@ from runtime_exporter.metrics.workers.folding import HEAPED, fold
 from runtime_exporter.metrics.workers.journal import Journal
 
 if TYPE_CHECKING:
-
     from runtime_exporter.metrics.cells import CellStore
     from runtime_exporter.metrics.family import Family
 
@@ -76,6 +75,8 @@ class Worker:
         try:
             evaluate(self._store)
             self.at_work()
+            if self._journal.left_out:
+                self._journal.catch_up()
             with suppress(OSError):
                 self._slot.beat()
             self._fold()
