@@ -188,6 +188,26 @@ def test_exemplars_are_written_behind_what_is_kept_and_are_not_kept():
             assert b"trace" not in TEXT.render([registry])
 
 
+@pytest.mark.parametrize("library", [metrics, peer])
+def test_the_texts_of_an_empty_bucket_are_those_of_the_one_before_and_an_exemplar_stands_in_one_of_them(library):
+    registry = metrics.CollectorRegistry()
+    histogram = library.Histogram("h", "H", ["a"], registry=registry, buckets=(1, 2, 3, 4))
+    for number in range(20):
+        for value in (0.5, 0.5, 3.5):
+            histogram.labels(str(number)).observe(value)
+    histogram.labels("7").observe(0.5, {"trace": "t"})
+    for _ in range(2):
+        written = OPENMETRICS.render([registry]).decode()
+        found = {
+            sample.labels["le"]: (sample.value, sample.exemplar and sample.exemplar.labels)
+            for family in parse_openmetrics(written)
+            for sample in family.samples
+            if sample.name == "h_bucket" and sample.labels["a"] == "7"
+        }
+        trace = {"trace": "t"}
+        assert {"1.0": (3, trace), "2.0": (3, None), "3.0": (3, None), "4.0": (4, None), "+Inf": (4, None)} == found
+
+
 def test_the_allocator_is_told_of_an_exposition_once_for_all_that_are_not_much_larger(monkeypatch):
     monkeypatch.setattr(exposition._Room, "size", 0)
     gauge = metrics.Gauge("g", "G", ["a"], registry=None)

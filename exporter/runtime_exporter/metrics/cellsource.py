@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from array import array
-from operator import add
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from runtime_exporter.metrics.blocks import Block, label_columns, renewed
@@ -15,7 +14,7 @@ from runtime_exporter.metrics.created import created_enabled
 from runtime_exporter.metrics.gauge import Gauge
 from runtime_exporter.metrics.histogram import Histogram
 from runtime_exporter.metrics.observed import SUMS
-from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts, whole_numbers
+from runtime_exporter.metrics.source import Column, Line, Source, bucket_texts, cumulated, doubles, texts, whole_numbers
 from runtime_exporter.metrics.summary import Summary
 
 if TYPE_CHECKING:
@@ -143,9 +142,7 @@ class _Observed(Cells):
         """Return the cumulative counts, each a column, and the sums."""
         width, counts = self.width, self.width - SUMS - 1
         every = array("q", numbers).tolist()
-        columns = [every[::width]]
-        for index in range(1, counts):
-            columns.append([*map(add, columns[-1], every[index::width])])
+        columns = cumulated(every[index::width] for index in range(counts))
         floats = doubles(numbers)
         # Which of the two sums is valid: see `observed`.
         sums = zip(columns[-1], floats[counts::width], floats[counts + 1 :: width], strict=True)
@@ -186,8 +183,7 @@ class HistogramCells(_Observed):
     def columns(self, numbers: bytes) -> list[Column]:
         """Return the cumulative buckets, counts, and sums if there are any."""
         counts, sums = self._observed(numbers)
-        columns = [[*map(repr, column)] for column in counts]
-        columns.append([*columns[-1]])
+        columns = bucket_texts(counts, lambda column: [*map(repr, column)])
         return [*columns, *([sums] if self._metric.has_sum else []), *self._begun(numbers)]
 
     def exemplars(self, child: Histogram) -> Iterable[tuple[int, Exemplar]]:

@@ -13,8 +13,6 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
-from operator import add
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -29,7 +27,7 @@ from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.families import source_bytes
 from runtime_exporter.metrics.family import full_name, valid_labelnames
 from runtime_exporter.metrics.kept import Kept
-from runtime_exporter.metrics.source import Column, Line, Source, doubles, texts, whole_numbers
+from runtime_exporter.metrics.source import Column, Line, Source, bucket_texts, cumulated, doubles, texts, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -213,8 +211,7 @@ class _HistogramSource(PeerSource):
     def _told(self, values: list[list[float]]) -> list[Column]:
         """Return cumulative buckets, counts, and sums if there are any."""
         *buckets, sums = values
-        columns = [*map(texts, accumulate(buckets, lambda before, bucket: [*map(add, before, bucket)]))]
-        columns.append([*columns[-1]])
+        columns = bucket_texts(cumulated(buckets), texts)
         return [*columns, texts(sums)] if self._metric._upper_bounds[0] >= 0 else columns
 
     def exemplars(self, child: Any) -> Iterable[tuple[int, Exemplar]]:

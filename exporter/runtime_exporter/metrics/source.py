@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
+from itertools import accumulate, pairwise
 from math import trunc
+from operator import add
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from runtime_exporter.metrics.family import format_float
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from prometheus_client.samples import Exemplar
 
@@ -105,3 +107,21 @@ def texts(values: Sequence[float]) -> Column:
     if total - total:  # not zero: inf or nan is among them, or the sum overflows
         return [*map(format_float, values)]
     return [*map(repr, values)]
+
+
+def cumulated(buckets: Iterable[list[Any]]) -> list[list[Any]]:
+    """Return what is in each bucket and those before it, child by child. Where a bucket is empty it is the very list before it."""
+    return [*accumulate(buckets, _with)]
+
+
+def _with(before: list[Any], bucket: list[Any]) -> list[Any]:
+    return [*map(add, before, bucket)] if any(bucket) else before
+
+
+def bucket_texts(counts: Sequence[list[Any]], written: Callable[[list[Any]], Column]) -> list[Column]:
+    """Return `cumulated` buckets as text, and behind them the count. Most histograms have many empty buckets."""
+    columns = [written(counts[0])]
+    for before, column in pairwise(counts):
+        # A copy, not the same: exemplars are written behind some.
+        columns.append([*columns[-1]] if column is before else written(column))
+    return [*columns, [*columns[-1]]]
