@@ -159,15 +159,12 @@ def test_a_successor_waits_until_what_the_one_before_has_spent_is_made_up_for(se
     service.cost = 2.0
     first.turn()
     _, successor = service.worker(0)
-    for _ in range(6):
+    for _ in range(10):
+        assert HOUR == service.verdicts.read().until
         service.minute()
         service.leave(store)
         successor.turn()
-        assert HOUR == service.verdicts.read().until
-    service.minute()
-    service.leave(store)
-    successor.turn()
-    assert HOUR + 420 == service.verdicts.read().until
+    assert HOUR + 600 == service.verdicts.read().until
 
 
 def test_advice_on_profiles_names_the_workers_that_were_seen_there(service):
@@ -185,18 +182,27 @@ def test_advice_on_profiles_names_the_workers_that_were_seen_there(service):
     assert [0, 1] == row["workers"]
 
 
-def test_what_costs_more_than_there_is_leaves_intervals_out(service):
+def test_where_there_is_not_enough_for_all_intervals_some_in_a_row_are_looked_at(service):
     store, first = service.worker(0)
     service.leave(store)
-    service.cost = 2.0  # of 0.3 s a minute
+    service.cost = 0.5  # of 0.3 s a minute
     first.turn()
-    assert 400.0 == pytest.approx(service.verdicts.read().due - service.now)
-    for _ in range(7):
+    assert 500.0 == pytest.approx(service.verdicts.read().due - service.now)
+    for _ in range(9):
         assert HOUR == service.verdicts.read().until
         service.minute()
         service.leave(store)
         first.turn()
-    assert HOUR + 420 == service.verdicts.read().until
+    assert HOUR + 540 == service.verdicts.read().until
+    assert 1 + 5 == len(first._functions)
+
+
+def test_however_much_it_costs_all_are_looked_at_now_and_then(service):
+    store, first = service.worker(0)
+    service.leave(store)
+    service.cost = 20.0
+    first.turn()
+    assert 600.0 == pytest.approx(service.verdicts.read().due - service.now)
 
 
 def test_of_comparisons_and_of_advice_on_profiles_every_worker_tells_those_on_all(service):

@@ -39,8 +39,12 @@ KINDS: Final = ("cpu", "wall", "block", "mutex")
 _OF_PROFILES: Final = frozenset(rule.name for rule in OF_PROFILES)
 _FIRST: Final = 15
 """Intervals that who begins takes in: those of the last votes of a comparison, which are not in its past yet (see `watch`)."""
+_RUN: Final = 5
+"""Intervals in a row that are looked at where there is not enough for all: only neighbours tell how much they resemble each other."""
 _LATEST: Final = 2.5
 """Intervals without a verdict after which another worker makes it."""
+_EARLY: Final = 0.1
+"""Part of an interval by which it may be too early: intervals do not end to the millisecond."""
 _FORGOTTEN: Final = 10.0
 """Intervals without a verdict after which the last one says nothing any more."""
 _LONGEST_PAUSE: Final = 10.0
@@ -122,8 +126,7 @@ class Joint:
         if number is None or not self._is_mine(number, now):
             self._resign()
             return
-        # A little early is late enough: intervals do not end to the millisecond.
-        if now < self._due - 0.1 * self._interval:
+        if now < self._due - _EARLY * self._interval:
             return
         slots = self._kept.slots(self._until)[-self._affordable(now) :]
         if slots:
@@ -159,7 +162,7 @@ class Joint:
         if last is None or (last.by == number and self._pipeline is not None):
             return True
         patience = 0.0 if last.by == number else _LATEST * self._interval
-        return now > last.due + patience
+        return now > last.due + patience - _EARLY * self._interval
 
     def _resign(self) -> None:
         """Forget all: another worker does it."""
@@ -187,6 +190,8 @@ class Joint:
         self._until, self._cost = slots[-1].end, spent / len(slots)
         budget = self._budget()
         affordable = spent / budget if budget > 0 else 0.0
+        if affordable > self._interval:
+            affordable = max(affordable, _RUN * self._cost / budget)
         self._due = now + max(self._interval, min(affordable, _LONGEST_PAUSE * self._interval))
         report = pipeline.report
         advice = [{**asdict(one), "workers": self._seen_in(one.target)} for one in report.recommendations]
