@@ -74,7 +74,7 @@ SECTIONS = (
         "metrics of that library, which ours reads, and the other writes itself.\n\n"
         "All processes of a round run on one core, those of the next on another. On a virtual machine one core takes half as long again for seconds at a time while the other does not (46 and 72 µs\n"
         "for the same loop), but no longer for instructions that wait for each other: that is how somebody else's work on the other half of the same real core looks from inside. With\n"
-        "a core for each process it could decide a ratio. Whether the process had been idle before, or the caches were emptied, changed a scrape by a tenth.",
+        "a core for each process it could decide a ratio. Whether the process had been idle before, or the caches were emptied, changed a scrape by 6 to 19 %.",
         (
             Dots(
                 "exposition",
