@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,10 @@ import sys
 import pytest
 import requests
 
+from runtime_exporter.errors import ConfigError
+from runtime_exporter.prefork.service import Service
+from runtime_exporter.settings import load
+from runtime_exporter.web.health import DEGRADED
 from tools import free_port, wait_for
 from worker_process import fleet_in
 
@@ -105,6 +110,16 @@ def test_a_mistake_is_one_line(arguments, code, said):
     done = run(*arguments)
     assert (code, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert said in done.stderr
+
+
+def test_files_that_the_user_may_not_read_are_told_and_not_taken_for_nobodys(tmp_path, monkeypatch):
+    service = Service(tmp_path, load({"port": 0}, environ={}))
+    assert (DEGRADED, "no worker lives") == service._workers_health()
+    (tmp_path / "0.worker").touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match=r"0\.worker: may not be read by this user"):
+        service.start()
+    assert "may not be read" in service._workers_health()[1]
 
 
 def test_help_says_what_it_is_for_and_offers_what_concerns_it():

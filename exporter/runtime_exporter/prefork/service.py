@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -99,6 +100,9 @@ class Service:
         if not self._directory.is_dir():
             problem = "no such directory" if not self._directory.exists() else "not a directory"
             raise ConfigError(f"{self._directory}: {problem}; give the run_directory of the workers")
+        closed = self._closed()
+        if closed is not None:
+            raise ConfigError(f"{closed}: may not be read by this user; serve as the user of the workers")
         logs.configure(level=self.settings.log_level, form=self.settings.log_format)
         self._server = server_of(self.wsgi_app, self.settings)
         self.health.started = True
@@ -115,4 +119,9 @@ class Service:
         with suppress(OSError):
             if living(self._directory):
                 return None
-        return DEGRADED, "no worker lives"
+        closed = self._closed()
+        return DEGRADED, "no worker lives" if closed is None else f"{closed}: may not be read by this user"
+
+    def _closed(self) -> Path | None:
+        """Return a file of a worker that this user may not read, so that it would be taken for nobody's."""
+        return next((file for file in self._directory.glob("*.worker") if not os.access(file, os.R_OK)), None)
