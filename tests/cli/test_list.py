@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from runtime_exporter.cli.list import command
+from runtime_exporter.cli.list import aligned, command
 from runtime_exporter.collectors import ALL
 from runtime_exporter.exporter import Exporter
 from runtime_exporter.settings import SETTINGS, Settings
@@ -36,6 +36,28 @@ def test_settings_are_a_table_with_value_source_and_default(monkeypatch):
     assert [row.name for row in SETTINGS] == [line.split()[0] for line in lines]
     (port,) = (line for line in lines if line.startswith("port "))
     assert ["port", "1234", "environment", "RUNTIME_EXPORTER_PORT", "9464"] == port.split()[:5]
+
+
+def test_a_default_that_is_in_effect_is_said_once():
+    (health,) = (line for line in output("settings").splitlines() if line.startswith("health_timeout "))
+
+    assert ["health_timeout", "2", "default", "Seconds"] == health.split()[:4]
+
+
+def test_in_a_terminal_long_cells_go_on_below_themselves():
+    rows = [
+        ("port", "9464", "TCP port to listen on; 0 lets the operating system choose one"),
+        ("x", "0.25,0.5," * 4, ""),
+    ]
+
+    assert [
+        "NAME  VALUE                        HELP",
+        "port  9464                         TCP port to listen on; 0 lets",
+        "                                   the operating system choose",
+        "                                   one",
+        "x     0.25, 0.5, 0.25, 0.5, 0.25,",
+        "      0.5, 0.25, 0.5,",
+    ] == [*aligned(("NAME", "VALUE", "HELP"), rows, 64)]
 
 
 def test_settings_are_json_for_programs():

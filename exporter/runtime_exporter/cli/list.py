@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,9 +22,12 @@ from runtime_exporter.settings import SETTINGS, Settings, load, select
 from runtime_exporter.settings.page import page, written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from runtime_exporter.collectors import Collector
+
+_WIDEST, _NARROWEST = 28, 24
+"""Characters of a column in a terminal: of one between the first and the last at most, of the last at least."""
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _config_file = click.option("--config-file", metavar="PATH", help="Read the settings of this file.")
@@ -44,7 +51,11 @@ def settings(*, as_json: bool, markdown: bool, config_file: str | None) -> None:
     if as_json:
         _echo_json([asdict(row) for row in rows])
         return
-    lines = [(row.name, written(row.value), row.source, written(row.default), row.help) for row in rows]
+    # A default that is in effect is in the column before.
+    lines = [
+        (row.name, written(row.value), row.source, written(row.default) if row.value != row.default else "", row.help)
+        for row in rows
+    ]
     _echo_table(("NAME", "VALUE", "SOURCE", "DEFAULT", "HELP"), lines)
 
 
@@ -104,9 +115,28 @@ def _echo_json(rows: Sequence[object]) -> None:
 
 
 def _echo_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Write columns that line up; the last one is as wide as it likes, for a reader to grep or cut."""
-    table = [header, *lines]
-    widths = [max(len(line[column]) for line in table) for column in range(len(header) - 1)]
-    for line in table:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        click.echo("  ".join([*cells, line[-1]]).rstrip())
+    click.echo("\n".join(aligned(header, lines, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)))
+
+
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], columns: int | None = None) -> Iterator[str]:
+    """Yield the lines of a table whose columns line up.
+
+    For a terminal of so many `columns` every cell but the first goes on below itself where it is long. None: one line a
+    row, all of it, for a reader to grep or cut.
+    """
+    most = None if columns is None else _WIDEST
+    table = [[[line[0]], *(_wrapped(cell, most) for cell in line[1:-1]), [line[-1]]] for line in (header, *lines)]
+    widths = [max(len(part) for cell in column for part in cell) for column in zip(*table, strict=True)][:-1]
+    left = None if columns is None else max(_NARROWEST, columns - sum(widths) - 2 * len(widths))
+    for *cells, (last,) in table:
+        for parts in zip_longest(*cells, _wrapped(last, left), fillvalue=""):
+            padded = [part.ljust(width) for part, width in zip(parts, widths, strict=False)]
+            yield "  ".join([*padded, parts[-1]]).rstrip()
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """Return the lines of a cell; a list without spaces is broken at its commas."""
+    if width is None or len(text) <= width:
+        return [text]
+    spaced = text if " " in text else text.replace(",", ", ")
+    return textwrap.wrap(spaced, width, break_on_hyphens=False, break_long_words=False)
