@@ -15,11 +15,11 @@ from django.http import FileResponse, HttpResponse, HttpResponseNotFound, JsonRe
 from django.urls import clear_url_caches, include, path, re_path
 
 import django_app  # noqa: F401 - whose settings are this process's
-from runtime_exporter.http import WSGIMiddleware, trace, wsgi_django
-from runtime_exporter.http.auto import _WSGI
+from runtime_exporter.http import WSGIMiddleware, trace, wsgi
+from runtime_exporter.http.auto import _announcing
 from runtime_exporter.http.exchange import KEY
 
-pytestmark = pytest.mark.skipif(wsgi_django.FREE_THREADED, reason="without a GIL no request goes this way")
+pytestmark = pytest.mark.skipif(wsgi.FREE_THREADED, reason="without a GIL no request goes this way")
 
 here = ModuleType("here")  # what the views of the test that runs have to know
 
@@ -324,7 +324,7 @@ class Changed(WSGIHandler):
 @pytest.mark.parametrize("why", ["route", "free-threaded", "sizes", "changed", "wrapped", "twice", "other"])
 def test_where_something_else_is_asked_for_requests_go_the_other_way(make_measured, monkeypatch, why):
     if why == "free-threaded":
-        monkeypatch.setattr(wsgi_django, "FREE_THREADED", True)
+        monkeypatch.setattr(wsgi, "FREE_THREADED", True)
     if why == "wrapped":
         monkeypatch.setattr(WSGIHandler, "get_response", lambda self, request: self._middleware_chain(request))
     caller = Caller(make_measured(body_sizes=why == "sizes"), handler=Changed if why == "changed" else WSGIHandler)
@@ -358,7 +358,7 @@ def test_a_handler_that_the_exporter_has_found_by_itself_goes_this_way_too(make_
     measured, served = make_measured(body_sizes=False), []
 
     def make(handler, metrics):
-        app = _WSGI(type(handler).__call__.__get__(handler), lambda: served.append(handler))
+        app = _announcing(WSGIMiddleware(type(handler).__call__.__get__(handler)), lambda: served.append(handler))
         app.metrics = metrics
         return app
 
@@ -426,4 +426,4 @@ def test_no_request_is_lost_between_threads(make_measured):
     finally:
         sys.setswitchinterval(interval)
     assert ({("GET", "/own/<int:number>", "200"): 2_001}, 0) == (measured.requests(), measured.active())
-    assert caller.app._direct
+    assert type(caller.app).__name__ == "DjangoMiddleware"

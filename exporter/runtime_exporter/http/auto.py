@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
+    from runtime_exporter.http.middleware import Middleware
+
     Serving = Callable[[], None]
 
 _ATTRIBUTE: Final = "_runtime_exporter_middleware"
@@ -27,28 +29,10 @@ def instrument(module: ModuleType, serving: Serving) -> None:
     change(getattr(module, name), serving)
 
 
-class _WSGI(WSGIMiddleware):
-    """The middleware, saying when it is first used."""
-
-    def __init__(self, app: Any, serving: Serving) -> None:
-        super().__init__(app)
-        self._serving = serving
-
-    def _prepare(self) -> None:
-        self._serving()  # first: it makes the metrics of this process as its settings say
-        super()._prepare()
-
-
-class _ASGI(ASGIMiddleware):
-    """The middleware, saying when it is first used."""
-
-    def __init__(self, app: Any, serving: Serving) -> None:
-        super().__init__(app)
-        self._serving = serving
-
-    def _prepare(self) -> None:
-        self._serving()  # first: it makes the metrics of this process as its settings say
-        super()._prepare()
+def _announcing(middleware: Middleware, serving: Serving) -> Any:
+    """Return a middleware that says when it is first used, before it asks for metrics: they are made as the settings say."""
+    middleware.serving = serving
+    return middleware
 
 
 def _flask(application: Any, serving: Serving) -> None:
@@ -59,7 +43,7 @@ def _flask(application: Any, serving: Serving) -> None:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - takes the place of one
         construct(self, *args, **kwargs)
         try:
-            self.wsgi_app = _WSGI(self.wsgi_app, serving)
+            self.wsgi_app = _announcing(WSGIMiddleware(self.wsgi_app), serving)
         except Exception as error:  # noqa: BLE001 - a subclass that lets nobody set it
             report("wrapping a Flask application", error)
 
@@ -72,7 +56,7 @@ def _django_wsgi(handler: Any, serving: Serving) -> None:
 
     @functools.wraps(call)
     def __call__(self: Any, environ: Any, start_response: Any) -> Any:  # noqa: N807 - takes the place of one
-        return _kept(self, lambda: _WSGI(call.__get__(self), serving))(environ, start_response)
+        return _kept(self, lambda: _announcing(WSGIMiddleware(call.__get__(self)), serving))(environ, start_response)
 
     handler.__call__ = __call__
 
@@ -83,7 +67,7 @@ def _django_asgi(handler: Any, serving: Serving) -> None:
 
     @functools.wraps(call)
     async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> None:  # noqa: N807 - takes the place of one
-        await _kept(self, lambda: _ASGI(call.__get__(self), serving))(scope, receive, send)
+        await _kept(self, lambda: _announcing(ASGIMiddleware(call.__get__(self)), serving))(scope, receive, send)
 
     handler.__call__ = __call__
 
@@ -101,7 +85,7 @@ def _starlette(application: Any, serving: Serving) -> None:
     @functools.wraps(build)
     def build_middleware_stack(self: Any) -> Any:
         stack = build(self)
-        return stack if isinstance(stack, ASGIMiddleware) else _ASGI(stack, serving)
+        return stack if isinstance(stack, ASGIMiddleware) else _announcing(ASGIMiddleware(stack), serving)
 
     application.build_middleware_stack = build_middleware_stack
 

@@ -26,6 +26,8 @@ class Middleware:
         self.app = app
         self.route = route
         self.prefixes: Sequence[str] = ()
+        self.serving: Callable[[], object] | None = None
+        """Called at the first request, before anything else: it may make the metrics of this process."""
         self._metrics = metrics
         self._methods: dict[str, Method] = {}
         self._sized = False
@@ -52,6 +54,8 @@ class Middleware:
 
     def _prepare(self) -> None:
         """Do at the first request what a constructor must not: choose the metrics, hook the frameworks that are loaded."""
+        if self.serving is not None:
+            self.serving()
         if self._metrics is None:
             self._metrics = default_metrics()
         self._sized = self._metrics.body_sizes

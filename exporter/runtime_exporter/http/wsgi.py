@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.http import flask
+from runtime_exporter.http import django, django_handler, flask
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
+from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.routes import UNMATCHED
-from runtime_exporter.http.wsgi_django import ELSEWHERE, DjangoMiddleware
+from runtime_exporter.http.series import Method
 from runtime_exporter.http.wsgi_exchanges import WHOLE, SizedExchange, WSGIExchange
 from runtime_exporter.metrics.cells import FREE_THREADED
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     WSGIApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class WSGIMiddleware(DjangoMiddleware):
+class WSGIMiddleware(Middleware):
     """A WSGI application that calls `app` and counts what its requests cost.
 
     `metrics` is where to (this process's `default_metrics()` if None). `route` names the route of a request from its environ,
@@ -48,10 +49,8 @@ class WSGIMiddleware(DjangoMiddleware):
         framework neither arithmetic nor memory is what counting costs, but a processor that finds little of our code in its
         cache; so each step of the interpreter counts. All else goes by `take`, and Django's own handler a way of its own.
         """
-        if self._direct:
-            answered = self._answer_directly(environ, start_response)
-            if answered is not ELSEWHERE:
-                return answered  # type: ignore[no-any-return]
+        if not self._ready and self._becomes_direct(environ):
+            return self(environ, start_response)
         app = self.app
         exchange: WSGIExchange | None = None
         try:
@@ -114,6 +113,17 @@ class WSGIMiddleware(DjangoMiddleware):
             pass
         return exchange.take(body)  # type: ignore[no-any-return]
 
+    def _becomes_direct(self, environ: Environ) -> bool:
+        """Do what is done at the first request, and return whether this is a DjangoMiddleware then. Never raises."""
+        try:
+            self._prepare()
+            if self._is_direct() and not django_handler.leads_back(environ.get("wsgi.file_wrapper")):
+                self._leave()
+        except Exception as error:  # noqa: BLE001 - never into the host
+            report("beginning a request", error)
+            return False
+        return self._is_direct()
+
     def name(self, where: Environ, key: Key) -> tuple[str, object]:  # noqa: ARG002 - the other middleware needs it
         """Return the name of a route, which is its key."""
         return (UNMATCHED if key is None else str(key)), ()
@@ -125,3 +135,23 @@ class WSGIMiddleware(DjangoMiddleware):
         flask.attach()
         if not (FREE_THREADED or self._sized):
             self._whole, self._werkzeug = WHOLE, flask.closing_type()
+
+    def _attach(self) -> None:
+        # Only where nothing is asked for that is gone when a handler has returned, and where nobody has made a class of their own.
+        plain = not (FREE_THREADED or self._sized or self.route is not None)
+        if plain and (type(self) is WSGIMiddleware or self._is_direct()) and django_handler.is_own(self.app):
+            from runtime_exporter.http.wsgi_django import DjangoMiddleware  # which is one of this, and for Django alone
+
+            self.__class__ = DjangoMiddleware
+            django.hear()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Ask Django by a hook from now on, and be no DjangoMiddleware."""
+        super()._attach()
+        if self._is_direct():
+            self.__class__ = WSGIMiddleware
+
+    def _is_direct(self) -> bool:
+        return self._method is not Method

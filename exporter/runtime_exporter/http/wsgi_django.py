@@ -12,20 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime_exporter.http import django, django_handler, trace
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
-from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.series import OTHER, Method
+from runtime_exporter.http.wsgi import WSGIMiddleware
 from runtime_exporter.http.wsgi_exchanges import WHOLE, WSGIExchange
-from runtime_exporter.metrics.cells import FREE_THREADED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from runtime_exporter.http.series import Series
 
     Environ = dict[str, Any]
-
-ELSEWHERE: Final = object()
-"""What stands for the body of a request that is left alone."""
 
 _ROUTES_LIMIT: Final = 2_000
 
@@ -34,15 +30,17 @@ class DjangoMethod(Method):
     """What is prepared for the requests of one method.
 
     It lies in their environ in the place of an exchange, for those that need none. `routes` leads from a route as Django has
-    it and a status to a series, where `known` does by the template. What a hook tells it, `told`, nobody asks.
+    it and a status to a series, where `known` does by the template. `kind` is the type of a response that was there as a whole,
+    as the next one's most likely is. What a hook tells it, `told`, nobody asks.
     """
 
-    __slots__ = ("routes", "told")
+    __slots__ = ("kind", "routes", "told")
 
     finished: Final = False
 
     def __init__(self, *prepared: Any) -> None:
         super().__init__(*prepared)
+        self.kind: type | None = None
         self.told: str | None = None
         self.routes: dict[str | None, dict[object, Any]] = {}
 
@@ -65,42 +63,40 @@ class DjangoMethod(Method):
             self.routes.setdefault(route, {})[status] = series
 
 
-class DjangoMiddleware(Middleware):
-    """What a WSGI middleware does where the application is Django's own handler."""
+class DjangoMiddleware(WSGIMiddleware):
+    """What a WSGIMiddleware is from its first request on where its application is Django's own handler, until something speaks against it."""
 
     _method = DjangoMethod
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self._direct = True  # until the first request says what the application is
-
-    def _answer_directly(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
-        """Answer one request as `app` does, and count it; return ELSEWHERE where it has to go another way."""
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: C901 - spelt out as there
+        """Answer one request as `app` does, and count it; as a WSGIMiddleware where it has to be so."""
+        method: Any = None
         try:
-            if KEY in environ:  # another of our middlewares counts it
-                return ELSEWHERE
-            try:
-                method: Any = self._methods[environ["REQUEST_METHOD"]]
-            except KeyError:
-                method = self._prepared_by(environ)
-                if not self._direct:
-                    return ELSEWHERE
-            clock = method.clock
-            started = clock()
-            environ[KEY] = method
-            # Nothing comes after this that could fail.
-            method.floats[method.at] += 1.0
+            if KEY not in environ:  # else another of our middlewares counts it
+                try:
+                    method = self._methods[environ["REQUEST_METHOD"]]
+                except KeyError:
+                    method = self._prepared_by(environ)
+                if method is not None:
+                    clock = method.clock
+                    started = clock()
+                    environ[KEY] = method
+                    # Nothing comes after this that could fail.
+                    method.floats[method.at] += 1.0
         except Exception as error:  # noqa: BLE001 - never into the host
             report("beginning a request", error)
-            return ELSEWHERE
+            method = None
+        if method is None:
+            return super().__call__(environ, start_response)
         app = self.app
         try:
-            body = app(environ, start_response)
+            body: Any = app(environ, start_response)
         except BaseException as error:
             _fail(method, environ, started, error)
             raise
         try:
-            if environ[KEY] is method and type(body) in WHOLE:
+            kind = type(body)
+            if environ[KEY] is method and (kind is method.kind or kind in WHOLE):
                 match = body._resource_closers[-1].__self__.resolver_match  # noqa: SLF001 - see django_handler
                 series = method.routes[None if match is None else match.route][body.status_code]
                 histogram = series.histogram
@@ -120,18 +116,16 @@ class DjangoMiddleware(Middleware):
                     histogram._to = valid  # noqa: SLF001
                     if now >= series.quiet:
                         self._exemplify(method, environ, series, seconds, now)
-                    return body
+                    return body  # type: ignore[no-any-return]
         except Exception:  # noqa: BLE001, S110 - whatever is out of the ordinary, as a route that none had before
             pass
-        return self._take(method, environ, started, body)
+        return self._take(method, environ, started, body)  # type: ignore[no-any-return]
 
-    def _prepared_by(self, environ: Environ) -> Method:
-        """Return what is prepared for the method of a request; at the first one of all find out whether it can go this way."""
-        first = not self._ready
-        method = self._prepared(environ.get("REQUEST_METHOD"))
-        if first and self._direct and not django_handler.leads_back(environ.get("wsgi.file_wrapper")):
-            self._leave()
-        return method
+    def _prepared_by(self, environ: Environ) -> Method | None:
+        """Return what is prepared for the method of a request, or None where it has to go the other way."""
+        if not self._ready and not self._becomes_direct(environ):
+            return None
+        return self._prepared(environ.get("REQUEST_METHOD"))
 
     def _take(self, method: DjangoMethod, environ: Environ, started: float, body: Any) -> Any:
         """Return what the server gets for `body`, such that its end counts the request."""
@@ -149,6 +143,8 @@ class DjangoMiddleware(Middleware):
         except Exception as error:  # noqa: BLE001 - never into the host
             report("finding Django's route", error)
         taken = exchange.take(body)
+        if type(body) in WHOLE:
+            method.kind = type(body)
         if method.traced:  # each request has a span of its own, which is there only while its response starts
             self._leave()
         return taken
@@ -163,20 +159,6 @@ class DjangoMiddleware(Middleware):
                 self._leave()
         except Exception as error:  # noqa: BLE001 - never into the host
             report("keeping a trace", error)
-
-    def _attach(self) -> None:
-        # Only where nothing is asked for that is not there any more when the handler has returned.
-        here = not (FREE_THREADED or self._sized or self.route is not None)
-        self._direct = here and django_handler.is_own(self.app)
-        if self._direct:
-            django.hear()
-        else:
-            super()._attach()
-
-    def _leave(self) -> None:
-        """Let all requests to come go the other way."""
-        super()._attach()
-        self._direct = False
 
 
 def _fail(method: DjangoMethod, environ: Environ, started: float, error: BaseException) -> None:
