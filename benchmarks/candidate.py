@@ -1,7 +1,7 @@
-"""`python -m benchmarks.candidate APP CANDIDATE ROUTES THREADS TURNS`: a process with an application, bare and instrumented.
+"""`python -m benchmarks.candidate APP CANDIDATE ROUTES THREADS REQUESTS`: a process with an application, bare and instrumented.
 
-It says "ready", or what is missing, as JSON. Then for each number that it reads it sends so many requests through either, in turns that
-are random, and says the CPU seconds that the process took for the bare one and for the other.
+It says "ready", or what is missing, as JSON. Then for each number that it reads either has so many turns of so many requests, in random
+order, and it says the CPU seconds that the process took for a request to the bare one, and to the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def main(app: str, candidate: str, routes: int, threads: int, turns: int) -> None:
+def main(app: str, candidate: str, routes: int, threads: int, requests: int) -> None:
     """Make the two applications, and measure as long as there is somebody to ask."""
     logging.disable(logging.CRITICAL)
     if threads == 1:
@@ -42,7 +42,7 @@ def main(app: str, candidate: str, routes: int, threads: int, turns: int) -> Non
     print(json.dumps("ready"), flush=True)
     chance = random.Random(1)
     for line in sys.stdin:
-        print(json.dumps(_round(applications, int(line), routes, send, chance, turns)), flush=True)
+        print(json.dumps(_round(applications, int(line), requests, routes, send, chance)), flush=True)
 
 
 def _stay() -> None:
@@ -53,24 +53,24 @@ def _stay() -> None:
 
 def _round(
     applications: tuple[Any, Any],
+    turns: int,
     requests: int,
     routes: int,
     send: Callable[..., None],
     chance: random.Random,
-    turns: int,
 ) -> list[float]:
-    """Return the CPU seconds of either: those of a fast turn, which others of the machine disturbed little, for each turn.
+    """Return the CPU seconds of a request to either, in a turn that others of the machine disturbed little: the slowest of the fastest tenth.
 
-    Of many turns it is the slowest of the fastest tenth, of less than ten the fastest.
+    Among many short turns it differs several times less from round to round than the fastest of a few long ones, or the median.
     """
     spent: tuple[list[float], list[float]] = ([], [])
     for _ in range(turns):
         for which in chance.sample((0, 1), 2):
             gc.collect()
             begin = time.process_time()
-            send(applications[which], requests // turns, routes)
+            send(applications[which], requests, routes)
             spent[which].append(time.process_time() - begin)
-    return [sorted(each)[turns // 10] * turns for each in spent]
+    return [sorted(each)[turns // 10] / requests for each in spent]
 
 
 if __name__ == "__main__":

@@ -37,16 +37,16 @@ LABELS = ["method", "route", "status"]
 
 def pair(app: str, candidate: str, routes: int) -> Pair:
     """Return an application, bare and instrumented by a candidate, and what sends requests through either. Raises ImportError."""
-    make = MAKERS[app]
+    make, drive = MAKERS[app], DRIVES.get(app, drive_asgi)
     instrumented = CANDIDATES[candidate](app, make, routes)
-    return _bare(app, make(routes)), instrumented, DRIVES.get(app, drive_asgi)
+    drive(instrumented, 1, routes)  # by then it has put into the framework's classes what it does
+    return _bare(app, make(routes)), instrumented, drive
 
 
 def _bare(app: str, made: Any) -> Any:
-    """Return an application without what ours has put into the framework's classes."""
-    if app.startswith("django"):
-        wrapped = type(made).resolve_request
-        original = getattr(wrapped, "__wrapped__", wrapped)
+    """Return an application without what ours has put into the framework's classes: nothing where it is asked directly by WSGI."""
+    original = getattr(type(made).resolve_request, "__wrapped__", None) if app.startswith("django") else None
+    if original is not None:
         made.resolve_request = original.__get__(made)
     return made
 

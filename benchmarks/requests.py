@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import machine, progress
 from benchmarks.figures import Goal, Missing
@@ -46,7 +46,7 @@ class Group:
     """A name in instrumented.MAKERS."""
     title: str
     requests: int
-    """Of a round."""
+    """Of a turn."""
     packaged: tuple[str, ...] = ()
     """Packages that measure durations."""
     others: tuple[str, ...] = ()
@@ -59,20 +59,19 @@ class Group:
     """And so much of the package that costs least of those that measure durations."""
     routes: tuple[int, ...] = (1,)
     threads: int = 1
-    turns: int = 6
-    """Of a round: how often either application is asked for a part of the requests. Many where a request hands over to threads,
-    which is what varies: the fast ones among many short turns differ less from round to round than the fastest of a few."""
+    turns: int = 60
+    """Of a round: how often either application is asked."""
 
 
 GROUPS = (
-    Group("wsgi", "WSGI", 4_000, (OPENTELEMETRY,), floors=(*WSGI_FLOORS,), by_hand=1 / 3),
-    Group("wsgi", "WSGI, four threads", 4_000, by_hand=1 / 3, threads=4),
-    Group("asgi", "ASGI", 4_000, (OPENTELEMETRY,), (AIOPROMETHEUS,), (*FLOORS,), by_hand=1 / 4),
-    Group("asgi", "ASGI, four threads", 4_000, by_hand=1 / 4, threads=4),
+    Group("wsgi", "WSGI", 60, (OPENTELEMETRY,), floors=(*WSGI_FLOORS,), by_hand=1 / 3),
+    Group("wsgi", "WSGI, four threads", 200, by_hand=1 / 3, threads=4, turns=40),
+    Group("asgi", "ASGI", 60, (OPENTELEMETRY,), (AIOPROMETHEUS,), (*FLOORS,), by_hand=1 / 4),
+    Group("asgi", "ASGI, four threads", 200, by_hand=1 / 4, threads=4, turns=40),
     Group(
         "starlette",
         "Starlette",
-        1_200,
+        20,
         (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
         (AIOPROMETHEUS,),
         (READS_CLOCK,),
@@ -83,17 +82,20 @@ GROUPS = (
     Group(
         "fastapi",
         "FastAPI",
-        400,
+        20,
         (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
         floors=(READS_CLOCK,),
         by_hand=1 / 4,
         best=1 / 20,
         routes=(1, 100),
     ),
-    Group("flask", "Flask", 600, (FLASK_EXPORTER, OPENTELEMETRY), floors=(READS_CLOCK_WSGI,), best=1 / 6),
-    Group("django", "Django by WSGI", 600, (DJANGO_PROMETHEUS,), floors=(READS_CLOCK_WSGI,), best=1 / 20),
-    Group("django-asgi", "Django by ASGI", 480, (DJANGO_PROMETHEUS,), floors=(READS_CLOCK,), best=1 / 20, turns=40),
+    Group("flask", "Flask", 20, (FLASK_EXPORTER, OPENTELEMETRY), floors=(READS_CLOCK_WSGI,), best=1 / 6),
+    Group("django", "Django by WSGI", 20, (DJANGO_PROMETHEUS,), floors=(READS_CLOCK_WSGI,), best=1 / 20),
+    Group("django-asgi", "Django by ASGI", 12, (DJANGO_PROMETHEUS,), floors=(READS_CLOCK,), best=1 / 20),
 )
+
+_DEAR: Final = 3
+"""Packages have so many times fewer turns: what they add is ten times as much, and so is known as well by fewer, and takes most of the time."""
 
 
 def report(*, quick: bool) -> Iterator[Item]:
@@ -101,12 +103,11 @@ def report(*, quick: bool) -> Iterator[Item]:
     for group in GROUPS:
         for routes in group.routes[:1] if quick else group.routes:
             if group.threads == 1 or not quick:
-                yield from _group(group, routes, rounds=3 if quick else 15, scale=4 if quick else 1)
+                yield from _group(group, routes, rounds=3 if quick else 15, scale=3 if quick else 1)
 
 
 def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[Item]:
     at = float(routes) if len(group.routes) > 1 else None
-    requests = group.requests // scale
     peers = (BY_HAND, *group.packaged, *group.others, *group.floors)
     with ExitStack() as processes:
         asked = {name: Candidate(group, name, routes) for name in (OURS, AGAIN, *peers)}
@@ -114,7 +115,8 @@ def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[It
             processes.enter_context(one)
         missing = {name: one.missing for name, one in asked.items() if one.missing}
         present = {name: one for name, one in asked.items() if not one.missing}
-        timings = _rounds(present, requests, rounds)
+        turns = {name: group.turns // (scale * (_DEAR if name in group.packaged else 1)) for name in present}
+        timings = _rounds(present, turns, rounds)
     yield from (Missing(name, f"{why}; `make bench` installs benchmarks/peers.txt") for name, why in missing.items())
     figures = {
         peer: figure(
@@ -124,7 +126,6 @@ def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[It
             again=AGAIN,
             peer=peer,
             unit="µs",
-            per=requests,
             at=at,
             along="routes" if at is not None else "",
         )
@@ -148,8 +149,8 @@ def _cost(of: Figure) -> float:
     return of.theirs.middle if of.theirs else float("inf")
 
 
-def _rounds(candidates: Mapping[str, Candidate], requests: int, rounds: int) -> Mapping[str, Timing]:
-    """Return what each adds to the bare application, CPU seconds of each round."""
+def _rounds(candidates: Mapping[str, Candidate], turns: Mapping[str, int], rounds: int) -> Mapping[str, Timing]:
+    """Return what each adds to a request to the bare application, CPU seconds of each round of so many turns."""
     order = [*candidates]
     shuffle = random.Random(1).shuffle
     added: dict[str, list[float]] = {name: [] for name in order}
@@ -157,7 +158,7 @@ def _rounds(candidates: Mapping[str, Candidate], requests: int, rounds: int) -> 
         progress.say(f"round {number + 1} of {rounds}")
         shuffle(order)
         for name in order:
-            bare, instrumented = candidates[name].ask(requests)
+            bare, instrumented = candidates[name].ask(turns[name])
             added[name].append(instrumented - bare)
     return {name: Timing(name, tuple(seconds)) for name, seconds in added.items()}
 
@@ -166,7 +167,7 @@ class Candidate:
     """A process of benchmarks/candidate.py, to be entered. `missing` says what it lacks, if it cannot be asked."""
 
     def __init__(self, group: Group, name: str, routes: int) -> None:
-        arguments = (group.app, name, str(routes), str(group.threads), str(group.turns))
+        arguments = (group.app, name, str(routes), str(group.threads), str(group.requests))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.candidate", *arguments],
             stdin=subprocess.PIPE,
@@ -184,10 +185,10 @@ class Candidate:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def ask(self, requests: int) -> Sequence[float]:
-        """Return the CPU seconds of so many requests to the bare application, and to the instrumented one."""
+    def ask(self, turns: int) -> Sequence[float]:
+        """Return the CPU seconds of a request to the bare application, and to the instrumented one, after so many turns."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{requests}\n")
+        self._process.stdin.write(f"{turns}\n")
         self._process.stdin.flush()
         spent: Sequence[float] = self._read()
         return spent
