@@ -134,7 +134,7 @@ def test_a_series_that_is_made_while_its_own_thread_makes_one_neither_hangs_nor_
         return segment(size)
 
     monkeypatch.setattr(cells, "Segment", interrupted)
-    monkeypatch.setattr(cells.STORE, "_next", cells.SEGMENT_CELLS)
+    monkeypatch.setattr(cells.STORE, "_next", cells.STORE._segment.size)  # which is full
     monkeypatch.setattr(cells.STORE, "_free", {})
     thread = threading.Thread(target=lambda: count.labels("program").inc(), daemon=True)
     thread.start()
