@@ -107,8 +107,10 @@ def test_a_module_imports_only_what_its_part_may_know(path):
 
 # Where an import inside a function is the point: in a foreign program nothing of ours is imported before it is needed.
 IMPORTS_LATE = {"bootstrap"}
-# Nor are samplers, comparison and advice where the settings switch profiling off, and what workers share where there are none.
+# Nor are samplers, comparison and advice where the settings switch profiling off, what workers share where there are none,
+# and what is for Django's own handler alone.
 IMPORT_LATE = {
+    PACKAGE / "http" / "wsgi.py",
     PACKAGE / "profiling" / "process.py",
     PACKAGE / "exporter.py",
     PACKAGE / "configfile" / "__init__.py",
