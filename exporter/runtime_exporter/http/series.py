@@ -29,7 +29,7 @@ LOOK_LONGEST_SECONDS: Final = 0.3
 
 _PATIENCE: Final = 100
 """What asks has waited so many times as long for the last trace as it waits for the next request. A request that is asked costs
-several times what others do, so a service that traces nothing pays for ever fewer."""
+twice what others do, so a service that traces nothing pays for ever fewer."""
 
 _KEYS_LIMIT: Final = 2_000
 _STATUSES_LIMIT: Final = 64
