@@ -87,35 +87,20 @@ def boolean(value: object) -> bool:
 
 def port(value: object) -> int:
     """Return a TCP port; 0 lets the operating system choose a free one."""
-    try:
-        number = _integer(value)
-    except ValueError:
-        number = -1
-    if 0 <= number <= _PORT_MAX:
+    number = _integer(value)
+    if number is not None and 0 <= number <= _PORT_MAX:
         return number
     raise ValueError("a port from 0 to 65535 is needed (0: any free port)")
 
 
 def positive_integer(value: object) -> int:
     """Return a whole number of at least 1."""
-    try:
-        number = _integer(value)
-    except ValueError:
-        number = 0
-    if number >= 1:
-        return number
-    raise ValueError("a whole number of at least 1 is needed")
+    return _at_least(1, value)
 
 
 def whole_number(value: object) -> int:
     """Return a whole number of at least 0."""
-    try:
-        number = _integer(value)
-    except ValueError:
-        number = -1
-    if number >= 0:
-        return number
-    raise ValueError("a whole number of at least 0 is needed")
+    return _at_least(0, value)
 
 
 def duration(value: object) -> float:
@@ -210,11 +195,19 @@ def _items(value: object) -> list[object]:
     raise ValueError("a list, or a text with commas between the items, is needed")
 
 
-def _integer(value: object) -> int:
+def _at_least(least: int, value: object) -> int:
+    number = _integer(value)
+    if number is not None and number >= least:
+        return number
+    raise ValueError(f"a whole number of at least {least} is needed")
+
+
+def _integer(value: object) -> int | None:
+    """Return a whole number, or None where `value` is not one."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise ValueError("a whole number is needed")  # noqa: TRY004 - every wrong value is one kind of error here
+        return None
     if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
-        raise ValueError("a whole number is needed")
+        return None
     return int(value)
 
 
