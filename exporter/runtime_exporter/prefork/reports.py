@@ -41,8 +41,8 @@ READ_SECONDS: Final = 5.0
 """Profiles are read for so long at most, the newest first; what was older than they reach is left out."""
 MOST_SLOTS: Final = 60
 """Intervals of a summary, at most, as many as a process remembers of itself."""
-_MOST_TABLES: Final = 240
-"""Tables that are remembered, some 20 kB each: of these intervals and the usual four kinds."""
+_MOST_TABLES: Final = 30
+"""Tables that are remembered, 20 to 100 kB each: of the five minutes that are told unless more is asked for, and the usual four kinds."""
 _INSTANTS: Final = 10
 """Intervals within which each worker has a profile of what costs much to take, such as its heap."""
 _EARLY: Final = "no worker has finished an interval of profiling"
