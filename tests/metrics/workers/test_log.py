@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +48,21 @@ def test_no_bytes_make_a_reader_raise(data):
     found, length = log.decode(data)
     Keys().apply(found, 100)
     assert length <= len(data)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"1", b'"a"', b"null", b"[", b"\xff", b"[" * 100_000])
+def test_what_is_whole_but_no_record_ends_the_log(body):
+    first, last = log.encode("a", 1), log.encode("b", 2)
+    alien = log._HEAD.pack(len(body), zlib.crc32(body)) + body
+    assert ([["a", 1]], len(first)) == log.decode(first + alien + last)
+
+
+def test_a_record_longer_than_is_believed_ends_the_log(monkeypatch):
+    first, last = log.encode("a", 1), log.encode("b", "long")
+    monkeypatch.setattr(log, "LONGEST", len(last) - log._HEAD.size)
+    assert ([["a", 1], ["b", "long"]], len(first + last)) == log.decode(first + last)
+    monkeypatch.setattr(log, "LONGEST", len(last) - log._HEAD.size - 1)
+    assert ([["a", 1]], len(first)) == log.decode(first + last)
 
 
 KINDS = st.sampled_from(["family", "series", "pairs", "removed", "ended", "begun", "none"])
