@@ -10,7 +10,7 @@ from runtime_exporter.http.guard import report
 from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.routes import UNMATCHED
 from runtime_exporter.http.series import Method
-from runtime_exporter.http.wsgi_exchanges import WHOLE, SizedExchange, WSGIExchange
+from runtime_exporter.http.wsgi_exchanges import WHOLE, NamedExchange, SizedExchange, WSGIExchange
 from runtime_exporter.metrics.cells import FREE_THREADED
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class WSGIMiddleware(Middleware):
             raise
         try:
             kind = type(body)
-            if kind in self._whole or (kind is self._werkzeug and flask.is_whole(body)):
+            if (kind is self._werkzeug and flask.is_whole(body)) or kind in self._whole:
                 series: Any = exchange.series
                 histogram = series.histogram
                 now = clock()
@@ -130,8 +130,9 @@ class WSGIMiddleware(Middleware):
 
     def _prepare(self) -> None:
         super()._prepare()
-        self._exchange = SizedExchange if self._sized else WSGIExchange
         self.prefixes = flask.mounts(self.app)
+        named = self.route is not None or self.prefixes
+        self._exchange = SizedExchange if self._sized else NamedExchange if named else WSGIExchange
         flask.attach()
         if not (FREE_THREADED or self._sized):
             self._whole, self._werkzeug = WHOLE, flask.closing_type()

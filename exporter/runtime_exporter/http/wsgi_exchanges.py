@@ -39,15 +39,11 @@ class WSGIExchange(Exchange):
             if method.traced:
                 self.span = trace.current()
             environ = self.where
-            key: Key
-            if method.route is not None or method.middleware.prefixes:
-                key = self.key()
-            else:
-                key = self.told
-                if key is None and "werkzeug.request" in environ:
-                    rule = environ["werkzeug.request"].url_rule
-                    if rule is not None:
-                        key = rule.rule
+            key: Key = self.told
+            if key is None and "werkzeug.request" in environ:
+                rule = environ["werkzeug.request"].url_rule
+                if rule is not None:
+                    key = rule.rule
             try:
                 self.series = method.known[key][status]
             except KeyError:
@@ -122,7 +118,23 @@ class WSGIExchange(Exchange):
         return _parts(self, body)
 
 
-class SizedExchange(WSGIExchange):
+class NamedExchange(WSGIExchange):
+    """One WSGI request whose route a user's function names, or that comes through a dispatcher which has taken a prefix."""
+
+    __slots__ = ()
+
+    def start_response(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
+        """Note what the response says of itself and pass it on; return the server's `write`."""
+        self.start(status)
+        server_start = self.server_start
+        if exc_info is None:
+            return server_start(status, headers)
+        if exc_info:
+            self.excepted_by(exc_info[1])
+        return server_start(status, headers, exc_info)
+
+
+class SizedExchange(NamedExchange):
     """One WSGI request whose bodies are measured."""
 
     __slots__ = ()
