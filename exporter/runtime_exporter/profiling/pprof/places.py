@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.pprof.wire import VARINT_PATTERN, Numbers, fields, in_order, signed, varint
+from runtime_exporter.profiling.pprof.wire import VARINT_PATTERN, Numbers, fields, in_order, number_of, signed, varint
 from runtime_exporter.profiling.profile import Function, Line, Location, Mapping
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class PlaceReader:
                 called = functions.get(number(function))
                 if len(content) == length[0] and called is not None:
                     lines = (_new(Line, (called, signed(number(line)), signed(number(column)))),)
-                    location = _new(
-                        Location, (number(id_), mapping_of(number(last or mapping)), number(address), lines, False)
-                    )
+                    # An address is one location's: to remember it would be of no use.
+                    at = number_of(address) if address else 0
+                    location = _new(Location, (number(id_), mapping_of(number(last or mapping)), at, lines, False))
                     self._reading.spend()
                     tokens[id_] = location
                     yield location

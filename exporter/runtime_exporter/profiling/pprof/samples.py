@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Tags, number << 3 | wire type. A list may be packed into one field, or be a field for each number.
 _LOCATION_ID, _LOCATION_IDS, _VALUE, _VALUES, _LABEL = 0x08, 0x0A, 0x10, 0x12, 0x1A
 
+_VALUE_FIRST: Final = bytes([_VALUE])
 _REMEMBERED: Final = 1 << 12
 """Values with labels: samples of a clock have few, those of a heap one each."""
 
@@ -56,7 +57,7 @@ class SampleReader:
     def read(self, message: bytes) -> Sample:
         """Return a sample. Raises ProfileError for a broken one, and for one that refers to what is not there."""
         # Go's runtime begins with the values, everybody else with the stack.
-        before = self._unpacked(message)
+        before = self._unpacked(message) if message[:1] == _VALUE_FIRST else None
         begin = before.end() if before else 0
         try:
             start, length = begin + 2, message[begin + 1]
