@@ -1,7 +1,8 @@
 """Django: the route of a request, and the exceptions that Django turns into a 500 before any middleware sees them.
 
 Django keeps what it resolved on its request object, which neither the WSGI environ nor the ASGI scope leads to. So the one
-method that resolves is wrapped, once in a process; it looks for our exchange, which the request does lead to.
+method that resolves is wrapped, once in a process; it looks for our exchange, which the request does lead to. Where Django's own
+handler is asked directly by WSGI, its response leads to the request (`wsgi_django`), and nothing is wrapped.
 """
 
 from __future__ import annotations
