@@ -11,6 +11,7 @@ from prometheus_client.samples import Exemplar
 
 from runtime_exporter.metrics import generate_latest
 from runtime_exporter.metrics.exposition import OPENMETRICS
+from runtime_exporter.metrics.workers import exemplars
 from runtime_exporter.metrics.workers.exemplars import MOST, Exemplars, Place, own, show
 from workers_in_tests import Pretended
 
@@ -83,15 +84,37 @@ def test_without_exemplars_there_is_no_file(tmp_path, workers, merged):
 def test_a_file_is_written_when_there_are_others_only(tmp_path, workers):
     histogram = durations(workers[0])
     histogram.labels("/pay").observe(0.05, {"trace_id": "one"})
-    exemplars = Exemplars(tmp_path)
-    exemplars.write(0, own(workers[0].store))
+    writer = Exemplars(tmp_path)
+    writer.write(0, own(workers[0].store))
     before = (tmp_path / "0.exemplars").stat().st_ino
-    exemplars.write(0, own(workers[0].store))
+    writer.write(0, own(workers[0].store))
     assert before == (tmp_path / "0.exemplars").stat().st_ino
     histogram.labels("/pay").observe(0.05, {"trace_id": "two"})
-    exemplars.write(0, own(workers[0].store))
+    writer.write(0, own(workers[0].store))
 
     assert "two" in (tmp_path / "0.exemplars").read_text()
+
+
+def test_a_reader_sees_what_was_written_since_and_reads_nothing_twice(tmp_path, monkeypatch):
+    parsed, reads = exemplars._parsed, []
+    monkeypatch.setattr(exemplars, "_parsed", lambda path: reads.append(path) or parsed(path))
+    writer, reader = Exemplars(tmp_path), Exemplars(tmp_path)
+    place = Place(NAME, ("/pay",), "0.1")
+    for trace, times in (("one", 1), ("one", 1), ("two", 2)):
+        told = {place: Exemplar({"trace_id": trace}, 0.05, 1000.0)}
+        writer.write(0, told)
+        assert told == reader.newest({})
+        assert times == len(reads)
+    (tmp_path / "0.exemplars").unlink()
+    assert {} == reader.newest({})
+
+
+@pytest.mark.parametrize(("mine", "shown"), [(999.0, "theirs"), (1000.0, "mine"), (1001.0, "mine")])
+def test_of_ones_own_and_another_workers_the_newer_is_shown(tmp_path, mine, shown):
+    place = Place(NAME, ("/pay",), "0.1")
+    Exemplars(tmp_path).write(0, {place: Exemplar({"trace_id": "theirs"}, 0.05, 1000.0)})
+    found = Exemplars(tmp_path).newest({place: Exemplar({"trace_id": "mine"}, 0.05, mine)})
+    assert {"trace_id": shown} == found[place].labels
 
 
 def test_there_are_at_most_so_many_of_a_worker_the_newest(tmp_path, workers, clock):
