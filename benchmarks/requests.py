@@ -97,6 +97,9 @@ GROUPS = (
 _DEAR: Final = 3
 """Packages have so many times fewer turns: what they add is ten times as much, and so is known as well by fewer, and takes most of the time."""
 
+_LIFE: Final = 5
+"""Rounds that a process lives: where its memory lies makes a tenth of what a middleware costs, the same in all of its rounds."""
+
 
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield what a request pays in each framework."""
@@ -109,14 +112,18 @@ def report(*, quick: bool) -> Iterator[Item]:
 def _group(group: Group, routes: int, *, rounds: int, scale: int) -> Iterator[Item]:
     at = float(routes) if len(group.routes) > 1 else None
     peers = (BY_HAND, *group.packaged, *group.others, *group.floors)
-    with ExitStack() as processes:
-        asked = {name: Candidate(group, name, routes) for name in (OURS, AGAIN, *peers)}
-        for one in asked.values():  # all are started by now: what they import takes seconds
-            processes.enter_context(one)
-        missing = {name: one.missing for name, one in asked.items() if one.missing}
-        present = {name: one for name, one in asked.items() if not one.missing}
-        turns = {name: group.turns // (scale * (_DEAR if name in group.packaged else 1)) for name in present}
-        timings = _rounds(present, turns, rounds)
+    turns = {name: group.turns // (scale * (_DEAR if name in group.packaged else 1)) for name in (OURS, AGAIN, *peers)}
+    added: dict[str, list[float]] = {name: [] for name in turns}
+    missing: dict[str, str] = {}
+    for generation in range(0, rounds, _LIFE):
+        with ExitStack() as processes:
+            asked = {name: Candidate(group, name, routes) for name in turns}
+            for one in asked.values():  # all are started by now: what they import takes seconds
+                processes.enter_context(one)
+            missing = {name: one.missing for name, one in asked.items() if one.missing}
+            present = {name: one for name, one in asked.items() if not one.missing}
+            _rounds(present, turns, range(generation, min(generation + _LIFE, rounds)), added)
+    timings = {name: Timing(name, tuple(added[name])) for name in present}
     yield from (Missing(name, f"{why}; `make bench` installs benchmarks/peers.txt") for name, why in missing.items())
     figures = {
         peer: figure(
@@ -149,18 +156,17 @@ def _cost(of: Figure) -> float:
     return of.theirs.middle if of.theirs else float("inf")
 
 
-def _rounds(candidates: Mapping[str, Candidate], turns: Mapping[str, int], rounds: int) -> Mapping[str, Timing]:
-    """Return what each adds to a request to the bare application, CPU seconds of each round of so many turns."""
+def _rounds(
+    candidates: Mapping[str, Candidate], turns: Mapping[str, int], rounds: range, added: Mapping[str, list[float]]
+) -> None:
+    """Note what each adds to a request to the bare application: CPU seconds of each of these rounds, of so many turns."""
     order = [*candidates]
-    shuffle = random.Random(1).shuffle
-    added: dict[str, list[float]] = {name: [] for name in order}
-    for number in range(rounds):
-        progress.say(f"round {number + 1} of {rounds}")
-        shuffle(order)
+    for number in rounds:
+        progress.say(f"round {number + 1}")
+        random.Random(number).shuffle(order)
         for name in order:
             bare, instrumented = candidates[name].ask(turns[name])
             added[name].append(instrumented - bare)
-    return {name: Timing(name, tuple(seconds)) for name, seconds in added.items()}
 
 
 class Candidate:
