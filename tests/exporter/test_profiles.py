@@ -25,6 +25,9 @@ from tools import wait_for
 
 PATHS = ["/debug/pprof/", "/debug/pprof/goroutine", "/debug/pprof/cmdline", "/debug/pprof/symbol"]
 
+PATIENCE = "-timeout=60"
+"""Else `go tool pprof` waits for half as long again as the profile takes: of one second half a second, whatever else the machine does."""
+
 
 @pytest.fixture
 def start():
@@ -81,7 +84,8 @@ def service():
 
 
 def test_go_tool_pprof_names_the_busy_function_of_a_python_process(service):
-    top = require_go().run("tool", "pprof", "-top", f"{service.url}/debug/pprof/profile?seconds=3")[0].splitlines()
+    url = f"{service.url}/debug/pprof/profile?seconds=3"
+    top = require_go().run("tool", "pprof", PATIENCE, "-top", url)[0].splitlines()
 
     assert "Type: cpu" in top
     (header,) = (number for number, line in enumerate(top) if line.split()[:2] == ["flat", "flat%"])
@@ -214,7 +218,7 @@ def test_go_tool_pprof_reads_what_is_switched_on(contended, path, kind, function
         wait_for(
             lambda waits=waits: waits in get(contended, "/debug/pprof/block?debug=1").text, what="threads that wait"
         )
-    top = require_go().run("tool", "pprof", "-top", "-cum", f"{contended.url}/debug/pprof/{path}")[0]
+    top = require_go().run("tool", "pprof", PATIENCE, "-top", "-cum", f"{contended.url}/debug/pprof/{path}")[0]
 
     assert f"Type: {kind}" in top
     assert function in top
