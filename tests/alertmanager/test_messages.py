@@ -132,9 +132,11 @@ def _of_cluster(delivery: Delivery, job: str, cluster: str) -> Message:
     """Return the message about a job in one of several clusters."""
 
     def found() -> Message | None:
-        mails = [mail for mail in delivery.mail.messages if f": {job}" in mail.subject and cluster in mail.text]
+        # All of a group: on a busy machine the first of it may be told before the others have come.
+        whole = f"{job} (3 firing)"
+        mails = [mail for mail in delivery.mail.messages if f": {whole}" in mail.subject and cluster in mail.text]
         posts = [post.json["attachments"][0] for post in delivery.slack.posts]
-        slacks = [post for post in posts if f"· {job}" in post["title"] and cluster in post["fields"][0]["value"]]
+        slacks = [post for post in posts if f"· {whole}" in post["title"] and cluster in post["fields"][0]["value"]]
         return Message(slacks[-1], mails[-1]) if mails and slacks else None
 
     message = wait_for(found, what=f"a message about {job} in {cluster}")

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from runtime_exporter.collectors import ALL, Supervisor
+from runtime_exporter.collectors.profiled.values import STATES
 from runtime_exporter.collectors.profiles import ProfilesCollector
-from runtime_exporter.collectors.profilevalues import STATES
 from runtime_exporter.errors import NoData, ProfileError
 from runtime_exporter.metrics.exposition import TEXT
 from runtime_exporter.profiling import comparison

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime_exporter.collectors.collector import Collector, put_series
-from runtime_exporter.collectors.profilefamilies import FAMILIES
+from runtime_exporter.collectors.profiled.families import FAMILIES
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics import Counter, Gauge
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.collectors import profilevalues as values
+from runtime_exporter.collectors.profiled import values
 from runtime_exporter.metrics import Counter, Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime_exporter.collectors.profilevalues import Values
+    from runtime_exporter.collectors.profiled.values import Values
     from runtime_exporter.profiling.pipeline import Report
 
 _FUNCTION = ["profile", "function"]
