@@ -165,7 +165,7 @@ def test_a_second_arbiter_that_takes_over_is_the_same_service(tmp_path):
         wait_for(lambda: not directory.exists(), what="the end of the directory")
 
 
-def test_a_killed_arbiter_leaves_its_directory_to_the_next(tmp_path):
+def test_what_a_killed_arbiter_has_left_is_removed_by_the_next_start(tmp_path):
     with Service(tmp_path, *GUNICORN, "-w", "2", "--timeout", "4", "shop:app") as service:
         (left,) = service.directories()
         workers = service.workers()
@@ -173,7 +173,7 @@ def test_a_killed_arbiter_leaves_its_directory_to_the_next(tmp_path):
         wait_for(
             lambda: not any(map(_lives, workers)), what="the end of the workers, who see that their arbiter is gone"
         )
-        assert left.is_dir()
+    # Whichever comes next: it may be that of a test that runs beside this one.
     with Service(tmp_path, *GUNICORN, "-w", "2", "shop:app") as service:
         assert not left.exists()
         service.order(10)
