@@ -353,3 +353,9 @@ def test_a_thread_sampler_by_name_is_alone():
     sampler = choose(("thread",))
     assert isinstance(sampler.backend, ThreadSampler)
     assert None is sampler.waiting
+
+
+@pytest.mark.parametrize(("budget", "rate"), [(0.01, 10.0), (0.001, 5.0), (0.5, 20.0), (math.inf, 20.0)])
+def test_a_helper_begins_at_what_its_budget_pays_for(budget, rate):
+    sampler = choose(("py-spy",), rate=20.0, helper_budget=budget, tests=self_tests())
+    assert rate == sampler.backend._pace.rate

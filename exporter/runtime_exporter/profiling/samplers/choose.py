@@ -28,6 +28,8 @@ ORDER = (remote.NAME, pyspy.NAME, SignalSampler.name, ThreadSampler.name)
 # Each look costs some 0.3 ms where the GIL is to be had, and waits that matter are longer than the time between two.
 _WAITING_HZ = 10.0
 
+_HELPER_LOOK_SECONDS = 0.001
+"""What a look of a helper costs at most, usually: it begins at the rate that its budget pays for, as its first window has no other."""
 
 USUAL_BUDGET, USUAL_HELPER_BUDGET = 0.0045, 0.01
 """What sampling may use of a core where `overhead_budget` is 1 %, in a process whose other parts need nothing, and in its helper."""
@@ -111,7 +113,8 @@ def _made(
         backend = SignalSampler(pace=Pace(rate=rate, budget=budget, chance=chance))
     else:
         make = pyspy.sampler if name == pyspy.NAME else remote.sampler
-        backend = make(pace=Pace(rate=rate, budget=helper_budget, chance=chance))
+        pace = Pace(rate=rate, budget=helper_budget, first=helper_budget / _HELPER_LOOK_SECONDS, chance=chance)
+        backend = make(pace=pace)
     waiting = _thread_sampler(min(rate, _WAITING_HZ), budget, chance) if watches else None
     return ChosenSampler(backend, waiting, passed_over)
 
