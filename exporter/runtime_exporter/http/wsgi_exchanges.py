@@ -53,9 +53,7 @@ class WSGIExchange(Exchange):
         server_start = self.server_start
         if exc_info is None:
             return server_start(status, headers)
-        if exc_info:
-            self.excepted_by(exc_info[1])
-        return server_start(status, headers, exc_info)
+        return self._start_anew(status, headers, exc_info)
 
     def key(self) -> Key:
         """Return the route's name where a user or Django told it, else Flask's rule."""
@@ -111,6 +109,13 @@ class WSGIExchange(Exchange):
         """Return the W3C header of that name."""
         return self.where.get("HTTP_TRACEPARENT")
 
+    def _start_anew(self, status: Any, headers: Any, exc_info: Any) -> Any:
+        """Count the exception that a response is of instead of another, and pass it on; return the server's `write`."""
+        if exc_info:
+            self.excepted_by(exc_info[1])
+        server_start = self.server_start
+        return server_start(status, headers, exc_info)
+
     def _is_whole(self, body: Any) -> bool:
         return _is_whole(body) or flask.is_whole(body)
 
@@ -129,9 +134,7 @@ class NamedExchange(WSGIExchange):
         server_start = self.server_start
         if exc_info is None:
             return server_start(status, headers)
-        if exc_info:
-            self.excepted_by(exc_info[1])
-        return server_start(status, headers, exc_info)
+        return self._start_anew(status, headers, exc_info)
 
 
 class SizedExchange(NamedExchange):
