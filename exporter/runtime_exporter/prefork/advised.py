@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.prefork.everyone import answers
-from runtime_exporter.profiling.advice.catalogue import OF_PROFILES
+from runtime_exporter.profiling.advice.catalogue import RULE_NAMES_OF_PROFILES
+from runtime_exporter.profiling.leaks import MOST
 from runtime_exporter.web.page import Ask
 from runtime_exporter.web.summary_pages import PREFIX, SEVERITIES, ReportPage, recommendations
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 _PATH: Final = f"{PREFIX}/recommendations"
-_ABOUT_ALL: Final = frozenset(rule.name for rule in OF_PROFILES)
-_MOST_SUSPECTS: Final = 10
-"""Leak suspects of each kind, the steepest: as many as one process tells of."""
 _FIELDS: Final = ("recommendations", "leak_suspects", "looked_for_leaks_of")
 
 
@@ -48,20 +46,18 @@ def recommended(verdict: Verdict | None, pages: Mapping[int, Row]) -> list[Row]:
     found: dict[tuple[str, str], list[tuple[int, Row]]] = {}
     for worker, page in pages.items():
         for row in page["recommendations"]:
-            if verdict is None or row["rule"] not in _ABOUT_ALL:
+            if verdict is None or row["rule"] not in RULE_NAMES_OF_PROFILES:
                 found.setdefault((row["rule"], row["target"]), []).append((worker, row))
     rows = [_worst(said) for said in found.values()]
     return sorted([*rows, *(verdict.recommendations if verdict is not None else ())], key=_weight, reverse=True)
 
 
 def suspected(pages: Mapping[int, Row]) -> dict[str, object]:
-    """Return what is suspected to leak, in which worker, and what was looked at."""
+    """Return what is suspected to leak, in which worker, and what was looked at: as many suspects as one process tells of."""
     suspects = [{**row, "workers": [worker]} for worker, page in pages.items() for row in page["leak_suspects"]]
     suspects.sort(key=lambda row: (row["kind"], -row["slope"]))
     kinds = {row["kind"] for row in suspects}
-    steepest = [
-        row for kind in sorted(kinds) for row in [one for one in suspects if one["kind"] == kind][:_MOST_SUSPECTS]
-    ]
+    steepest = [row for kind in sorted(kinds) for row in [one for one in suspects if one["kind"] == kind][:MOST]]
     looked = {kind for page in pages.values() for kind in page["looked_for_leaks_of"]}
     return {"leak_suspects": steepest, "looked_for_leaks_of": sorted(looked)}
 

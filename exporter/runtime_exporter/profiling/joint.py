@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import ProfileError
-from runtime_exporter.profiling.advice.catalogue import OF_PROFILES
+from runtime_exporter.profiling.advice.catalogue import RULE_NAMES_OF_PROFILES
 from runtime_exporter.profiling.naming import label
 from runtime_exporter.profiling.pipeline import Taken
 from runtime_exporter.profiling.profile import Frame
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("cpu", "wall", "block", "mutex")
 """What is compared, or has rules that several processes can be asked of at once."""
-_OF_PROFILES: Final = frozenset(rule.name for rule in OF_PROFILES)
 _FIRST: Final = 15
 """Intervals that who begins takes in: those of the last votes of a comparison, which are not in its past yet (see `watch`)."""
 _RUN: Final = 5
@@ -144,7 +143,7 @@ class Joint:
             last = None
         shown = self._shown
         if shown is None or shown[0] is not own or shown[1] is not last:
-            advice = [one for one in own.recommendations if one.rule not in _OF_PROFILES]
+            advice = [one for one in own.recommendations if one.rule not in RULE_NAMES_OF_PROFILES]
             told = replace(
                 own,
                 comparisons=last.comparisons if last is not None else {},

@@ -21,6 +21,8 @@ BLOCKS: Final = "blocks"
 """Blocks of memory that Python's own allocator gave out: objects of any type, also those that no collector tracks."""
 THREADS: Final = "threads"
 TASKS: Final = "tasks"
+MOST: Final = 10
+"""Suspects of each kind that are told of, the steepest."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,9 @@ def suspect(
     )
 
 
-def ranked(suspects: Iterable[Suspect], weights: Mapping[str, float] | None = None, *, most: int = 10) -> list[Suspect]:
+def ranked(
+    suspects: Iterable[Suspect], weights: Mapping[str, float] | None = None, *, most: int = MOST
+) -> list[Suspect]:
     """Return the suspects by slope, steepest first, at most `most`; `weights` are bytes of one object of a site."""
     weights = weights or {}
     return sorted(suspects, key=lambda one: -one.slope * weights.get(one.site, 1.0))[:most]

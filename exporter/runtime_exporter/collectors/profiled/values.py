@@ -22,10 +22,10 @@ _NANOSECONDS: Final = 1e9
 _TIMES: Final = ("cpu", "wall")
 # Those of `profiling.comparison` and `profiling.leaks`, which a process that is not profiled does not import.
 STATES: Final = ("confirmed", "shift", "transient", "gone")
-_BYTES: Final = "bytes"
-_PROCESS: Final = "process"
 SITES: Final = 10
 """Suspects of each kind that have a series, the steepest."""
+_BYTES: Final = "bytes"
+_PROCESS: Final = "process"
 
 
 def _tallies(report: Report, *kinds: str) -> Iterator[Tally]:

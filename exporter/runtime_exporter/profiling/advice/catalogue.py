@@ -32,3 +32,4 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 OF_PROFILES: Final = tuple(rule for rule in RULES if not rule.of_one_process)
 """Those that several processes can be asked of at once, see `Rule.of_one_process`."""
+RULE_NAMES_OF_PROFILES: Final = frozenset(rule.name for rule in OF_PROFILES)
