@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
+import pytest
 from hypothesis import settings
 
 # A property holds or does not: how long an example takes on a busy machine says nothing.
@@ -17,6 +19,15 @@ os.environ.setdefault("RUNTIME_EXPORTER_PROFILING", "false")
 # Who starts the tests in the background has SIGINT ignored, and every program that they start would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def rapid_switches():
+    """Let CPython hand the GIL over as often as it can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
 
 
 def pytest_collection_modifyitems(items):

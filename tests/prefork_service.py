@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tools import free_port, wait_for
+from tools import free_port, together, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,11 +164,7 @@ class Service:
                         return
                 answers.append(self.get(path))
 
-        threads = [threading.Thread(target=buy) for _ in range(customers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        together(*[buy] * customers)
         failed = answers.count("")
         self.asked += len(answers)
         self.answered += len(answers) - failed

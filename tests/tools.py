@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -56,6 +57,15 @@ def asleep(native_id: int) -> bool:
     """Return whether a thread of this process waits: one that stands still may only not have been given a core for a while."""
     stat = Path(f"/proc/self/task/{native_id}/stat").read_text()
     return stat.rpartition(")")[2].split()[0] == "S"
+
+
+def together(*works: Callable[[], object]) -> None:
+    """Do each of `works` on a thread of its own, and return when all are done."""
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def wait_for(

@@ -15,7 +15,7 @@ from runtime_exporter import bootstrap
 from runtime_exporter.bootstrap import autostart as autostart_module
 from runtime_exporter.bootstrap.autostart import Autostart
 from runtime_exporter.errors import AlreadyStartedError, ConfigError
-from tools import wait_for
+from tools import together, wait_for
 
 
 class Handle:
@@ -78,11 +78,7 @@ def test_an_armed_process_starts_after_a_moment(autostart, handle):
 
 
 def test_a_process_that_serves_starts_once_however_often_it_says_so(autostart, handle):
-    threads = [threading.Thread(target=autostart.serving) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[autostart.serving] * 8)
     assert handle.starts == 1
 
 

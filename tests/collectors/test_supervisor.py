@@ -11,6 +11,7 @@ from runtime_exporter.collectors.supervision.overhead import Overhead
 from runtime_exporter.collectors.supervisor import Supervisor
 from runtime_exporter.errors import NoData
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
+from tools import together
 
 
 def samples(supervisor):
@@ -88,11 +89,7 @@ def test_a_hundred_scrapes_at_once_are_one_update():
         barrier.wait()
         results.append(samples(supervisor)["scripted_value",])
 
-    threads = [threading.Thread(target=scrape) for _ in range(100)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[scrape] * 100)
 
     assert (1, [1.0] * 100) == (collector.calls, results)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from runtime_exporter.http import ASGIMiddleware, asgi, trace
 from runtime_exporter.http.exchange import KEY
+from tools import together
 
 pytestmark = pytest.mark.skipif(asgi.FREE_THREADED, reason="without a GIL no request is plain")
 
@@ -269,6 +269,7 @@ def test_of_a_made_up_method_no_request_is_plain(make_measured):
     assert caller.measured.requests()["_OTHER", "unmatched", "200"] == 2
 
 
+@pytest.mark.usefixtures("rapid_switches")
 def test_no_plain_request_is_lost_between_threads(make_measured):
     measured = make_measured(body_sizes=False, clock=lambda: 0.0)
 
@@ -287,14 +288,5 @@ def test_no_plain_request_is_lost_between_threads(make_measured):
             with pytest.raises(StopIteration):
                 call.send(None)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    together(*[work] * 4)
     assert ({("GET", "unmatched", "200"): 20_000}, 0) == (measured.requests(), measured.active())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from types import ModuleType
 
 import pytest
@@ -12,6 +11,7 @@ from starlette.routing import Route
 
 from counting_modes import MODES, count_as
 from runtime_exporter.http import ASGIMiddleware, WSGIMiddleware, series, trace
+from tools import together
 
 SPAN = "00f067aa0ba902b7"
 
@@ -177,18 +177,10 @@ def test_routes_and_statuses_without_number_are_counted_but_not_remembered_witho
     }
 
 
-@pytest.fixture(params=MODES)
-def _switching(request, monkeypatch):
-    """As many switches between threads as CPython does, with what counts there is a GIL and what counts there is none."""
-    count_as(request.param, monkeypatch)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.usefixtures("_switching")
-def test_no_request_is_lost_between_threads(make_measured):
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.usefixtures("rapid_switches")
+def test_no_request_is_lost_between_threads(make_measured, monkeypatch, mode):
+    count_as(mode, monkeypatch)
     measured = make_measured(body_sizes=False, clock=iter(range(10**9)).__next__)
 
     def app(environ, start_response):
@@ -203,9 +195,5 @@ def test_no_request_is_lost_between_threads(make_measured):
             for _ in middleware({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda *_: None):
                 pass
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[work] * 4)
     assert ({("GET", "unmatched", "200"): 4_000}, 0) == (measured.requests(), measured.active())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import threading
+from functools import partial
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -13,6 +14,7 @@ import pytest
 import wsgi_app
 from runtime_exporter.http import WSGIMiddleware
 from runtime_exporter.http.exchange import KEY
+from tools import together
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -438,14 +440,7 @@ def test_requests_at_the_same_time_share_nothing(wrap, measured):
         return iter([b"x" * 10])
 
     wrapped = wrap(app, route=lambda request: request["PATH_INFO"])
-    threads = [
-        threading.Thread(target=lambda status=status: Server().get(wrapped, path=f"/{status}"))
-        for status in range(400, 408)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*(partial(Server().get, wrapped, path=f"/{status}") for status in range(400, 408)))
     assert {("GET", f"/{status}", str(status)): 1 for status in range(400, 408)} == measured.requests()
     assert (measured.active(), measured.sizes("response")) == (0, 80)
 

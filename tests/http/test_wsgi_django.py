@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-import threading
 from types import ModuleType
 from wsgiref.util import FileWrapper, setup_testing_defaults
 
@@ -18,6 +17,7 @@ import django_app  # noqa: F401 - whose settings are this process's
 from runtime_exporter.http import WSGIMiddleware, trace, wsgi
 from runtime_exporter.http.auto import _announcing
 from runtime_exporter.http.exchange import KEY
+from tools import together
 
 pytestmark = pytest.mark.skipif(wsgi.FREE_THREADED, reason="without a GIL no request goes this way")
 
@@ -404,6 +404,7 @@ def test_requests_are_active_while_they_are_answered(make_measured, monkeypatch)
     assert ([1, 1], 0) == (active, measured.active())
 
 
+@pytest.mark.usefixtures("rapid_switches")
 def test_no_request_is_lost_between_threads(make_measured):
     measured = make_measured(body_sizes=False)
     caller = Caller(measured)
@@ -415,15 +416,6 @@ def test_no_request_is_lost_between_threads(make_measured):
         for _ in range(500):
             caller.app({**environ}, lambda *_: None).close()
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    together(*[work] * 4)
     assert ({("GET", "/own/<int:number>", "200"): 2_001}, 0) == (measured.requests(), measured.active())
     assert type(caller.app).__name__ == "DjangoMiddleware"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_exporter.metrics.bounded import LONGEST_VALUE, BoundedLabel
+from tools import together
 
 
 @given(values=st.lists(st.text(max_size=5)), limit=st.integers(0, 5))
@@ -58,9 +60,5 @@ def test_threads_together_stay_within_the_limit():
         for number in range(2000):
             label.fold(f"{worker}-{number}")
 
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*(partial(work, worker) for worker in range(8)))
     assert len(label.members) <= 50

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import sys
 import threading
 
 import prometheus_client as peer
@@ -22,15 +21,6 @@ from runtime_exporter.metrics import cells, cellsource, peersource
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
 
 BLOCK = cellsource.BLOCK_CELLS // 2  # counters in a block: each has two cells
-
-
-@pytest.fixture
-def rapid_switches():
-    """Let CPython hand the GIL over as often as it can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(interval)
 
 
 def samples(text, parse=parse_text):

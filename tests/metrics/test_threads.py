@@ -10,19 +10,12 @@ import pytest
 from counting_modes import MODES, count_as
 from runtime_exporter import metrics
 from runtime_exporter.metrics import cells, counter
+from tools import together
 
 
 @pytest.fixture(params=MODES)
 def mode(request, monkeypatch):
     count_as(request.param, monkeypatch)
-
-
-def together(work, workers=4):
-    threads = [threading.Thread(target=work) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_no_update_is_lost_between_threads(rapid_switches, mode):
@@ -39,7 +32,7 @@ def test_no_update_is_lost_between_threads(rapid_switches, mode):
             sizes.observe(0.25)
             sums.observe(0.5)
 
-    together(work)
+    together(*[work] * 4)
     assert (count.value(), level.value()) == (80_000.0, 80_000.0)
     assert (sizes.counts()[-1], sizes.sum) == (80_000, 20_000.0)
     assert [point.value for point in sums.points()] == [80_000.0, 40_000.0]
@@ -59,7 +52,7 @@ def test_the_watch_on_atomicity_would_notice_a_call_between_read_and_write(rapid
 
     def loses():
         values[0] = 0.0
-        together(work)
+        together(*[work] * 4)
         return values[0] < 200_000
 
     # Whether threads really meet is the machine's choice: one loss in fifty attempts is proof enough.
@@ -75,7 +68,7 @@ def test_a_child_that_threads_make_together_is_one_child(rapid_switches):
             barrier.wait()
             count.labels("x").inc()
 
-        together(work)
+        together(*[work] * 4)
         assert count.labels("x").value() == 4.0, attempt
 
 

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,7 @@ from runtime_exporter.profiling.profile import Frame, ValueType, build
 from runtime_exporter.profiling.rollup import combine, due, merged_already
 from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.stored import CAPTURE, Entry, entry, parse
+from tools import together
 
 HOUR = 3600.0
 NOON = 1_700_000_000 // 3600 * HOUR
@@ -149,11 +150,7 @@ def test_many_threads_may_keep_and_merge_at_once(store, clock):
             store.put(profile(NOON + 60 * minute), "cpu", labels={"thread": str(number)})
             store.maintain()
 
-    threads = [threading.Thread(target=keep, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*(partial(keep, number) for number in range(4)))
     assert "" == store.problem
     for number in range(4):
         found = store.entries("cpu", labels={"thread": str(number)})

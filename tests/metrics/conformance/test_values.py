@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from fractions import Fraction
 
 import pytest
 
 from metrics.conformance.reading import samples
+from tools import together
 
 
 @pytest.mark.parametrize(
@@ -224,11 +224,7 @@ def test_nothing_that_several_threads_count_is_lost(library, kind):
         for _ in range(1500):
             count(metric.labels("x"))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[work] * 4)
     assert 12_000.0 in samples(metric).values()
     if kind in ("Histogram", "Summary"):
         assert samples(metric)["m_count", ("a", "x")] == 6000.0

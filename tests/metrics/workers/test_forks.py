@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from runtime_exporter.metrics import workers
 from runtime_exporter.metrics.cells import STORE
 from runtime_exporter.metrics.workers import beginning
 from runtime_exporter.metrics.workers.folding import HEAPED
+from tools import together
 from workers_in_tests import Fork, samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -310,11 +312,7 @@ def test_ticks_and_scrapes_from_many_threads_neither_hang_nor_lose(directory, me
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*(partial(work, number) for number in range(4)))
     assert [] == failures
     found = samples(merged)
     assert {f'many_c_total{{a="{values[0]}"}}': child.value() for values, child in count.family.children.items()} == {
