@@ -59,6 +59,14 @@ class Service:
     def minute(self):
         self.now += 60
 
+    def go_on(self, minutes, one, *stores, **left):
+        """Let minutes go by: in each of them every worker leaves its profile, and then `one` looks at all."""
+        for _ in range(minutes):
+            for store in stores:
+                self.leave(store, **left)
+            one.turn()
+            self.minute()
+
 
 @pytest.fixture
 def service(tmp_path):
@@ -93,14 +101,10 @@ def test_one_worker_looks_at_all_and_another_one_only_when_that_says_nothing_any
     second.turn()
     first.turn()
     assert 1 == service.verdicts.read().by
-    for _ in range(3):  # the second one hangs
-        service.minute()
-        service.leave(store)
-        first.turn()
-    assert (1, HOUR) == (service.verdicts.read().by, service.verdicts.read().until)
     service.minute()
-    service.leave(store)
-    first.turn()
+    service.go_on(3, first, store)  # the second one hangs
+    assert (1, HOUR) == (service.verdicts.read().by, service.verdicts.read().until)
+    service.go_on(1, first, store)
     assert (0, HOUR + 240) == (service.verdicts.read().by, service.verdicts.read().until)
     second.turn()
     assert second._pipeline is None  # and remembers nothing
@@ -108,12 +112,8 @@ def test_one_worker_looks_at_all_and_another_one_only_when_that_says_nothing_any
 
 def test_a_regression_of_all_is_found_where_each_worker_has_too_few_samples(service):
     (store, first), (other, _) = service.worker(0), service.worker(1)
-    for minute in range(16):
-        slow = 1 if minute < 8 else 20
-        for one in (store, other):
-            service.leave(one, slow=slow)
-        first.turn()
-        service.minute()
+    service.go_on(8, first, store, other)
+    service.go_on(8, first, store, other, slow=20)
     judgement = service.verdicts.read().comparisons["cpu"]
     assert [("shop:slow", "confirmed")] == [(one.function, one.state) for one in judgement.comparison.findings]
     assert "rolling" == judgement.comparison.baseline
@@ -121,27 +121,18 @@ def test_a_regression_of_all_is_found_where_each_worker_has_too_few_samples(serv
 
 def test_who_looks_at_all_next_goes_on_with_the_past_of_the_one_before(service):
     store, first = service.worker(0)
-    for _ in range(14):
-        service.leave(store)
-        first.turn()
-        service.minute()
+    service.go_on(14, first, store)
     for file in (service.directory / "profiles").glob("*.pb.gz"):
         file.unlink()  # as those of a busy service are after half an hour
     store, successor = service.worker(0)
-    for _ in range(8):
-        service.leave(store, slow=20)
-        successor.turn()
-        service.minute()
+    service.go_on(8, successor, store, slow=20)
     comparison = service.verdicts.read().comparisons["cpu"].comparison
     assert [("shop:slow", "confirmed")] == [(one.function, one.state) for one in comparison.findings]
 
 
 def test_what_is_in_the_past_already_is_not_counted_twice(service):
     store, first = service.worker(0)
-    for _ in range(14):
-        service.leave(store)
-        first.turn()
-        service.minute()
+    service.go_on(14, first, store)
     known = past(service)
     _, successor = service.worker(0)
     service.leave(store)
@@ -159,25 +150,20 @@ def test_a_successor_waits_until_what_the_one_before_has_spent_is_made_up_for(se
     service.cost = 2.0
     first.turn()
     _, successor = service.worker(0)
+    service.minute()
     for _ in range(10):
         assert HOUR == service.verdicts.read().until
-        service.minute()
-        service.leave(store)
-        successor.turn()
+        service.go_on(1, successor, store)
     assert HOUR + 600 == service.verdicts.read().until
 
 
 def test_advice_on_profiles_names_the_workers_that_were_seen_there(service):
     (store, first), (other, _) = service.worker(0), service.worker(1)
     service.leave(store, compiling=30)
-    service.leave(other, slow=0)
-    first.turn()
+    service.go_on(1, first, other, slow=0)
     (row,) = service.verdicts.read().recommendations
     assert ("regex-compile", "shop:slow", [0]) == (row["rule"], row["target"], row["workers"])
-    service.minute()
-    for one in (store, other):
-        service.leave(one, compiling=30)
-    first.turn()
+    service.go_on(1, first, store, other, compiling=30)
     (row,) = service.verdicts.read().recommendations
     assert [0, 1] == row["workers"]
 
@@ -188,11 +174,10 @@ def test_where_there_is_not_enough_for_all_intervals_some_in_a_row_are_looked_at
     service.cost = 0.5  # of 0.3 s a minute
     first.turn()
     assert 500.0 == pytest.approx(service.verdicts.read().due - service.now)
+    service.minute()
     for _ in range(9):
         assert HOUR == service.verdicts.read().until
-        service.minute()
-        service.leave(store)
-        first.turn()
+        service.go_on(1, first, store)
     assert HOUR + 540 == service.verdicts.read().until
     assert 1 + 5 == len(first._functions)
 
