@@ -4,10 +4,10 @@ A process that calls `join` gets a number, the value of the label `worker`, and 
 of the run directory. `Merged` reads the files of all. Nothing on the way of a request knows of it.
 
     slots.py        who is alive: numbers, locks, the names of the files
-    log.py          records that a reader can trust, however the writer ended
+    log.py          records that a reader can trust, however the writer ended; logfile.py: a file of them
     definition.py   what a family is, apart from its series
-    mapping.py      lays a file under cells that are in use
-    journal.py      what a process writes of itself
+    mapping.py      lays a file under cells that are in use; cellfile.py: that of a process
+    journal.py      what a process says of itself in both
     life.py         what another process reads of it
     retired.py      the numbers of those that ended, in one file
     folding.py      puts them there

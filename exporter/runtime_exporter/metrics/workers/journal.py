@@ -1,4 +1,4 @@
-"""What a process writes of itself: its cells as a file, and the log that says what lies in which of them.
+"""What a process says of itself to the others: its cells, and in a log what lies in which of them.
 
 Kinds of records (see `life.py`, which reads them):
 
@@ -13,9 +13,7 @@ Kinds of records (see `life.py`, which reads them):
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -27,10 +25,10 @@ from weakref import WeakKeyDictionary
 
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.workers import log
+from runtime_exporter.metrics.workers.cellfile import CellFile
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
 from runtime_exporter.metrics.workers.ending import UNKNOWN
-from runtime_exporter.metrics.workers.mapping import lay_file
-from runtime_exporter.metrics.workers.slots import is_removed, make
+from runtime_exporter.metrics.workers.logfile import LogFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,9 +82,6 @@ class Journal:
     def __init__(self, directory: Path, name: Name, store: CellStore) -> None:
         """Make both files. Raises OSError."""
         self._store = store
-        self._cells = name.path(directory, "cells")
-        self._keys = name.path(directory, "keys")
-        self._size = 0
         self.left_out = 0
         """Series that other processes do not see, because there was no room for them."""
         self.graves: dict[tuple[Segment, int], Grave] = {}
@@ -102,23 +97,20 @@ class Journal:
         self._dead: deque[tuple[Segment, int, int]] = deque()
         # Reentrant: a signal handler may make a series while its own thread is making one.
         self._lock = threading.RLock()
-        self._written = self._least = 0
-        self._refused = False
-        """Whether the log could not be written, since what it lacks was written down last."""
+        self._least = 0
         self._end_is = UNKNOWN
-        os.close(make(self._cells, os.O_RDWR | os.O_EXCL))
-        self._log = _new(self._keys)
+        self._cells = CellFile(name.path(directory, "cells"))
+        self._log = LogFile(name.path(directory, "keys"))
 
     @property
     def bereft(self) -> bool:
         """Whether somebody removed one of both files."""
         with self._lock:  # a log that is written anew takes the other's place
-            return is_removed(self._log) or not self._cells.exists()
+            return self._log.is_removed or not self._cells.path.exists()
 
     def close(self) -> None:
         """Close the log."""
-        with suppress(OSError):
-            os.close(self._log)
+        self._log.close()
 
     # What `cells.Journal` asks for.
 
@@ -127,21 +119,13 @@ class Journal:
         try:
             self.extend(segment)
         except OSError as error:
-            logger.warning("%s cannot grow, new series are seen by this process alone: %s", self._cells, error)
+            logger.warning("%s cannot grow, new series are seen by this process alone: %s", self._cells.path, error)
 
     def extend(self, segment: Segment) -> None:
         """Lay the file under a segment, and keep what is in it. Raises OSError."""
-        offset, size = self._size * CELL_BYTES, segment.size * CELL_BYTES
-        if offset + size > MOST_BYTES:
+        if (self._cells.size + segment.size) * CELL_BYTES > MOST_BYTES:
             raise OSError(f"it may have {MOST_BYTES} bytes")
-        descriptor = os.open(self._cells, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            _reserve(descriptor, offset, size)
-            lay_file(segment.buffer, descriptor, offset)
-        finally:
-            os.close(descriptor)
-        segment.first = self._size
-        self._size += segment.size
+        self._cells.extend(segment)
 
     def define(self, family: Family) -> None:
         """Write down a family."""
@@ -167,15 +151,15 @@ class Journal:
 
     def catch_up(self) -> None:
         """Write down what there was no room for before, as far as there is now."""
-        before = self._size
+        before = self._cells.size
         with self._store.still(), suppress(OSError):
             for segment in self._store.segments:
                 if segment.first is None:
                     self.extend(segment)
-        if self._size == before and not self._refused:
+        if self._cells.size == before and not self._log.refused:
             return
         with self._lock:
-            self._refused = False
+            self._log.refused = False
             self.left_out = 0
             for family in self._store.living_families():
                 children = [(child, values) for values, child in [*family.children.items()]]
@@ -267,22 +251,9 @@ class Journal:
     def shorten(self) -> None:
         """Write the log anew where most of it tells of what is no more. Raises OSError, and then nothing has changed."""
         with self._lock:
-            if self._written < LONG or self._written < 2 * self._least:
-                return
-            data = b"".join(self._whole())
-            path = self._keys.with_suffix(".keys.new")
-            path.unlink(missing_ok=True)
-            new = _new(path)
-            try:
-                _write_all(new, data)
-                path.replace(self._keys)
-            except BaseException:
-                os.close(new)
-                path.unlink(missing_ok=True)
-                raise
-            os.close(self._log)
-            self._log = new
-            self._written = self._least = len(data)
+            if self._log.size >= LONG and self._log.size >= 2 * self._least:
+                self._log.replace(b"".join(self._whole()))
+                self._least = self._log.size
 
     def _whole(self) -> Iterator[bytes]:
         """Yield the records that say what the log says now."""
@@ -315,38 +286,8 @@ class Journal:
     def _write(self, *record: Any) -> bool:
         data = log.encode(*record)
         with self._lock:
-            if self._written + len(data) > MOST_BYTES:
-                return False
-            try:
-                written = os.write(self._log, data)
-            except OSError:
-                written = 0
-            if written == len(data):
-                self._written += written
-                return True
-            self._refused = True
-            # What is cut would hide everything after it.
-            with suppress(OSError):
-                os.ftruncate(self._log, self._written)
-            return False
+            return self._log.size + len(data) <= MOST_BYTES and self._log.append(data)
 
 
 def _cell(segment: Segment, at: int) -> int | None:
     return None if segment.first is None else segment.first + at
-
-
-def _new(path: Path) -> int:
-    return make(path, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    if os.write(descriptor, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _reserve(descriptor: int, offset: int, size: int) -> None:
-    """Take the place on the disk: a page that is missing later would kill the process with SIGBUS."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, offset, size)
-    else:
-        os.pwrite(descriptor, bytes(size), offset)
