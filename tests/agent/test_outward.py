@@ -15,7 +15,7 @@ from runtime_exporter.agent.outward import labels_of, of_the_interval
 from runtime_exporter.demo.sinks import HTTPSink
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.profiling import pprof
-from runtime_exporter.profiling.captures import Alert
+from runtime_exporter.profiling.alerts import Alert
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.settings import load
 from tools import wait_for

@@ -10,7 +10,7 @@ import pytest
 
 from notifications import render, write
 from runtime_exporter.errors import BundleError
-from runtime_exporter.profiling import captures
+from runtime_exporter.profiling import alerts
 from tools import require
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_the_profiler_lets_in_a_user_with_a_password_or_a_token() -> None:
 def test_what_is_posted_to_the_profiler_is_what_the_profiler_knows() -> None:
     [route, _] = [route for route in render(EVERYTHING)["route"]["routes"] if route["receiver"] == "profiling"]
     [names] = [matcher for matcher in route["matchers"] if matcher.startswith("alertname=~")]
-    assert set(captures.KINDS) == set(names.partition("=~")[2].strip('"').split("|"))
+    assert set(alerts.KINDS) == set(names.partition("=~")[2].strip('"').split("|"))
 
 
 def test_the_receiver_of_commands_hears_of_what_is_named_and_of_nothing_else(tmp_path: Path) -> None:

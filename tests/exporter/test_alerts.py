@@ -15,7 +15,7 @@ from busy_service import busy_service
 from go_tools import require_go
 from notifications import alert, write
 from runtime_exporter.demo.sinks import HTTPSink
-from runtime_exporter.profiling.captures import KINDS
+from runtime_exporter.profiling.alerts import KINDS
 from runtime_exporter.profiling.stoppable import can_stop
 from tools import free_port, require, wait_for
 

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from runtime_exporter.errors import BusyError, ProfileError
-from runtime_exporter.profiling.captures import MOST_WAITING, Alert, Captures, Source
+from runtime_exporter.profiling.alerts import Alert
+from runtime_exporter.profiling.captures import MOST_WAITING, Captures, Source
 from runtime_exporter.profiling.ondemand import OnDemand
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.shelf import Shelf

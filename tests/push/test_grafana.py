@@ -8,7 +8,8 @@ import pytest
 
 from runtime_exporter.demo.sinks import HTTPSink
 from runtime_exporter.errors import ConfigError
-from runtime_exporter.profiling.captures import Alert, Captured
+from runtime_exporter.profiling.alerts import Alert
+from runtime_exporter.profiling.captures import Captured
 from runtime_exporter.profiling.stored import CAPTURE, entry
 from runtime_exporter.push.grafana import annotations_of, base_of
 from runtime_exporter.settings import load

@@ -12,7 +12,7 @@ import rule_files
 from rule_files import UNIT_TESTS, groups, rules
 from runtime_exporter.errors import ExporterError
 from runtime_exporter.mixin import config, contract
-from runtime_exporter.profiling import captures
+from runtime_exporter.profiling import alerts
 
 ALERTS = rules("alert")
 NAMES = sorted({rule["alert"] for rule in ALERTS})
@@ -457,7 +457,7 @@ def test_services_in_go_have_no_link_to_a_page_that_nobody_serves(overrides: dic
 
 
 def test_every_alert_that_the_profiler_takes_a_profile_for_links_to_it_and_no_other() -> None:
-    assert {rule["alert"] for rule in ALERTS if "profile_url" in rule["annotations"]} == set(captures.KINDS)
+    assert {rule["alert"] for rule in ALERTS if "profile_url" in rule["annotations"]} == set(alerts.KINDS)
 
 
 def test_what_templates_ask_is_promql() -> None:

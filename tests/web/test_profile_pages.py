@@ -11,7 +11,8 @@ import requests
 from playwright.sync_api import sync_playwright
 
 from runtime_exporter.profiling import pprof
-from runtime_exporter.profiling.captures import Alert, Captures, Source
+from runtime_exporter.profiling.alerts import Alert
+from runtime_exporter.profiling.captures import Captures, Source
 from runtime_exporter.profiling.comparison import Comparison, Finding
 from runtime_exporter.profiling.persistence import History
 from runtime_exporter.profiling.profile import Frame, build

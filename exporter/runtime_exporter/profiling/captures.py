@@ -8,64 +8,32 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.costs import COSTS, PROFILING
 from runtime_exporter.errors import BusyError, ExporterError
 from runtime_exporter.logs import StateLog
+from runtime_exporter.profiling.alerts import KINDS, PROFILE, described, labels, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from runtime_exporter.profiling.alerts import Alert
     from runtime_exporter.profiling.profile import Profile
     from runtime_exporter.profiling.shelf import Shelf
     from runtime_exporter.profiling.stored import Entry
     from runtime_exporter.settings import Settings
 
-ALERT: Final = "alert"
-"""The label of a kept profile that says which alert it was taken for; `fingerprint` says which of that name."""
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "RuntimeCpuSpike": ("cpu",),
-    "RuntimeCpuThrottled": ("cpu",),
-    "RuntimeHttpLatencyHigh": ("wall", "cpu"),
-    "RuntimeEventLoopBlocked": ("wall", "cpu"),
-    "RuntimeMemoryLeakSuspected": ("heap",),
-    "RuntimeMemoryNearLimit": ("heap",),
-    "RuntimeGcPressure": ("heap",),
-    "RuntimeThreadLeakSuspected": ("goroutine",),
-    "RuntimeProfileRegression": ("cpu",),
-    "RuntimeProfileNewDominantFunction": ("cpu",),
-    "RuntimeProfileLeakSuspect": ("heap",),
-    "RuntimeLockHotSpot": ("block", "wall"),
-}
-"""The kinds of profile that explain an alert, best first. A request or a loop that is slow may wait as well as work: wall, which
-Go does not have."""
 INSTANTS: Final = frozenset({"goroutine"})
 """Kinds that say how things are, and take no time."""
-PROFILE: Final = "profile"
-"""The label, or else the annotation, by which a rule says itself which kind of profile explains it."""
-
 MOST_WAITING: Final = 4
 """Captures that may wait for their turn."""
 THREAD_NAME: Final = "runtime-exporter-captures"
 _PATIENCE_SECONDS, _RETRY_SECONDS = 60.0, 0.5
 _JOIN_SECONDS = 5.0
 _MOST_REMEMBERED = 100
-_MOST_COMMENTS, _LONGEST_COMMENT = 30, 200
-
-
-@dataclass(frozen=True)
-class Alert:
-    """An alert that fires. `link` is the page that its notification leads to, empty where there is none."""
-
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    fingerprint: str = ""
-    link: str = ""
-    wants: str = ""
-    """The kind of profile that its rule asks for, empty where the alert's name says it."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +152,11 @@ class Captures:
 
     def kind(self, alert: Alert) -> str:
         """Return the kind of profile that explains an alert and can be taken here; empty where there is none."""
-        return next((kind for kind in _wanted(alert) if kind in self._sources), "")
+        return next((kind for kind in wanted(alert) if kind in self._sources), "")
 
     def instead(self, alert: Alert, kind: str) -> str:
         """Return why an alert gets this kind, where another explains it better; empty where it does not."""
-        better = tuple(takewhile(lambda one: one != kind, _wanted(alert)))
+        better = tuple(takewhile(lambda one: one != kind, wanted(alert)))
         if not better or any(one in self._sources for one in better):
             return ""
         return f"no {' or '.join(better)} profile can be taken here, and {kind} comes next"
@@ -233,11 +201,11 @@ class Captures:
             return dict(self._counts), dict(self._times)
 
     def _unable(self, alert: Alert) -> str:
-        wanted = alert.wants or alert.labels.get(PROFILE) or " or ".join(KINDS.get(alert.name, ()))
-        if not wanted:
+        kinds = alert.wants or alert.labels.get(PROFILE) or " or ".join(KINDS.get(alert.name, ()))
+        if not kinds:
             return "no kind of profile explains this alert: a label or annotation profile of its rule would name one"
-        why = self.unable.get(wanted, "")
-        return f"no {wanted} profile can be taken here{why and ': '}{why}"
+        why = self.unable.get(kinds, "")
+        return f"no {kinds} profile can be taken here{why and ': '}{why}"
 
     def _reason(self, alert: Alert) -> str:
         """Return why no profile is taken now; empty where nothing speaks against it."""
@@ -295,7 +263,7 @@ class Captures:
         name = job.alert.name
         try:
             profile = self._profile(job, stop)
-            entry, kept = self._shelf.put(_described(profile, job.alert), job.kind, _labels(job.alert))
+            entry, kept = self._shelf.put(described(profile, job.alert), job.kind, labels(job.alert))
         except Exception as error:  # noqa: BLE001 - nothing of ours may end the thread, nor reach the application
             reason = str(error) if isinstance(error, ExporterError) else f"{type(error).__name__}: {error}"
             self._log.report(name, "failing", f"the {job.kind} profile for {name} failed: {reason}")
@@ -328,26 +296,3 @@ class Captures:
                 self._taken(captured)
         except Exception as error:  # noqa: BLE001 - as above
             self._log.report("taken", "failing", f"telling of a profile failed: {type(error).__name__}: {error}")
-
-
-def _wanted(alert: Alert) -> tuple[str, ...]:
-    """Return the kinds of profile that explain an alert, best first."""
-    if alert.wants:
-        return (alert.wants,)
-    return tuple(kind for kind in (alert.labels.get(PROFILE, ""), *KINDS.get(alert.name, ())) if kind)
-
-
-def _labels(alert: Alert) -> dict[str, str]:
-    labels = {ALERT: alert.name, "fingerprint": alert.fingerprint}
-    return {name: value for name, value in labels.items() if value}
-
-
-def _described(profile: Profile, alert: Alert) -> Profile:
-    """Return the profile with all labels of the alert in its comments: the name of a file holds only three."""
-    lines = [f"alert {alert.name}", *(f"alert label {name}={value}" for name, value in sorted(alert.labels.items()))]
-    comments = (_line(line) for line in lines[:_MOST_COMMENTS])
-    return replace(profile, comments=(*profile.comments, *comments))
-
-
-def _line(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)[:_LONGEST_COMMENT]

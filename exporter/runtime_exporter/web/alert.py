@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
-from runtime_exporter.profiling.captures import PROFILE, Alert
+from runtime_exporter.profiling.alerts import PROFILE, Alert
 from runtime_exporter.web import notification
 from runtime_exporter.web.notification import MOST_BYTES
 from runtime_exporter.web.page import Ask, Reply, Route, json_reply

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from runtime_exporter.profiling.captures import ALERT, KINDS, PROFILE, Alert
+from runtime_exporter.profiling.alerts import ALERT, KINDS, PROFILE, Alert
 from runtime_exporter.web import profile_views as views
 from runtime_exporter.web.page import Ask, Reply, html
 from runtime_exporter.web.profile_sheet import Sheet, field

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runtime_exporter.errors import ProfileError
+from runtime_exporter.profiling.alerts import ALERT
 from runtime_exporter.profiling.amounts import counted
-from runtime_exporter.profiling.captures import ALERT
 from runtime_exporter.profiling.flamegraph import render
 from runtime_exporter.web import profile_views as views
 from runtime_exporter.web.alert_page import AlertPage

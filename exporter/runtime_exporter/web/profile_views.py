@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
+from runtime_exporter.profiling.alerts import ALERT
 from runtime_exporter.profiling.amounts import Amounts, percent
-from runtime_exporter.profiling.captures import ALERT
 from runtime_exporter.profiling.stored import CAPTURE, RAW
 from runtime_exporter.web.style import document
 
