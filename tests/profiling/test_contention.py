@@ -11,6 +11,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.contention import Contention, counted
 from runtime_exporter.profiling.locks import LockProfiler
 from runtime_exporter.profiling.pipeline import Pipeline, Taken
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import Frame, frames
 from runtime_exporter.profiling.samplers.sampler import Usage, Window
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
@@ -74,7 +75,7 @@ def test_what_else_threads_wait_for_is_beside_it(locks):
     lock, contention = threading.Lock(), Contention(locks)
     contend(lock)
     block = contention(window(0, SOCKET))["block"]
-    block.check()
+    check(block)
 
     assert 5 == block.total(0)
     assert any("waits_for" in frame.name for one in block.samples for frame in frames(one))
@@ -123,7 +124,7 @@ def test_since_the_start_all_intervals_add_up_and_profiled_locks_are_as_of_now(l
         contention(window(number, SOCKET))
     contend(lock)
     total = contention.total()
-    total.check()
+    check(total)
 
     assert {"fetch": 12, "_bootstrap": 4} == {
         frames(one)[-1].name.rpartition(".")[2].rpartition(":")[2]: one.values[0] for one in total.samples

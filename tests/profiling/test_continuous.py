@@ -12,6 +12,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.continuous import THREAD_NAME, Continuous
 from runtime_exporter.profiling.membership import Rules
 from runtime_exporter.profiling.pipeline import Pipeline
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import Frame, build
 from runtime_exporter.profiling.samplers.sampler import Capabilities, Usage, Window
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
@@ -101,7 +102,7 @@ def test_a_window_becomes_a_profile_of_cpu_time_and_one_of_wall_time():
     assert ("thread_name", "MainThread") == cpu.samples[0].labels[0][:2]
     assert (START * 1e9, 60 * 10**9, 50 * MS) == (cpu.time_nanos, cpu.duration_nanos, cpu.period)
     assert ("backend fake",) == cpu.comments
-    cpu.check()
+    check(cpu)
 
 
 def test_waiting_is_a_block_profile_without_those_who_wait_for_work():

@@ -9,6 +9,7 @@ import pytest
 
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.heaptracing import HeapTracing
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import frames
 from runtime_exporter.profiling.stoppable import can_stop
 from runtime_exporter.profiling.table import tabulate
@@ -37,7 +38,7 @@ def value_of(profile, name):
 def test_what_is_alive_is_told_by_the_function_that_allocated_it(tracing):
     kept = [keeps(1_000_000), keeps(500_000)]
     profile = tracing.profile()
-    profile.check()
+    check(profile)
 
     assert [("inuse_objects", "count"), ("inuse_space", "bytes")] == [tuple(one) for one in profile.sample_types]
     assert 1_500_000 <= value_of(profile, "keeps") < 1_510_000

@@ -13,6 +13,7 @@ import pytest
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling import heapwindow
 from runtime_exporter.profiling.heapwindow import HeapWindow
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import frames
 
 
@@ -56,7 +57,7 @@ def by_function(profile, sample_type):
 
 def test_what_lives_is_found_by_the_function_that_allocated_it(shop):
     profile = HeapWindow().capture(0.5, frames=3)
-    profile.check()
+    check(profile)
     space = by_function(profile, "inuse_space")
     place = f"{__name__}:Shop.place_order"
     assert place == max(space, key=space.get)

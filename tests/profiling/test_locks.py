@@ -23,6 +23,7 @@ from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.locks import Ledger, LockProfiler, green_threads
 from runtime_exporter.profiling.locks.deadlock import Edge, deadlocks
 from runtime_exporter.profiling.locks.wrappers import HOLD_EVERY, ProfiledLock
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import frames
 
 
@@ -62,7 +63,7 @@ def running(*functions):
 
 def contentions(profiler, kind="block"):
     profile = profiler.profile(kind)
-    profile.check()
+    check(profile)
     return profile.total(0)
 
 
@@ -349,7 +350,7 @@ def test_a_queue_works_on_profiled_locks():
             jobs.put(None)
             jobs.put(None)
         assert [*range(500)] == sorted(got)
-        profiler.profile().check()
+        check(profiler.profile())
 
 
 def test_a_stand_in_is_a_class_as_good_as_the_original(profiler):

@@ -12,6 +12,7 @@ import pytest
 from runtime_exporter.errors import BusyError, ProfileError
 from runtime_exporter.profiling.locks import LockProfiler
 from runtime_exporter.profiling.ondemand import OnDemand
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import frames
 from runtime_exporter.profiling.samplers.choose import choose
 from runtime_exporter.profiling.samplers.thread import ThreadSampler
@@ -51,7 +52,7 @@ def test_the_busy_function_is_in_it_and_the_backend_is_named(busy, kind):
     profile = takers(OnDemand(heap_windows=True))[kind](1.0)
 
     assert busy.is_alive()
-    profile.check()
+    check(profile)
     assert [("samples", "count"), (kind, "nanoseconds")] == [tuple(one) for one in profile.sample_types]
     assert value_of(profile, "burns_cpu") > 0
     assert profile.comments[0].startswith("backend ")
@@ -235,7 +236,7 @@ def test_a_block_profile_of_some_seconds_has_all_waits_and_none_twice(profiled):
                 waiter.join(10)
             if locks is not None:
                 locks.uninstall()
-    profile.check()
+    check(profile)
     kinds = {next((label.str for label in one.labels if label.key == "wait"), "counted") for one in profile.samples}
     waited = value_of(profile, "asks_for")
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pprof_strategies import profiles
 from runtime_exporter.errors import ProfileError
 from runtime_exporter.profiling.pprof import decode, encode
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.pprof.wire import fields
 from runtime_exporter.profiling.profile import (
     CPU,
@@ -308,7 +309,7 @@ def read_or_refused(data):
         profile = decode(data, limit=1 << 20)
     except ProfileError:
         return "refused"
-    profile.check()
+    check(profile)
     assert profile == decode(encode(profile))
     return "read"
 

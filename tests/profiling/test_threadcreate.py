@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import frames
 from runtime_exporter.profiling.threadcreate import entry, threadcreate_profile
 
@@ -86,7 +87,7 @@ def test_the_threads_of_a_pool_are_its_workers_and_counted(event):
         profile = threadcreate_profile()
         event.set()
 
-    profile.check()
+    check(profile)
     assert [("threadcreate", "count")] == [tuple(one) for one in profile.sample_types]
     (sample,) = (one for one in profile.samples if ("thread_group", "orders") == one.labels[0][:2])
     assert (3,) == sample.values

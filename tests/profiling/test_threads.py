@@ -10,6 +10,7 @@ import pytest
 
 from frame_names import name_of
 from runtime_exporter.profiling import threads
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.profile import Frame, frames
 from tools import asleep
 
@@ -69,7 +70,7 @@ def test_a_thread_whose_frames_cannot_be_read_is_listed_without_a_stack(workers)
 
 def test_a_profile_counts_threads_by_stack_and_group(workers):
     profile = threads.thread_profile(at_rest())
-    profile.check()
+    check(profile)
     (sample,) = [one for one in profile.samples if one.labels[0].str == "fetch_orders"]
     assert ((3,), "idle") == (sample.values, sample.labels[1].str)
     assert name_of("threading", "Thread._bootstrap") == frames(sample)[-1].name

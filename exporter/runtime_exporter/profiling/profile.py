@@ -18,7 +18,6 @@ from runtime_exporter.nearest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-
 _Text = str  # inside Label, `str` is its field
 
 
@@ -170,42 +169,6 @@ class Profile:
     def frames_of(self) -> dict[int, Stack]:
         """The frames of each location by its id: made once for whoever asks for stacks, which several do."""
         return {location.id: location_frames(location) for location in self.locations}
-
-    def check(self) -> None:
-        """Raise ProfileError unless every reference leads to an entry of this profile's tables, as pprof demands it."""
-        if self.samples and not self.sample_types:
-            raise ProfileError("a profile with samples needs sample types")
-        mappings = _by_id("mapping", self.mappings)
-        functions = _by_id("function", self.functions)
-        locations = _by_id("location", self.locations)
-        for location in self.locations:
-            if location.mapping is not None:
-                _check_known("mapping", location.mapping, mappings)
-            for line in location.lines:
-                _check_known("function", line.function, functions)
-        used = [*chain.from_iterable(sample.locations for sample in self.samples)]
-        for location in dict(zip(map(id, used), used, strict=True)).values():
-            _check_known("location", location, locations)
-        for number, sample in enumerate(self.samples):
-            if len(sample.values) != len(self.sample_types):
-                raise ProfileError(
-                    f"sample {number} has {len(sample.values)} values for {len(self.sample_types)} sample types"
-                )
-
-
-def _by_id(noun: str, entries: Sequence[Mapping | Function | Location]) -> dict[int, object]:
-    found: dict[int, object] = {entry.id: entry for entry in entries}
-    if 0 in found:
-        raise ProfileError(f"a {noun} has the id 0")
-    if len(found) != len(entries):
-        raise ProfileError(f"two {noun}s have the same id")
-    return found
-
-
-def _check_known(noun: str, entry: Mapping | Function | Location, known: dict[int, object]) -> None:
-    listed = known.get(entry.id)
-    if listed is not entry and listed != entry:  # the first is true nearly always, and does not compare deeply
-        raise ProfileError(f"a {noun} that is used is not the one listed with its id {entry.id}")
 
 
 def frames(sample: Sample) -> Stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runtime_exporter.profiling.pprof.references import check
 from runtime_exporter.profiling.pprof.wire import Tokens
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def write(profile: Profile) -> bytes:
     """Return the bare message. Raises ProfileError for references that lead nowhere and numbers beyond 64 bits."""
-    profile.check()
+    check(profile)
     return b"".join(_Writer().parts(profile))
 
 
