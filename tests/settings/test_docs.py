@@ -11,7 +11,7 @@ from runtime_exporter.bootstrap import MARK
 from runtime_exporter.collectors import ALL
 from runtime_exporter.settings import SETTINGS, load, select
 from runtime_exporter.settings.page import page
-from runtime_exporter.settings.sources import INTERNAL_VARIABLES
+from runtime_exporter.settings.sources import COMPILED_VARIABLE, INTERNAL_VARIABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -45,3 +45,10 @@ def test_the_example_on_the_page_is_one_that_works():
 def test_the_variable_that_run_sets_for_its_program_is_not_refused_as_a_setting():
     assert MARK in INTERNAL_VARIABLES
     assert 9464 == load({}, {MARK: "1", "HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}).port
+
+
+def test_the_variable_that_decides_before_there_are_settings_is_not_refused_as_one():
+    assert (
+        9464 == load({}, {COMPILED_VARIABLE: "false", "HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}).port
+    )
+    assert COMPILED_VARIABLE in PAGE.read_text(encoding="utf-8")

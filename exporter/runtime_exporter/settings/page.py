@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runtime_exporter.settings.sources import INTERNAL_VARIABLES
+from runtime_exporter.settings.sources import COMPILED_VARIABLE, INTERNAL_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,12 +42,17 @@ health_timeout: 500ms
 |---|---|---|---|
 """
 
+_COMPILED = f"""\
+`{COMPILED_VARIABLE}=false` in the environment has requests counted in Python alone, as where nothing was compiled.
+It is no setting, since it decides before there are any.
+"""
+
 
 def page(rows: Iterable[Setting]) -> str:
     """Return the page as Markdown."""
     lines = [f"| `{row.name}` | {_cell(row.default)} | `{row.variable}` | {_escaped(row.help)} |\n" for row in rows]
     internal = ", ".join(f"`{name}`" for name in sorted(INTERNAL_VARIABLES))
-    return f"{_HEAD}{''.join(lines)}\nSet by the package itself for the processes that it starts, and no settings: {internal}.\n"
+    return f"{_HEAD}{''.join(lines)}\n{_COMPILED}\nSet by the package itself for the processes that it starts, and no settings: {internal}.\n"
 
 
 def written(value: object) -> str:

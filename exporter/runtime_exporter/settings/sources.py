@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PREFIX = "RUNTIME_EXPORTER_"
 # What the package sets for the processes that it starts; no setting, hence not refused as an unknown one.
 INTERNAL_VARIABLES = frozenset({"RUNTIME_EXPORTER_BOOTSTRAP", "RUNTIME_EXPORTER_BOOTSTRAP_DIRECTORY"})
+COMPILED_VARIABLE = "RUNTIME_EXPORTER_COMPILED"
+"""Read when a middleware is imported, and when the package is built: before there are settings, hence none of them."""
 MASK = "********"
 _LONGEST_SHOWN = 120
 # Kubernetes describes a Service named runtime-exporter to every pod in variables such as RUNTIME_EXPORTER_SERVICE_HOST and
@@ -94,13 +96,17 @@ def _from_environment(rows: Mapping[str, Setting], environ: Mapping[str, str]) -
     variables = {row.variable: row.name for row in rows.values()}
     given = {}
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in INTERNAL_VARIABLES or _is_service_link(variable, value):
+        if not variable.startswith(PREFIX) or _is_no_setting(variable, value):
             continue
         if variable not in variables:
             raise _unknown(variable, "environment", did_you_mean(variable, variables))
         if value:
             given[variables[variable]] = Given(value, f"environment {variable}")
     return given
+
+
+def _is_no_setting(variable: str, value: str) -> bool:
+    return variable in INTERNAL_VARIABLES or variable == COMPILED_VARIABLE or _is_service_link(variable, value)
 
 
 def _is_service_link(variable: str, value: str) -> bool:
