@@ -368,7 +368,7 @@
         severity: 'warning',
         'for': '0s',
         keepFiringFor: '0s',
-        // More deaths than `deaths` within `window`: workers that were killed or crashed, not those that were told to end.
+        // More often than `deaths` times within `window` workers were killed or crashed, not told to end; those of one evaluationInterval count once.
         window: '1h',
         deaths: 3,
       },

@@ -89,11 +89,14 @@ local signalsOf = import '../signals.libsonnet';
           name: 'RuntimeWorkersDying',
           level: 'instance',
           dashboard: 'runtime',
-          // Whole ones: increase() makes 3.05 of three.
-          expr: fill('round(sum without (how) (increase(%s[%s]))) > %s', [signals.workersDied, settings.window, number(settings.deaths)]),
+          // How often, not how many: who is killed with its control group, or after a reload for a connection that did not end, was killed once.
+          expr: fill('sum without (how) (changes(%(died)s) - resets(%(died)s)) > %(deaths)s', {
+            died: '%s[%s:%s]' % [signals.workersDied, settings.window, config.evaluationInterval],
+            deaths: number(settings.deaths),
+          }),
           summary: 'Workers of a service die again and again.',
-          description: '{{ $value | printf "%.0f" }} workers of ' + labels.where.instance + ' were killed or crashed within the last ' + settings.window
-                       + '. Others took their place.',
+          description: '{{ $value | printf "%.0f" }} times within the last ' + settings.window + ' workers of ' + labels.where.instance
+                       + ' were killed or crashed. Others took their place.',
           actions: [
             'Ask the server how they ended: its log has the signal or the exit code of each ("Worker (pid:1234) was sent SIGKILL!").',
             'SIGKILL: want of memory? dmesg | grep -i "killed process", RuntimeMemoryNearLimit before it.',

@@ -17,6 +17,7 @@ How soon, as far as it is not one number for all:
 - An error burst is told within 15 min; where requests are rare, once five can have failed: so much later.
 - A slow burn is told once the first of the burn rates' windows holds enough failures (window x factor x budget / share of failures) and its `for` is over,
   a tenth and 10 min later for chance. The windows and factors are those of `alerts.httpErrorBudgetBurn` and `alerts.sloBudgetBurn` by default.
+- Workers that die are told 5 min after the fourth time, one or many at once.
 - Slower than last week by half, and by less than what is slow in itself: within 45 min of then. Far fewer requests than last week: within 30 min."""
 
 # Long window, factor and `for` (minutes) of each burn rate, by default, for a budget over 30 days.
@@ -36,6 +37,11 @@ def exhausted(hours: float) -> float:
     """4 h before the limit is reached, `hours` from now, or when half of it is; the floor's window, the `for`, and a quarter of an hour more."""
     half = hours * 1.5 / 4  # from a fifth to a half, of the way from a fifth to all
     return max(hours - 4, half) * HOUR + 45
+
+
+def deaths(pause: float) -> float:
+    """The fourth time, if the pauses between them are a fifth longer; a scrape, an evaluation, and the minutes in between."""
+    return 1.2 * pause * 3 + 5
 
 
 def burst(share: float, rate: float) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gauntlet import curves
 from gauntlet.cases import DAY, HOUR, Case, Draw
+from gauntlet.preforked import PREFORKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,6 +286,7 @@ QUIET: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
     "busiest day": (busiest_day, 4, {}),
     "blips": (blips, 3, {}),
     "profiled": (profiled, 2, {}),
+    **PREFORKED,
     "two clusters": (opposite_clusters, 4, {"world": "two clusters"}),
     "Go: day and night": (day_and_night, 3, {"world": "Go"}),
     "Go: restarts every 5h": (restarted(5, 20), 2, {"world": "Go"}),

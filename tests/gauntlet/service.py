@@ -79,6 +79,7 @@ class Process:
     functions: dict[str, list[float]] = field(default_factory=dict)  # share of the CPU
     regressions: dict[str, list[float]] = field(default_factory=dict)  # 1 while the profiler says so
     suspects: list[float] | None = None  # objects that the profiler takes for a leak
+    ended: dict[str, list[float]] = field(default_factory=dict)  # workers in each minute, by how
     births: Sequence[int] = ()  # the minutes in which it was started anew
     dark: set[int] = field(default_factory=set)  # the scrape failed
     silent: set[int] = field(default_factory=set)  # it was scraped, and said nothing
@@ -111,6 +112,9 @@ def series_of(process: Process, rng: random.Random) -> Iterator[Series]:
         yield _total(process, "profile_wait_seconds_total", process.lock, {"profile": "mutex", "site": "pool.get"})
         rest = [0.02] * process.minutes
         yield _total(process, "profile_wait_seconds_total", rest, {"profile": "mutex", "site": "other"})
+    for how, counts in process.ended.items():
+        rates = [count / SCRAPE_SECONDS for count in counts]
+        yield _total(process, "runtime_exporter_workers_ended_total", rates, {"how": how})
     if process.load:
         yield from _requests(process, rng)
 

@@ -40,7 +40,13 @@ from gauntlet.faults.requests import (
     slower,
     slower_than_last_week,
 )
-from gauntlet.faults.targets import answers_no_more, crash_loop, looked_for_no_more, one_of_three_answers_no_more
+from gauntlet.faults.targets import (
+    answers_no_more,
+    crash_loop,
+    looked_for_no_more,
+    one_of_three_answers_no_more,
+    workers_die,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +114,9 @@ FAULTS: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
     "one of three answers no more": (one_of_three_answers_no_more, 1, {}),
     "looked for no more": (looked_for_no_more, 1, {}),
     "crash loop": (crash_loop, 2, {}),
+    "workers die": (workers_die(), 2, {}),
+    "workers die together": (workers_die(together=True), 1, {}),
+    "workers of a release die": (workers_die(released=True), 1, {}),
     "new dominant function": (new_dominant_function, 2, {}),
     "confirmed regression": (confirmed_regression, 1, {}),
     "lock hot spot": (lock_hot_spot, 2, {}),

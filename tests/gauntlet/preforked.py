@@ -1,0 +1,106 @@
+"""One service with several workers, which are one target: how they come and go while it is well. Nothing may be said of that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gauntlet import curves
+from gauntlet.cases import DAY, HOUR, Case, Draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def ends(draw: Draw, **times: Iterable[int]) -> dict[str, list[float]]:
+    """Return how many workers ended in each minute: `left=[7, 7]` are two in the minute 7."""
+    counts = {how: Counter(times.get(how, ())) for how in ("left", "died", "unknown")}
+    return {how: [float(count[minute]) for minute in range(draw.minutes)] for how, count in counts.items()}
+
+
+def again(draw: Draw, begin: float, end: float, pause: float) -> list[int]:
+    """Return minutes between two others, about `pause` apart."""
+    found, at = [], begin
+    while at < end:
+        found.append(int(at))
+        at += pause * draw.within(0.8, 1.2)
+    return found
+
+
+def recycled(draw: Draw) -> Case:
+    """`max_requests`: each worker grows, leaves, and begins anew, one after the other. The memory is that of all."""
+    pause, height = draw.within(20, 120), draw.within(0.1, 0.5)
+    lives = [again(draw, draw.within(0, pause), draw.minutes, pause) for _ in range(draw.rng.randrange(4, 17))]
+    process = draw.process(ended=ends(draw, left=[minute for births in lives for minute in births]))
+    ages = [curves.of_age(draw.minutes, births, height * HOUR / pause) for births in lives]
+    process.memory = curves.times(process.memory, [sum(workers) / len(lives) for workers in zip(*ages, strict=True)])
+    return draw.case(process)
+
+
+def reloaded(draw: Draw) -> Case:
+    """Releases by HUP, one taken back soon after: the old workers leave; those whose connections do not end are killed a minute later."""
+    count, first = draw.rng.randrange(2, 17), draw.minute(8, 20)
+    deploys = [first, first + int(draw.within(10, 40)), draw.minute(26, 42)]
+    hang = [draw.rng.randrange(count + 1) for _ in deploys]
+    left = [at for at, hung in zip(deploys, hang, strict=True) for _ in range(count - hung)]
+    died = [at + 1 for at, hung in zip(deploys, hang, strict=True) for _ in range(hung)]
+    process = draw.process(ended=ends(draw, left=left, died=died))
+    warm = curves.warm_up(draw.minutes, deploys, tau=draw.within(5, 60), missing=0.3)
+    both = curves.bursts(draw.minutes, deploys, 2, 1.6)
+    process.memory = curves.times(process.memory, warm, both)
+    process.threads = curves.times(process.threads, both)
+    return draw.case(process)
+
+
+def scaled(draw: Draw) -> Case:
+    """As many workers as the load needs: more by day, and by night they are taken away. Some end without a word."""
+    process, most = draw.process(amplitude=draw.within(0.4, 0.7)), draw.rng.randrange(8, 33)
+    peak = max(process.load)
+    workers, left, unknown = [most], [], []
+    for minute, load in enumerate(process.load):
+        wanted = max(1, round(most * load / peak))
+        # One at a time down, and only where two are too many: else it would never come to rest.
+        fewer = workers[-1] - wanted > 1
+        (left if draw.rng.random() < 0.8 else unknown).extend([minute] * fewer)
+        workers.append(max(wanted, workers[-1] - fewer))
+    process.ended = ends(draw, left=left, unknown=unknown)
+    share = [count / most for count in workers[1:]]
+    process.memory, process.threads = curves.times(process.memory, share), curves.times(process.threads, share)
+    return draw.case(process)
+
+
+def killed_for_memory(draw: Draw) -> Case:
+    """Now and then the kernel kills a worker, up to three within an hour: others take their place, and that was it."""
+    starts = again(draw, draw.minute(2, 6), draw.minutes - HOUR, draw.within(4, 9) * HOUR)
+    died = [start + int(draw.within(0, 50)) for start in starts for _ in range(draw.rng.randrange(1, 4))]
+    process = draw.process(ended=ends(draw, died=died))
+    process.memory = curves.times(process.memory, curves.warm_up(draw.minutes, sorted(died), tau=20, missing=0.2))
+    return draw.case(process)
+
+
+def killed_together(draw: Draw) -> Case:
+    """All at once, as a control group is killed; a server started anew finds the directory and counts on. Once more within the hour."""
+    at, count = draw.minute(10, 40), draw.rng.randrange(4, 33)
+    blows = [at, at + int(draw.within(15, 50))]
+    process = draw.process(ended=ends(draw, died=[blow for blow in blows for _ in range(count)]))
+    process.dark = {blow - 1 for blow in blows}
+    process.memory = curves.times(process.memory, curves.warm_up(draw.minutes, blows, tau=20, missing=0.3))
+    return draw.case(process)
+
+
+def killed_nightly(draw: Draw) -> Case:
+    """By whoever thinks that it needs that: one worker, or each of them."""
+    at, count = draw.minute(0, 24), draw.rng.choice([1, 4, 16])
+    died = [night for night in range(at, draw.minutes, DAY) for _ in range(count)]
+    return draw.case(draw.process(ended=ends(draw, died=died)))
+
+
+# As in quiet.py: recipe, how many of it, and what else to know of it.
+PREFORKED: dict[str, tuple[Callable[[Draw], Case], int, dict[str, object]]] = {
+    "workers, recycled": (recycled, 3, {}),
+    "workers, reloaded": (reloaded, 3, {}),
+    "workers, as many as needed": (scaled, 2, {}),
+    "workers, killed for memory": (killed_for_memory, 2, {}),
+    "workers, killed together": (killed_together, 1, {}),
+    "workers, killed nightly": (killed_nightly, 2, {}),
+}
