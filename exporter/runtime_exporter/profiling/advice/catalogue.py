@@ -10,6 +10,7 @@ from runtime_exporter.profiling.advice import (
     go_code,
     go_gc,
     go_runtime,
+    go_setup,
     memory,
     python_data,
     python_gc,
@@ -23,6 +24,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *go_gc.RULES,
     *go_code.RULES,
     *go_runtime.RULES,  # before the quota's: a GOMAXPROCS above the quota is why it throttles
+    *go_setup.RULES,
     *concurrency.RULES,  # before the event loop's: a throttled loop is late for nobody's fault
     *event_loop.RULES,
     *python_gc.RULES,
