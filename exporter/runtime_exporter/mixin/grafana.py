@@ -6,9 +6,19 @@ grafanalib 0.7.1 speaks the dashboard format of Grafana 5. Only keys of today's 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from runtime_exporter.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+# Grafana 10 and 11 write 39, later versions migrate it. grafanalib's own 12 makes Grafana throw graphTooltip away.
+SCHEMA_VERSION = 39
+
+MAX_UID = 40  # Grafana refuses longer ones
 
 _DASHBOARD = (
     "annotations", "description", "editable", "graphTooltip", "links", "panels", "refresh", "schemaVersion", "tags",
@@ -21,6 +31,15 @@ _PANEL = (
 _ROW = ("collapsed", "gridPos", "id", "panels", "title", "type")
 # Empty means the same as absent there, so that it is left out.
 _OPTIONAL = ("links", "transformations", "interval")
+
+
+def uid(config: Mapping[str, Any], name: str) -> str:
+    """Return the uid of a dashboard by its key in `dashboardUids`. Raises ConfigError for one that Grafana would not take."""
+    found: str = config["dashboardUids"][name]
+    if not 0 < len(found) <= MAX_UID:
+        what = f"{found!r} has {len(found)} characters; Grafana takes at least 1 and at most {MAX_UID}"
+        raise ConfigError(f"dashboardUids.{name}: {what}", setting=f"dashboardUids.{name}", value=found)
+    return found
 
 
 def clean_dashboard(data: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runtime_exporter.errors import ConfigError, MissingExtraError
+from runtime_exporter.errors import MissingExtraError
 from runtime_exporter.mixin import grid, offered
 from runtime_exporter.mixin.annotations import events
 from runtime_exporter.mixin.differing import configured_steps, differing
@@ -29,7 +29,7 @@ from runtime_exporter.mixin.fields import (
     steps,
     value_mappings,
 )
-from runtime_exporter.mixin.grafana import DATASOURCE, clean_dashboard
+from runtime_exporter.mixin.grafana import DATASOURCE, SCHEMA_VERSION, clean_dashboard, uid
 from runtime_exporter.mixin.red import Requests, budget_left, error_budget_steps, latency_steps
 from runtime_exporter.mixin.scope import Scope, quantile, ratio
 from runtime_exporter.mixin.targets import Query, targets
@@ -49,11 +49,6 @@ __all__ = [
     "error_budget_steps", "filled_to", "heatmap", "latency_steps", "line", "quantile", "ratio", "row", "seconds", "stat",
     "state_timeline", "steps", "table", "timeseries",
 ]  # fmt: skip
-
-# Grafana 10 and 11 write 39, later versions migrate it. grafanalib's own 12 makes Grafana throw graphTooltip away.
-SCHEMA_VERSION = 39
-
-MAX_UID = 40  # Grafana refuses longer ones
 
 Panel = Any  # a panel of grafanalib, which is not typed
 
@@ -244,7 +239,7 @@ def dashboard(
         time=core.Time(config["dashboardPeriod"], "now"),
         timezone=config["dashboardTimezone"],
         title=config["dashboardNamePrefix"] + title,
-        uid=_uid(config, name),
+        uid=uid(config, name),
     )
     return Dashboard(board.auto_panel_ids())
 
@@ -266,14 +261,6 @@ def _common(
         "targets": targets(queries, instant=instant, form=form),
         "gridPos": core.GridPos(h=height, w=width, x=0, y=0),
     }
-
-
-def _uid(config: Mapping[str, Any], name: str) -> str:
-    uid: str = config["dashboardUids"][name]
-    if not 0 < len(uid) <= MAX_UID:
-        what = f"{uid!r} has {len(uid)} characters; Grafana takes at least 1 and at most {MAX_UID}"
-        raise ConfigError(f"dashboardUids.{name}: {what}", setting=f"dashboardUids.{name}", value=uid)
-    return uid
 
 
 def _links_to_siblings(tags: Sequence[str]) -> list[Any]:
