@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -43,6 +44,13 @@ def test_any_worker_answers_for_all_and_each_is_told_by_a_small_number(fleet):
     each = [series[name] for name in resident]
     assert min(each) > 5e6
     assert sum(each) == series["process_resident_memory_bytes"]
+
+
+def test_a_worker_that_is_stopped_keeps_no_scrape_waiting(fleet):
+    stopped, *_ = fleet.worker(), fleet.worker(), fleet.worker()
+    stopped.do("counter.labels('a').inc(2)")
+    stopped.process.send_signal(signal.SIGSTOP)
+    assert {2.0} == {fleet.value(ORDERS) for _ in range(20)}
 
 
 def test_a_worker_that_is_killed_takes_no_number_with_it_and_leaves_no_gap(fleet):

@@ -29,10 +29,11 @@ class PeerError(Exception):
 
 
 class Peers:
-    """The workers of one directory."""
+    """The workers of one directory, each asked at the file `<number>.<kind>`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kind: str = "socket") -> None:
         self._directory = directory
+        self._kind = kind
 
     def numbers(self) -> list[int]:
         """Return the numbers of those that live; none where the directory cannot be read."""
@@ -82,13 +83,13 @@ class Peers:
 
     @contextmanager
     def _place(self, number: int) -> Iterator[str]:
-        place = f"{self._directory}/{number}.socket"
+        place = f"{self._directory}/{number}.{self._kind}"
         if len(os.fsencode(place)) <= _LONGEST_PATH:
             yield place
             return
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            yield f"/proc/self/fd/{descriptor}/{number}.socket"
+            yield f"/proc/self/fd/{descriptor}/{number}.{self._kind}"
         finally:
             os.close(descriptor)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from runtime_exporter.logs import StateLog
 from runtime_exporter.metrics.workers.slots import make
+from runtime_exporter.prefork.handover import Handover
+from runtime_exporter.prefork.peers import Peers
 from runtime_exporter.web.listener import listen_if_free
 
 if TYPE_CHECKING:
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
 
 
 class SharedPort:
-    """The port that the workers of a directory listen on, each with a socket of its own.
+    """The port that the workers of a directory listen on: with one socket, which they hand to each other (`Handover`).
 
-    SO_REUSEPORT lets in whoever asks for it and is of the same user, another service's workers, too, and each of the two services would
-    then answer for the other. So the first worker of a directory makes sure that the port is nobody's; that it is the first it knows by a
-    lock on a file in the directory, which every listening worker holds shared and which the kernel releases when it dies.
+    Who gets none from the others, as all of them are stopped, listens beside them. SO_REUSEPORT lets in whoever asks for it and is of the
+    same user, another service's workers, too, and each of the two services would then answer for the other. So the first worker of a
+    directory makes sure that the port is nobody's; that it is the first it knows by a lock on a file in the directory, which every
+    listening worker holds shared and which the kernel releases when it dies.
 
     The child of a fork listens only where no other worker does: it may be one that computes, and lets nobody speak for minutes.
     """
@@ -32,11 +35,13 @@ class SharedPort:
         self._place = (address, port, source)
         self._together = port != 0 and hasattr(socket, "SO_REUSEPORT")
         self._stands_in = False
+        self._handover = Handover(Peers(directory, "port"), address, port)
+        self._listener: socket.socket | None = None
         self._lock = -1
         self._log = StateLog()
 
-    def listen(self) -> socket.socket | None:
-        """Return a socket that listens, or None where another process has the port and this one is to wait.
+    def listen(self, number: int) -> socket.socket | None:
+        """Return a socket that listens, or None where another process has the port and this one is to wait. `number`: of this worker.
 
         Raises ConfigError for an address or a port that cannot be had at all.
         """
@@ -46,33 +51,45 @@ class SharedPort:
         listener = None
         try:
             if self._may_listen():
-                listener = listen_if_free(*self._place, together=True)
+                listener = self._handover.ask(number) or listen_if_free(*self._place, together=True)
+            if listener is not None:  # before others are let in, who will ask for it
+                self._handover.offer(number, listener)
         finally:
             if listener is None:
                 self.close()
             else:
                 self._hold(fcntl.LOCK_SH)
+        self._listener = listener
         return listener
 
     def close(self) -> None:
-        """Let go of the lock."""
+        """Hand over nothing any more, and let go of the lock."""
+        self._handover.close()
+        self._listener = None
+        self._unlock()
+
+    def _unlock(self) -> None:
         descriptor, self._lock = self._lock, -1
         if descriptor >= 0:
             os.close(descriptor)
 
-    def renew(self) -> None:
-        """Hold the lock on another file, if it is held: somebody removed the one that was there."""
+    def renew(self, number: int) -> None:
+        """Make anew the files that there are of this port, if it listens: somebody removed them."""
         if self._lock >= 0:
             self._open()
             self._hold(fcntl.LOCK_SH)
+        if self._listener is not None:
+            self._handover.offer(number, self._listener)
 
     def forked(self) -> None:
-        """In the child of a fork: the lock is the parent's."""
-        self.close()
+        """In the child of a fork: the lock and the socket are the parent's."""
+        self._handover.forked()
+        self._listener = None
+        self._unlock()
         self._stands_in = True
 
     def _open(self) -> None:
-        self.close()
+        self._unlock()
         with suppress(OSError):  # a full disk is no reason not to listen
             self._lock = make(self._file, os.O_RDWR)
 

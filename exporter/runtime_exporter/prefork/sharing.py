@@ -118,7 +118,8 @@ class Sharing(Alone):
 
     def listen(self) -> socket.socket | None:
         """Return a socket that listens, or None where another process has the port; raises ConfigError as `web.listener.listen` does."""
-        return self._port.listen() if self._worker is not None else listen_if_free(*self._place)
+        number = self.number()
+        return self._port.listen(number) if number is not None else listen_if_free(*self._place)
 
     def exposed(self) -> Sequence[Any] | None:
         """Return what a scrape gets, of all workers, with the values of this one as they are now; None where it is alone."""
@@ -162,15 +163,15 @@ class Sharing(Alone):
                 self._merged = self._merged or Merged(self._directory)
                 self._worker = worker
                 if before is not None:
-                    self._begun_anew()
+                    self._begun_anew(worker.number)
         number = self.number()
         if self._opened and number is not None:
             self._answering.start(number)
 
-    def _begun_anew(self) -> None:
+    def _begun_anew(self, number: int) -> None:
         """Do again what has left a file in the directory, which somebody has emptied."""
         self._answering.close()
-        self._port.renew()
+        self._port.renew(number)
         lost = "what workers that are gone had counted is lost"
         LOGGER.warning("%s: emptied by somebody while it was in use; shared anew, but %s", self._directory, lost)
 

@@ -47,6 +47,11 @@ def listen_if_free(
         return None
 
 
+def is_shared(listener: socket.socket) -> bool:
+    """Return whether other processes may take connections from it, or beside it: whether it was made `together`."""
+    return hasattr(socket, "SO_REUSEPORT") and bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
 def url_of(listener: socket.socket, *, tls: bool) -> str:
     """Return the URL of a listening socket, as seen from this machine where it listens on every interface; of a file its path."""
     if listener.family == socket.AF_UNIX:

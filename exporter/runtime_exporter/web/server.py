@@ -21,8 +21,8 @@ from runtime_exporter.costs import COSTS, WEB
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.logs import StateLog
 from runtime_exporter.web.connection import Connection
+from runtime_exporter.web.listener import is_shared, url_at, url_of
 from runtime_exporter.web.listener import listen as listen_alone
-from runtime_exporter.web.listener import url_at, url_of
 from runtime_exporter.web.webconfig import PLAIN, WebConfig
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _PAUSE_SECONDS = 0.1  # after accept() failed for want of file descriptors: they
 _GRACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.05  # between two looks whether a connection has ended
 _RETRY_SECONDS = 1.0  # while the port is another process's
+_TURN_SECONDS = 0.002  # in which others that have the same socket may take what comes, who had none last
 
 
 class Server:
@@ -68,6 +69,8 @@ class Server:
         self._listen = listen or functools.partial(listen_alone, address, port, source)
         self._log = StateLog()
         self._listener: socket.socket | None = None
+        self._shared = False
+        self._had_turn = False
         self._waker: tuple[socket.socket, socket.socket] | None = None
         self._acceptor: threading.Thread | None = None
         self._connections: set[Connection] = set()
@@ -157,6 +160,7 @@ class Server:
             return
         self._url = url_of(listener, tls=tls)
         self._log.report("listen", "ok", f"serving {self._url}")
+        self._shared = is_shared(listener)
         self._listener = listener
 
     def _wait_for_place(self) -> None:
@@ -187,8 +191,10 @@ class Server:
                 connection.abort()
         if self._listener not in ready or self._closing:
             return ""
+        if self._had_turn:  # the kernel wakes all, and the same one would be the first again and again
+            time.sleep(_TURN_SECONDS)
         try:
-            self._accept(self._listener)
+            self._had_turn = self._accept(self._listener) and self._shared
         except OSError as error:
             return error.strerror or str(error)
         return ""

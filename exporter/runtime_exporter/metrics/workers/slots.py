@@ -31,7 +31,7 @@ _LATER: Final = 1000
 _FILE: Final = re.compile(r"(?P<slot>\d{1,4})\.(?P<incarnation>[0-9a-f]{16})\.(?:keys|cells|keys\.new)")
 _SLOT: Final = re.compile(r"(\d{1,4})\.worker")
 _OWN: Final = re.compile(
-    rf"{_FILE.pattern}|{_SLOT.pattern}|\d{{1,4}}\.(?:exemplars|exemplars\.new|socket)|retired(?:\.new)?"
+    rf"{_FILE.pattern}|{_SLOT.pattern}|\d{{1,4}}\.(?:exemplars|exemplars\.new|socket|port)|retired(?:\.new)?"
 )
 
 
