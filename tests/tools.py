@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
@@ -32,6 +32,20 @@ def require(*names: str, package: str) -> str:
         if path:
             return path
     message = f"{names[0]} is not installed: apt-get install {package}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+    raise AssertionError  # pytest.skip does not return
+
+
+def require_compiled(name: str) -> Any:
+    """Return `http.compiled.<name>`; where it was not built, fail in CI and skip elsewhere, saying what would build it."""
+    from runtime_exporter.http import compiled
+
+    module = getattr(compiled, name)
+    if module is not None:
+        return module
+    message = f"{compiled.absent[f'_{name}']}: apt-get install gcc python3-dev; python exporter/hatch_build.py"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

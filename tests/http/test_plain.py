@@ -1,4 +1,4 @@
-"""A plain request goes a way of its own, spelt out: it must count what the long way counts, and leave it where it is not plain."""
+"""A plain request goes a way of its own, spelt out or compiled: it must count what the long way counts, and leave it where it is not plain."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from runtime_exporter.http import ASGIMiddleware, asgi, trace
+from runtime_exporter.http import ASGIMiddleware, asgi, asgi_plain, trace
 from runtime_exporter.http.exchange import KEY
-from tools import together
+from tools import require_compiled, together
 
 pytestmark = pytest.mark.skipif(asgi.FREE_THREADED, reason="without a GIL no request is plain")
 
@@ -18,6 +18,16 @@ START = {"type": "http.response.start", "status": 200, "headers": []}
 MORE = {"type": "http.response.body", "body": b"x", "more_body": True}
 END = {"type": "http.response.body", "body": b"x"}
 GONE = {"type": "http.disconnect"}
+
+
+@pytest.fixture(autouse=True, params=["PlainExchange", "CompiledExchange"])
+def plain(request, monkeypatch):
+    """The name of the class of plain exchanges, for each of the ways that there are."""
+    if request.param == "CompiledExchange":
+        monkeypatch.setattr(asgi, "BEGIN", require_compiled("asgi").begin)
+    else:
+        monkeypatch.setattr(asgi, "BEGIN", asgi_plain.begin)
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +206,7 @@ class Caller:
 @pytest.mark.parametrize("headers", [[], [(b"traceparent", f"00-{7:032x}-{8:016x}-01".encode())]], ids=["", "traced"])
 @pytest.mark.parametrize("server_fails", [False, True])
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_both_ways_count_the_same_and_say_the_same(make_measured, caplog, name, server_fails, headers):
+def test_both_ways_count_the_same_and_say_the_same(make_measured, caplog, plain, name, server_fails, headers):
     told = []
     for body_sizes in (True, False):
         measured = make_measured(body_sizes=body_sizes)
@@ -207,8 +217,8 @@ def test_both_ways_count_the_same_and_say_the_same(make_measured, caplog, name, 
             caller.measured.clock.sleep(0.002)
         told.append(caller.told())
         if not body_sizes:
-            assert ["ASGIExchange", "PlainExchange", "PlainExchange"] == caller.ways[:3]
-            assert 4 <= caller.ways.count("PlainExchange")
+            assert ["ASGIExchange", plain, plain] == caller.ways[:3]
+            assert 4 <= caller.ways.count(plain)
     assert told[0][0][("GET", "unmatched", "200")] >= 5
     assert told[0] == told[1]
     caplog.expected_faults = len({record.getMessage() for record in caplog.records})
@@ -229,7 +239,7 @@ def test_a_plain_request_is_active_until_its_last_message(make_measured):
 
 
 @pytest.mark.parametrize("why", ["sizes", "route", "free-threaded", "django"])
-def test_where_something_else_is_asked_for_no_request_is_plain(make_measured, monkeypatch, why):
+def test_where_something_else_is_asked_for_no_request_is_plain(make_measured, monkeypatch, plain, why):
     if why == "free-threaded":
         monkeypatch.setattr(asgi, "FREE_THREADED", True)
     if why == "django":
@@ -242,12 +252,12 @@ def test_where_something_else_is_asked_for_no_request_is_plain(make_measured, mo
     before = len(caller.ways)
     for _ in range(3):
         caller.ask()
-    assert {"PlainExchange"}.isdisjoint(caller.ways[before:])
+    assert {plain}.isdisjoint(caller.ways[before:])
     if why == "route":
         assert caller.measured.requests()["GET", "/told", "200"] == 4
 
 
-def test_where_there_are_spans_no_request_is_plain_since_each_has_one_of_its_own(make_measured, monkeypatch):
+def test_where_there_are_spans_no_request_is_plain_since_each_has_one_of_its_own(make_measured, monkeypatch, plain):
     otel = pytest.importorskip("opentelemetry.trace")
     caller = Caller(make_measured(body_sizes=False), says(START, END))
     monkeypatch.setitem(sys.modules, trace.SDK, ModuleType(trace.SDK))
@@ -256,7 +266,7 @@ def test_where_there_are_spans_no_request_is_plain_since_each_has_one_of_its_own
         for _ in range(3):
             caller.measured.clock.sleep(0.01)
             caller.ask()
-    assert ["PlainExchange", "ASGIExchange", "ASGIExchange"] == caller.ways[-3:]
+    assert [plain, "ASGIExchange", "ASGIExchange"] == caller.ways[-3:]
     samples = caller.measured.samples("http_server_request_duration_seconds_bucket")
     assert [f"{7:032x}"] == [sample.exemplar.labels["trace_id"] for sample in samples if sample.exemplar]
 

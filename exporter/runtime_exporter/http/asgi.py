@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.http.asgi_exchanges import ASGIExchange, SizedExchange, WebSocketExchange
+from runtime_exporter.http.asgi_plain import BEGIN, never
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.lifespan import noting_the_end
@@ -18,12 +19,12 @@ from runtime_exporter.metrics.cells import FREE_THREADED
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from runtime_exporter.http.asgi_exchanges import Receive, Send
+    from runtime_exporter.http.asgi_exchanges import Receive, Scope, Send
+    from runtime_exporter.http.asgi_plain import Begin
     from runtime_exporter.http.metrics import HTTPMetrics
     from runtime_exporter.http.middleware import RouteFunction
     from runtime_exporter.http.series import Key
 
-    Scope = dict[str, Any]
     ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Which loop a request runs in costs a call of the kernel (Python before 3.12 asks for the process's id): so it is asked once
@@ -53,36 +54,19 @@ class ASGIMiddleware(Middleware):
         self.templates = Templates()
         self._next_look = float("-inf")
         self._exchange: type[ASGIExchange] = ASGIExchange
-        self._plain = ""
+        self._begin: Begin = never
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection as `app` does.
 
-        A plain request is begun here and ends in `PlainExchange.send`, both spelt out: within a large framework neither
-        arithmetic nor memory is what counting costs, but the processor, which finds little of our code in its cache. So each
-        step of the interpreter counts, and each function, object and dict that is looked at. All else goes by `_answer`.
+        A plain request goes the way of `asgi_plain`, all else that of `_answer`.
         """
-        app = self.app
-        try:
-            if scope["type"] == self._plain and KEY not in scope:
-                method = self._methods[scope["method"]]
-                exchange = PlainExchange()
-                exchange.server_receive = receive
-                exchange.server_send = send
-                exchange.method = method
-                exchange.where = scope
-                clock = method.clock
-                exchange.began = clock()
-                scope[KEY] = exchange
-                # Nothing comes after this that could fail.
-                method.floats[method.at] += 1.0
-            else:
-                exchange = None
-        except Exception:  # noqa: BLE001 - whatever is not plain, as a method that none had before
-            exchange = None
+        begin = self._begin
+        exchange = begin(self._methods, scope, receive, send)
         if exchange is None:
             await self._answer(scope, receive, send)
             return
+        app = self.app
         try:
             await app(scope, exchange, exchange.send)
         except BaseException as error:
@@ -149,14 +133,14 @@ class ASGIMiddleware(Middleware):
         Where there are spans, each request has to note its own.
         """
         if traced:
-            self._plain = ""
+            self._begin = never
         self._look_at_loop(now)
 
     def _prepare(self) -> None:
         super()._prepare()
         self._exchange = SizedExchange if self._sized else ASGIExchange
         odd = FREE_THREADED or self._sized or self.route is not None or _DJANGO in sys.modules
-        self._plain = "" if odd else "http"
+        self._begin = never if odd else BEGIN
 
     def _look_at_loop(self, now: float) -> None:
         if now >= self._next_look:
@@ -177,101 +161,3 @@ class ASGIMiddleware(Middleware):
             pass
         except Exception as error:  # noqa: BLE001 - never into the host
             report("seeing an event loop", error)
-
-
-class PlainExchange(ASGIExchange):
-    """One HTTP request of which nothing is known that is out of the ordinary, in a process that has a GIL.
-
-    As soon as something is, it becomes an ASGIExchange (`settle`) and goes on as that. Until then only these are set:
-    `server_receive`, `server_send`, `method`, `where`, `began`, and `series` once the response has started.
-    """
-
-    __slots__ = ()
-
-    def send(self, message: Any) -> Awaitable[None]:
-        """Hand a message to the server, noting what it says: what ASGIExchange does in several functions, spelt out as one.
-
-        What the exchange has become an ASGIExchange for shows in `began`, from which nothing can be subtracted then.
-        """
-        try:
-            kind = message["type"]
-            if kind == "http.response.body":
-                if "more_body" in message and message["more_body"]:  # noqa: RUF019 - get() is a call
-                    return self._send_more(message)
-                method = self.method
-                clock = method.clock
-                now = clock()
-                seconds = now - self.began
-                series: Any = self.series
-                histogram = series.histogram
-                if seconds > histogram._first or now >= series.quiet:  # noqa: SLF001
-                    self.settle()
-                    self.finish()
-                else:
-                    # Here, too, nothing after the first line could fail, and no other thread comes in between.
-                    del self.where[KEY]
-                    self.began = None
-                    method.floats[method.at] -= 1.0
-                    # As Histogram.tally() counts in the first bucket.
-                    floats = histogram._floats  # noqa: SLF001
-                    to = histogram._to  # noqa: SLF001
-                    valid = histogram._from  # noqa: SLF001
-                    floats[to] = floats[valid] + seconds
-                    histogram._ints[histogram._at] += 1  # noqa: SLF001
-                    histogram._from = to  # noqa: SLF001
-                    histogram._to = valid  # noqa: SLF001
-            elif kind == "http.response.start":
-                scope = self.where
-                if "route" in scope:
-                    key: Key = id(scope["route"])
-                elif "endpoint" in scope:
-                    key = id(scope["endpoint"])
-                else:
-                    key = None
-                self.series = self.method.known[key][message["status"]]
-            elif kind in _FILES:
-                raise ValueError(kind)  # noqa: TRY301 - so that only what is rare pays for it
-        except Exception:  # noqa: BLE001 - the other way says what it is
-            self.settle()
-        else:
-            send = self.server_send
-            return send(message)
-        return self.send(message)
-
-    @property
-    def finished(self) -> bool:  # type: ignore[override]
-        """Whether it was counted."""
-        return self.began is None
-
-    def fail(self, error: BaseException) -> None:
-        """Note an exception that left the application, and end."""
-        self.settle()
-        self.fail(error)
-
-    def finish(self) -> None:
-        """Count the request, as one that does not end as most do."""
-        self.settle()
-        self.finish()
-
-    def end_as(self, status: int) -> None:
-        """Let the request count as one with this status, whatever its response says."""
-        self.settle()
-        self.end_as(status)
-
-    def settle(self) -> None:
-        """Become an ASGIExchange, with all that it keeps: from now on every call but that of a bound `send` is its."""
-        began = self.began
-        self.__class__ = ASGIExchange  # type: ignore[assignment]
-        settled: ASGIExchange = self
-        settled.told = settled.ended_as = None
-        settled.finished = began is None
-        if not hasattr(self, "series"):
-            settled.series = None
-        if began is not None:
-            settled.started = began
-            settled.began = _SETTLED
-
-
-_SETTLED: Final = object()
-# Messages that end a response without one of its body.
-_FILES: Final = frozenset({"http.response.pathsend", "http.response.zerocopysend"})

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from runtime_exporter.http.series import Key, Series
 
+    Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
 

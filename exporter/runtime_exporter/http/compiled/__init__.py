@@ -47,7 +47,7 @@ absent: Final[dict[str, str]] = {}
 """The extension modules that are not used, and why."""
 
 asgi: Final = _load("_asgi")
-"""What `http.asgi` has compiled, or None."""
+"""What `http.asgi_plain` has compiled, or None."""
 
 wsgi: Final = _load("_wsgi")
 """What `http.wsgi_django` has compiled, or None."""
