@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from prometheus_client.samples import Exemplar
 
 from runtime_exporter.metrics.cells import FREE_THREADED
+from runtime_exporter.metrics.collected import Point
 from runtime_exporter.metrics.contexts import ExceptionCounter
 from runtime_exporter.metrics.created import created_enabled
 from runtime_exporter.metrics.family import validate_exemplar
-from runtime_exporter.metrics.metric import Metric, Point
+from runtime_exporter.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from prometheus_client import REGISTRY
 
 from runtime_exporter.metrics.cells import FREE_THREADED, STORE
+from runtime_exporter.metrics.collected import Point
 from runtime_exporter.metrics.contexts import InprogressTracker, Timer
-from runtime_exporter.metrics.metric import Metric, Point
+from runtime_exporter.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,10 +12,10 @@ from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from runtime_exporter.metrics.cells import FREE_THREADED, STORE
+from runtime_exporter.metrics.collected import Point
 from runtime_exporter.metrics.contexts import Timer
 from runtime_exporter.metrics.created import created_enabled
 from runtime_exporter.metrics.family import validate_exemplar
-from runtime_exporter.metrics.metric import Point
 from runtime_exporter.metrics.observed import Observed, reading
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import REGISTRY
 
 from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.collected import Point
 from runtime_exporter.metrics.family import valid_labelnames
-from runtime_exporter.metrics.metric import Metric, Point
+from runtime_exporter.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Exemplar
 
+    from runtime_exporter.metrics.collected import Point
     from runtime_exporter.metrics.family import Family
-    from runtime_exporter.metrics.metric import Metric, Point
+    from runtime_exporter.metrics.metric import Metric
     from runtime_exporter.metrics.source import Described
 
 

@@ -1,35 +1,22 @@
-"""What Counter, Gauge, Histogram, Summary, Info and Enum share: labels, children, and prometheus_client's protocol."""
+"""What Counter, Gauge, Histogram, Summary, Info and Enum share: labels and children."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from prometheus_client import REGISTRY
-from prometheus_client.metrics_core import Metric as CoreMetric
-from prometheus_client.samples import Sample
 
 from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.collected import Collected
 from runtime_exporter.metrics.family import Family, full_name, label_string, valid_labelnames
-from runtime_exporter.metrics.peer_attributes import PeerAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from prometheus_client import CollectorRegistry
-    from prometheus_client.samples import Exemplar
     from typing_extensions import Self
 
     from runtime_exporter.metrics.cells import CellStore, Segment
-
-
-class Point(NamedTuple):
-    """One sample of a child, without the labels that all samples of the child share."""
-
-    suffix: str
-    labels: dict[str, str]
-    value: float
-    exemplar: Exemplar | None = None
-
 
 _NO_CHILDREN: dict[tuple[str, ...], Any] = {}
 """Where a child and a metric without labels look for children: they have none, and `labels()` says so."""
@@ -48,7 +35,7 @@ class _MissingLabels:
     obj = property(_refuse)
 
 
-class Metric(PeerAttributes):
+class Metric(Collected):
     """A metric without labels, or with them the parent of one child for each tuple of label values.
 
     A child is an object of the same class that shares the family and has cells of its own. Registering happens in
@@ -126,10 +113,6 @@ class Metric(PeerAttributes):
         """Write what a function says into the cell, where other processes read it. Raises what the function raises."""
         if self._function is not None:
             self._floats[self._at] = float(self._function())
-
-    def points(self) -> Iterator[Point]:
-        """Yield the samples of this child."""
-        raise NotImplementedError
 
     def _copy_configuration(self, child: Any) -> None:
         """Give a child what `_configure` prepared."""
@@ -249,36 +232,6 @@ class Metric(PeerAttributes):
         child = self._family.children.pop(values, None)
         if child is not None and self._family.store.journal is not None:
             self._family.store.journal.removed(child)
-
-    # prometheus_client's Collector protocol.
-
-    def describe(self) -> list[CoreMetric]:
-        """Return the family without samples: what a registry needs to find duplicates."""
-        family = self._family
-        return [CoreMetric(family.name, family.documentation, family.type, family.unit)]
-
-    def collect(self) -> list[CoreMetric]:
-        """Return the family with its samples, as prometheus_client's own objects."""
-        (metric,) = self.describe()
-        if not self._family.hidden:
-            for suffix, labels, value, _, exemplar, *_ in self._samples():
-                metric.samples.append(Sample(metric.name + suffix, labels, value, None, exemplar))
-        return [metric]
-
-    # By the names that prometheus_client gives them: its users override these two, and call all three.
-
-    def _samples(self) -> Iterable[Sample]:
-        return self._multi_samples() if self._is_parent() else self._child_samples()
-
-    def _multi_samples(self) -> Iterator[Sample]:
-        names = self._family.labelnames
-        for values, child in [*self._family.children.items()]:
-            shared = dict(zip(names, values, strict=True))
-            for suffix, own, *rest in child._child_samples():  # noqa: SLF001 - of the same class
-                yield Sample(suffix, {**shared, **own}, *rest)
-
-    def _child_samples(self) -> Iterable[Sample]:
-        return tuple(Sample(suffix, own, value, None, exemplar) for suffix, own, value, exemplar in self.points())
 
     @property
     def _ints(self) -> Any:

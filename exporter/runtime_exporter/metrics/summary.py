@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import FREE_THREADED
+from runtime_exporter.metrics.collected import Point
 from runtime_exporter.metrics.contexts import Timer
 from runtime_exporter.metrics.created import created_enabled
-from runtime_exporter.metrics.metric import Point
 from runtime_exporter.metrics.observed import Observed, reading
 
 if TYPE_CHECKING:

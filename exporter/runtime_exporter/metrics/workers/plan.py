@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime_exporter.metrics.collected import Point
 from runtime_exporter.metrics.counter import Counter
 from runtime_exporter.metrics.gauge import Gauge
 from runtime_exporter.metrics.histogram import Histogram
 from runtime_exporter.metrics.info import Enum, Info
-from runtime_exporter.metrics.metric import Metric, Point
 from runtime_exporter.metrics.summary import Summary
 from runtime_exporter.metrics.workers.definition import COUNTING, Definition
 from runtime_exporter.metrics.workers.observations import Observations
@@ -20,6 +20,7 @@ from runtime_exporter.metrics.workers.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from runtime_exporter.metrics.metric import Metric
     from runtime_exporter.metrics.workers.life import Entry, Life
     from runtime_exporter.metrics.workers.source import Source
 
