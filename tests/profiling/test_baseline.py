@@ -13,7 +13,6 @@ from runtime_exporter.profiling.baseline import (
     PRECEDENCE,
     Baseline,
     pick,
-    pinned,
     previous_version,
     remember,
     rolling,
@@ -113,7 +112,7 @@ def every_baseline(age=HOUR):
     return [Baseline(name, part) for name in reversed(PRECEDENCE)]
 
 
-def test_what_the_user_chose_comes_first_then_the_version_the_hour_and_the_day():
+def test_the_version_comes_first_then_the_hour_and_the_day():
     left, order = every_baseline(), []
     while left:
         order.append(pick(left, NOW).baseline.name)
@@ -126,14 +125,10 @@ def test_the_age_is_that_of_the_newest_window():
     assert pick(every_baseline(age=-3 * HOUR), NOW).age == 0
 
 
-@pytest.mark.parametrize("name", [name for name in PRECEDENCE if name != "pinned"])
+@pytest.mark.parametrize("name", PRECEDENCE)
 def test_a_baseline_that_is_too_old_does_not_apply(name):
     assert pick([Baseline(name, day(NOW - OLDEST[name]))], NOW) is not None
     assert pick([Baseline(name, day(NOW - OLDEST[name] - 1))], NOW) is None
-
-
-def test_a_pinned_baseline_does_not_age():
-    assert pick([pinned(hour(0), "release 7")], NOW).baseline.identity == "pinned release 7"
 
 
 @pytest.mark.parametrize("name", PRECEDENCE)

@@ -23,7 +23,7 @@ def slower(function_callers, extra, shares=SHOP):
 
 
 def follow(shares, *, votes=3, before=SHOP, stacks=STACKS, cores=1.0, **more):
-    base = Baseline("pinned", steady(before, 60), "quiet")
+    base = Baseline("rolling", steady(before, 60), "quiet")
     history = History()
     for place in range(votes):
         now = steady(shares, 5, begin=1e6 + place * BLOCK, cores=cores, **more)
@@ -43,7 +43,7 @@ def test_a_slow_function_is_confirmed_and_stands_for_its_callers():
         "score",
         "confirmed",
         "cpu",
-        "pinned quiet",
+        "rolling quiet",
     )
     assert finding.explains == ("search",)
     assert finding.share_before == pytest.approx(0.2)
@@ -96,7 +96,7 @@ def test_a_share_that_rose_because_others_became_cheaper_is_a_shift():
 
 
 def test_cost_is_taken_per_request_when_requests_are_known():
-    base = Baseline("pinned", steady(SHOP, 60, requests=100))
+    base = Baseline("rolling", steady(SHOP, 60, requests=100))
     history = History()
     for place in range(3):  # half the traffic: less CPU than before, but more of it for each request
         now = steady(SLOW_SCORE, 5, begin=1e6 + place * BLOCK, cores=0.6, requests=50)
@@ -108,7 +108,7 @@ def test_cost_is_taken_per_request_when_requests_are_known():
 
 
 def test_a_regression_that_ends_is_gone_then_forgotten():
-    base = Baseline("pinned", steady(SHOP, 60))
+    base = Baseline("rolling", steady(SHOP, 60))
     history, states = History(), []
     for place, shares in enumerate([SLOW_SCORE] * 4 + [SHOP] * 6):
         now = steady(shares, 5, begin=1e6 + place * BLOCK, cores=1.2)
@@ -119,7 +119,7 @@ def test_a_regression_that_ends_is_gone_then_forgotten():
 
 
 def test_a_burst_is_transient():
-    base = Baseline("pinned", steady(SHOP, 60))
+    base = Baseline("rolling", steady(SHOP, 60))
     history = History()
     seen = set()
     for place, shares in enumerate([SHOP, SLOW_SCORE, SHOP, SHOP, SHOP, SHOP, SHOP, SHOP]):
@@ -155,7 +155,7 @@ def test_findings_are_bounded_with_the_surest_first():
 
 
 def test_without_samples_nothing_could_have_been_seen():
-    comparison = compare(steady({}, 5, n=0), Baseline("pinned", steady(SHOP, 60)))
+    comparison = compare(steady({}, 5, n=0), Baseline("rolling", steady(SHOP, 60)))
     assert comparison.findings == ()
     assert comparison.mde_ratio == math.inf
     assert math.isnan(comparison.divergence)
@@ -175,7 +175,7 @@ def test_stacks_are_not_read_when_nothing_rose():
 
 def test_kinds_are_not_compared_with_each_other():
     with pytest.raises(ValueError, match="a heap profile is not comparable with a cpu profile"):
-        compare(steady(SHOP, 5, kind="heap"), Baseline("pinned", steady(SHOP, 60)))
+        compare(steady(SHOP, 5, kind="heap"), Baseline("rolling", steady(SHOP, 60)))
 
 
 def test_a_comparison_is_a_value():
@@ -188,7 +188,7 @@ def test_a_comparison_is_a_value():
 
 def test_a_quiet_day_of_noise_has_no_regression():
     shares = {f"f{index}": 0.02 * (index + 1) for index in range(6)}
-    base = Baseline("pinned", drawn(shares, 30, seed=1, n=300, variation=0.3))
+    base = Baseline("rolling", drawn(shares, 30, seed=1, n=300, variation=0.3))
     history, confirmed = History(), set()
     for place in range(96):
         now = drawn(shares, 5, seed=100 + place, begin=1e6 + place * BLOCK, n=300, variation=0.3)
@@ -199,7 +199,7 @@ def test_a_quiet_day_of_noise_has_no_regression():
 
 
 def test_a_rise_that_has_just_ended_still_stands_for_its_callers():
-    base = Baseline("pinned", steady(SHOP, 60), "quiet")
+    base = Baseline("rolling", steady(SHOP, 60), "quiet")
     history, blocks = follow(SLOW_SCORE, cores=1.2).history, []
     for place in range(3, 6):
         comparison = compare(steady(SHOP, 5, begin=1e6 + place * BLOCK), base, history, stacks=STACKS)

@@ -74,13 +74,6 @@ def test_a_new_version_is_compared_with_the_one_before_as_the_store_kept_it(tmp_
     assert "confirmed" == states(after[-1])["app:parse"]
 
 
-def test_a_pinned_past_goes_before_any_other():
-    watch, chance = Watch("2"), random.Random(4)
-    watch.pin("cpu", [tabulate(profile(minute, QUIET, chance=chance), kind="cpu") for minute in range(30)])
-    judgement = watched(watch, range(40, 50), QUIET, chance)[-1]
-    assert "pinned" == judgement.comparison.baseline
-
-
 def test_with_a_short_baseline_a_slow_function_is_confirmed_in_three_times_the_windows_that_vote():
     watch, chance = Watch.of(Settings(profile_comparison_windows=3, profile_baseline_windows=12)), random.Random(5)
     quiet = watched(watch, range(30), QUIET, chance)

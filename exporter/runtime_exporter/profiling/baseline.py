@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 DAY = 24 * HOUR
 
-Name = Literal["pinned", "version", "hour", "rolling"]
+Name = Literal["version", "hour", "rolling"]
 
-PRECEDENCE: tuple[Name, ...] = ("pinned", "version", "hour", "rolling")
-"""Which baseline is used when several apply: what the user chose, then the last version (a deployment is the likeliest
-cause of a regression), then the same hour of other days, then whatever there is."""
+PRECEDENCE: tuple[Name, ...] = ("version", "hour", "rolling")
+"""Which baseline is used when several apply: the last version (a deployment is the likeliest cause of a
+regression), then the same hour of other days, then whatever there is."""
 
-OLDEST: dict[Name, float] = {"pinned": float("inf"), "version": 7 * DAY, "hour": 2 * DAY, "rolling": 2 * DAY}
+OLDEST: dict[Name, float] = {"version": 7 * DAY, "hour": 2 * DAY, "rolling": 2 * DAY}
 """Age in seconds from which on a baseline does not apply any more: load and data are others by then."""
 
-FEWEST_WINDOWS: dict[Name, int] = {"pinned": 20, "version": 60, "hour": 60, "rolling": 180}
+FEWEST_WINDOWS: dict[Name, int] = {"version": 60, "hour": 60, "rolling": 180}
 """Windows that a baseline needs. Fewer say too little about how much windows vary: `benchmarks/comparison.py` prints how
-false alarms fall with them, above all where windows resemble their neighbours. What a user pinned is taken with few."""
+false alarms fall with them, above all where windows resemble their neighbours."""
 
 SAME_HOUR_DAYS = 7
 FEWEST_DAYS = 3
@@ -80,11 +80,6 @@ def remember(past: Sequence[Tally], new: Tally, *, keep: float = (SAME_HOUR_DAYS
 def part(tally: Tally) -> tuple[str, float]:
     """Return what a tally of the past is of: a version, and an hour."""
     return tally.version, tally.begin // HOUR
-
-
-def pinned(tally: Tally, label: str = "") -> Baseline:
-    """Return the part of the past that a user chose."""
-    return Baseline("pinned", tally, label)
 
 
 def previous_version(past: Iterable[Tally], version: str, *, total: Adding = add) -> Baseline | None:

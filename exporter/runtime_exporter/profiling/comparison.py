@@ -1,7 +1,7 @@
 """Is the process slower than it was: the present windows of one kind of profile against a baseline.
 
     now = tally(windows)                                    # the last few windows, as many as shall vote at once
-    picked = pick([pinned(...), previous_version(past, version), same_hour(past, now.end),
+    picked = pick([previous_version(past, version), same_hour(past, now.end),
                    rolling(past, now.begin, until=history.since)], now.end)
     if picked is not None:
         comparison = compare(now, picked.baseline, history, stacks=stacks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runtime_exporter.profiling.baseline import DAY, part, pick, pinned, previous_version, remember, rolling, same_hour
+from runtime_exporter.profiling.baseline import DAY, part, pick, previous_version, remember, rolling, same_hour
 from runtime_exporter.profiling.columns import Total
 from runtime_exporter.profiling.comparison import compare
 from runtime_exporter.profiling.naming import label
@@ -18,7 +18,7 @@ from runtime_exporter.profiling.regression import Limits
 from runtime_exporter.profiling.tally import tally, window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runtime_exporter.profiling.baseline import Baseline
     from runtime_exporter.profiling.comparison import Comparison
@@ -91,10 +91,6 @@ class Watch:
             kept = self._of(past.kind)
             kept.past = self._remember(kept.past, past)
 
-    def pin(self, kind: str, tables: Iterable[Table]) -> None:
-        """Compare with these windows from now on, whatever else there is."""
-        self._of(kind).pinned = tally(window(table, version=self._version) for table in tables)
-
     def compare(self, tables: Mapping[str, Table], profiles: Mapping[str, Profile]) -> Mapping[str, Judgement]:
         """Take in one window of each kind and return what the comparisons say; without a baseline there is none."""
         found = {}
@@ -137,7 +133,6 @@ class Watch:
 
     def _baselines(self, kept: _Kept, now: Tally) -> Sequence[Baseline | None]:
         return (
-            pinned(kept.pinned) if kept.pinned is not None else None,
             previous_version(kept.past, self._version, total=kept.of_version),
             same_hour(kept.past, now.end, total=kept.of_hour),
             rolling(kept.past, now.begin, until=kept.history.since, total=kept.of_day),
@@ -191,7 +186,6 @@ class _Kept:
     profiles: deque[Profile | None] = field(default_factory=deque)
     """Those of the present windows: what one of them does not show, who calls whom, another does."""
     history: History = field(default_factory=History)
-    pinned: Tally | None = None
     of_version: Total = field(default_factory=Total)
     """What was added up for the baselines of the last comparison."""
     of_hour: Total = field(default_factory=Total)
