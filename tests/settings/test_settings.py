@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.settings import SETTINGS, Settings, load, select
-from runtime_exporter.settings.sources import Setting
 
 PLAIN = {"HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}
 
@@ -251,21 +250,6 @@ def test_whatever_a_file_holds_it_is_settings_or_one_line(tmp_path_factory, cont
 def test_settings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]
-
-
-def test_a_secret_is_masked_in_its_row_and_in_the_error_about_it():
-    def four_words(value):
-        if len(str(value).split()) != 4:
-            raise ValueError("four words are needed")
-        return value
-
-    secret = Setting("token", four_words, None, "A token.", secret=True)
-
-    assert ("********", None) == (secret.shown("correct horse battery staple"), secret.shown(None))
-    with pytest.raises(ConfigError) as caught:
-        secret.read("hunter2", "environment X")
-    assert "token = '********' (environment X): four words are needed" == str(caught.value)
-    assert "hunter2" not in repr(vars(caught.value))
 
 
 def test_the_password_in_a_url_is_masked_in_the_table_and_in_errors():

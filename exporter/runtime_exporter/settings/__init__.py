@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_exporter.errors import ConfigError
 from runtime_exporter.nearest import did_you_mean
 from runtime_exporter.settings import types
-from runtime_exporter.settings.sources import Setting, gather
+from runtime_exporter.settings.sources import Setting, gather, masked_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ OTEL_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table of settings; `value` and `default` are masked where they are secret."""
+    """One line of the table of settings; the password in a URL is masked. Other secrets are in files, which settings name."""
 
     name: str
     value: object
@@ -32,8 +32,8 @@ class Row:
     help: str
 
 
-def _row(parse: Callable[[object], Any], default: Any, help_: str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"parse": parse, "help": help_, "secret": secret})
+def _row(parse: Callable[[object], Any], default: Any, help_: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "help": help_})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,15 +245,15 @@ class Settings:
         return self.sources.get(name, "default")
 
     def table(self) -> tuple[Row, ...]:
-        """Return a row a setting, in order, secrets masked."""
+        """Return a row a setting, in order, as anybody may see it."""
         return tuple(
-            Row(row.name, row.shown(getattr(self, row.name)), self.source(row.name), row.shown(row.default), row.help)
+            Row(row.name, masked_url(getattr(self, row.name)), self.source(row.name), row.default, row.help)
             for row in SETTINGS
         )
 
 
 SETTINGS = tuple(
-    Setting(item.name, item.metadata["parse"], item.default, item.metadata["help"], item.metadata["secret"])
+    Setting(item.name, item.metadata["parse"], item.default, item.metadata["help"])
     for item in fields(Settings)
     if item.default is not MISSING
 )

@@ -40,7 +40,6 @@ class Setting:
     parse: Callable[[object], Any]
     default: Any
     help: str
-    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -52,13 +51,9 @@ class Setting:
         try:
             return self.parse(value)
         except ValueError as error:
-            seen = self.shown(value)
+            seen = masked_url(value)
             message = f"{self.name} = {shortened(seen)} ({source}): {error}"
             raise ConfigError(message, setting=self.name, value=seen, source=source) from None
-
-    def shown(self, value: object) -> object:
-        """Return `value` as anybody may see it: a secret, and the password in a URL, is masked."""
-        return MASK if self.secret and value is not None else masked_url(value)
 
 
 @dataclass(frozen=True)
