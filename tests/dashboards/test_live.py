@@ -15,7 +15,7 @@ import time
 import pytest
 import requests
 
-from runtime_exporter.mixin.dashboards import annotation_queries, expand, panels_of, queries
+from runtime_exporter.mixin.dashboards import expand, panels_of, queries
 from tools import free_port, require, wait_for
 
 STEP, MINUTES = 15, 60
@@ -264,12 +264,13 @@ def test_quantiles_read_the_buckets(prometheus, boards):
 
 def test_every_annotation_is_a_query_that_prometheus_takes(prometheus, boards):
     for board in boards.values():
-        for _, expression in annotation_queries(board):
-            prometheus(expression)
+        for annotation in board["annotations"]["list"]:
+            prometheus(expand(annotation["expr"], board))
 
 
 def test_a_restart_and_a_firing_alert_are_marked(prometheus, boards):
-    marks = dict(annotation_queries(boards["overview"]))
+    board = boards["overview"]
+    marks = {each["name"]: expand(each["expr"], board) for each in board["annotations"]["list"]}
     assert len(TARGETS) == len(prometheus(marks["Alerts"]))
     assert [] == prometheus(marks["Restarts"])
     grown = marks["Restarts"].replace("process_start_time_seconds", "process_cpu_seconds_total")

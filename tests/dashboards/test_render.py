@@ -174,7 +174,8 @@ def test_the_mixins_selector_narrows_every_query_and_variable_by_the_labels_that
     wrong = []
     for text in narrowed.values():
         board = json.loads(text)
-        expressions = [expr for _, expr in dashboards.queries(board) + dashboards.annotation_queries(board)]
+        expressions = [expr for _, expr in dashboards.queries(board)]
+        expressions += [dashboards.expand(each["expr"], board) for each in board["annotations"]["list"]]
         variables = [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
         expressions += [re.sub(r"label_values\((.*), \w+\)", r"\1", query) for query in variables]
         for expression in expressions:

@@ -48,13 +48,6 @@ def queries(dashboard: Mapping[str, Any], values: Mapping[str, str] = GRAFANA_VA
     ]
 
 
-def annotation_queries(
-    dashboard: Mapping[str, Any], values: Mapping[str, str] = GRAFANA_VARIABLES
-) -> list[tuple[str, str]]:
-    """Return (name, PromQL) for every annotation of a dashboard, with its variables filled in."""
-    return [(each["name"], expand(each["expr"], dashboard, values)) for each in dashboard["annotations"]["list"]]
-
-
 def panels_of(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the panels of a dashboard, those in collapsed rows too, without the rows themselves."""
     for panel in dashboard["panels"]:

@@ -50,9 +50,6 @@ def noted(description: str, thresholds: Sequence[Step]) -> str:
 # A value that is neither good nor bad. Without thresholds of its own, Grafana would paint everything from 80 upwards red.
 NEUTRAL = steps("blue")
 
-# What a value of 0 or 1 says, and its colour.
-States = dict[str, tuple[str, str]]
-
 
 def value_mappings(states: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
     """Return Grafana's mappings of values to texts and colours: {"1": ("firing", "red")}."""

@@ -29,8 +29,6 @@ class Trend:
 
     points: int
     """Points that were looked at."""
-    tau: float
-    """Kendall's tau-b of value and time, -1 to 1."""
     z: float
     """Standard score of Mann-Kendall's S, positive when the series grows."""
     p: float
@@ -69,7 +67,6 @@ def trend(series: Sequence[tuple[float, float]], *, confidence: float = 0.99) ->
     low, high = _interval(slopes, deviation, confidence)
     return Trend(
         points=len(points),
-        tau=_tau(values, score),
         z=z,
         p=math.erfc(abs(z) / math.sqrt(2)),
         slope=median(slopes),
@@ -122,10 +119,3 @@ def _interval(slopes: Sequence[float], deviation: float, confidence: float) -> t
     if first < 1 or last >= len(slopes):
         return math.nan, math.nan
     return slopes[first - 1], slopes[last]
-
-
-def _tau(values: Sequence[float], score: int) -> float:
-    """Return S over the number of pairs that are not ties, as in Kendall's tau-b; times have no ties."""
-    pairs = len(values) * (len(values) - 1) / 2
-    untied = pairs - sum(t * (t - 1) / 2 for t in Counter(values).values())
-    return score / math.sqrt(pairs * untied) if untied else 0.0
