@@ -15,7 +15,7 @@ from runtime_exporter.collectors.asyncio import AsyncioCollector
 from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.costs import PROFILING, SCRAPE
-from runtime_exporter.http import default_metrics
+from runtime_exporter.http import compiled, default_metrics
 from runtime_exporter.prefork.alone import sharing_of
 from runtime_exporter.prefork.restart import restart_soon
 from runtime_exporter.profiling.alerted import captures_of, shelf_of
@@ -70,7 +70,7 @@ class Exporter:
             buckets=settings.http_buckets,
             body_sizes=settings.http_body_sizes,
         )
-        self._itself = ExporterCollector(version())
+        self._itself = ExporterCollector(version(), compiled.used)
         self._sharing = sharing_of(settings, registry, self._bring_up_to_date)
         chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 import runtime_exporter
 from runtime_exporter import AlreadyStartedError, ConfigError, Exporter, metrics
 from runtime_exporter.collectors.exporter import series_in
-from runtime_exporter.http import HTTPMetrics
+from runtime_exporter.http import HTTPMetrics, compiled
 from runtime_exporter.settings import Settings
 from tools import free_port, require, wait_for
 
@@ -103,6 +103,15 @@ def test_both_formats_say_the_same(exporter):
         key: value for key, value in openmetrics.items() if key[0] in steady
     }
     assert {name for name, _ in text} - {"runtime_exporter_series"} <= {name for name, _ in openmetrics}
+
+
+def test_a_scrape_says_which_requests_are_counted_by_compiled_code(exporter):
+    found = samples(get(exporter).text)
+    said = {labels: value for (name, labels), value in found.items() if name == "runtime_exporter_compiled"}
+    assert said == {
+        (("interface", "asgi"),): float(compiled.asgi is not None),
+        (("interface", "wsgi"),): float(compiled.wsgi is not None),
+    }
 
 
 def test_promtool_finds_nothing_to_say_about_a_live_scrape(exporter):

@@ -68,6 +68,15 @@ COUNTED = [
 ]
 
 
+SWITCHED_OFF = """
+import runtime_exporter
+from runtime_exporter.metrics.exposition import TEXT
+
+with runtime_exporter.start(port=0, profiling=False, log_level="error") as exporter:
+    print(*[line for line in exporter.expose(TEXT).decode().splitlines() if line.startswith("runtime_exporter_compiled")], sep="\\n")
+"""
+
+
 def environment(**changed):
     """Return this process's environment, apart from what decides on compiling."""
     decisive = {"RUNTIME_EXPORTER_COMPILED", "CC", "CFLAGS", "PYTHONPATH"}
@@ -203,6 +212,21 @@ def test_without_a_compiler_a_wheel_fits_all_and_counts_as_well(tree, tmp_path):
     assert f"{NOTE}command '/nowhere/cc' failed: No such file or directory" == line
     assert made.name.endswith("-py3-none-any.whl")
     assert ([], COUNTED) == counted(made, tmp_path / "site")
+
+
+@pytest.mark.parametrize("word", ["false", "0"])
+def test_a_process_that_is_told_so_does_without(word):
+    done = subprocess.run(
+        [sys.executable, "-c", SWITCHED_OFF],
+        env=environment(RUNTIME_EXPORTER_COMPILED=word),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        f'runtime_exporter_compiled{{interface="{name}"}} 0' for name in ("asgi", "wsgi")
+    ]
 
 
 def test_a_compiler_that_is_demanded_and_missing_ends_the_build(tree, tmp_path):

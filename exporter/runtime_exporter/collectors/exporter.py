@@ -9,18 +9,23 @@ from runtime_exporter.collectors.collector import Collector
 from runtime_exporter.metrics import Gauge, Histogram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from runtime_exporter.metrics import Metric
 
 SCRAPE_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class ExporterCollector(Collector):
-    """`scraped` is told of every scrape; what it says shows in the next one."""
+    """`scraped` is told of every scrape; what it says shows in the next one.
+
+    `compiled` says of each interface that requests come by whether they are counted by compiled code: nothing where none come.
+    """
 
     name = "exporter"
     interval = None
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, compiled: Callable[[], Mapping[str, bool]] = dict) -> None:
         self._build = Gauge(
             "runtime_exporter_build_info",
             "Always 1; the version of the exporter and of Python.",
@@ -47,15 +52,31 @@ class ExporterCollector(Collector):
             registry=None,
             multiprocess_mode="livesum",
         )
+        self._compiled = Gauge(
+            "runtime_exporter_compiled",
+            "1 where ordinary requests by the interface are counted in compiled code, 0 where in Python.",
+            ["interface"],
+            registry=None,
+            multiprocess_mode="livemin",
+        )
         self._version = version
+        self._asked = compiled
         self._series.hidden = True
-        self.families: tuple[Metric, ...] = (self._build, self._duration, self._series, self._workers)
+        self.families: tuple[Metric, ...] = (
+            self._build,
+            self._compiled,
+            self._duration,
+            self._series,
+            self._workers,
+        )
 
     def update(self) -> None:
         """Set what does not change while a process lives."""
         python = (platform.python_version(), platform.python_implementation())
         self._build.labels(self._version, *python).set(1)
         self._workers.labels("live").set(1)
+        for interface, compiled in self._asked().items():
+            self._compiled.labels(interface).set(compiled)
 
     def scraped(self, seconds: float, exposition: bytes) -> None:
         """Take note of a finished scrape."""

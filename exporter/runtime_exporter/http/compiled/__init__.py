@@ -51,3 +51,8 @@ asgi: Final = _load("_asgi")
 
 wsgi: Final = _load("_wsgi")
 """What `http.wsgi_django` has compiled, or None."""
+
+
+def used() -> dict[str, bool]:
+    """Return of each interface that requests come by whether there is a compiled way for them."""
+    return {name: f"_{name}" not in absent for name in ("asgi", "wsgi")}
