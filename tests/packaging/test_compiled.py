@@ -225,7 +225,7 @@ def test_a_process_that_is_told_so_does_without(word):
         check=True,
     )
     assert done.stdout.splitlines() == [
-        f'runtime_exporter_compiled{{interface="{name}"}} 0' for name in ("asgi", "wsgi")
+        f'runtime_exporter_compiled{{interface="{name}"}} 0.0' for name in ("asgi", "wsgi")
     ]
 
 
