@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from runtime_exporter.http import HTTPMetrics, guard
+from runtime_exporter.http import HTTPMetrics, guard, wsgi, wsgi_django
+from tools import require_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,3 +90,14 @@ def _no_fault_of_ours(caplog) -> Iterator[None]:
     faults = [record.getMessage() for record in caplog.get_records("call") if record.name == "runtime_exporter.http"]
     expected = getattr(caplog, "expected_faults", 0)
     assert expected == len(faults), faults
+
+
+@pytest.fixture(params=["interpreted", "compiled"])
+def wsgi_way(request, monkeypatch) -> str:
+    """Which of its ways the WSGI middleware goes with ordinary requests: each test that asks has both."""
+    if request.param == "compiled":
+        require_compiled("wsgi")
+    else:
+        monkeypatch.setattr(wsgi, "FASTEST", wsgi.WSGIMiddleware)
+        monkeypatch.setattr(wsgi_django, "FASTEST", wsgi_django.DjangoMiddleware)
+    return request.param

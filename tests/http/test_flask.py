@@ -13,6 +13,8 @@ from werkzeug.wsgi import ClosingIterator
 import flask_app
 from runtime_exporter.http import WSGIMiddleware
 
+pytestmark = pytest.mark.usefixtures("wsgi_way")
+
 
 @pytest.fixture
 def app(measured):

@@ -18,6 +18,8 @@ from tools import together
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
+pytestmark = pytest.mark.usefixtures("wsgi_way")
+
 
 def environ(method="GET", path="/", **more):
     result = {"REQUEST_METHOD": method, "PATH_INFO": path, **more}

@@ -14,12 +14,16 @@ from django.http import FileResponse, HttpResponse, HttpResponseNotFound, JsonRe
 from django.urls import clear_url_caches, include, path, re_path
 
 import django_app  # noqa: F401 - whose settings are this process's
-from runtime_exporter.http import WSGIMiddleware, trace, wsgi
+from runtime_exporter.http import WSGIMiddleware, trace, wsgi, wsgi_django
 from runtime_exporter.http.auto import _announcing
 from runtime_exporter.http.exchange import KEY
+from runtime_exporter.http.wsgi_exchanges import WSGIExchange
 from tools import together
 
-pytestmark = pytest.mark.skipif(wsgi.FREE_THREADED, reason="without a GIL no request goes this way")
+pytestmark = [
+    pytest.mark.skipif(wsgi.FREE_THREADED, reason="without a GIL no request goes this way"),
+    pytest.mark.usefixtures("wsgi_way"),
+]
 
 here = ModuleType("here")  # what the views of the test that runs have to know
 
@@ -184,7 +188,8 @@ def _with_these_views(monkeypatch):
 
 def notes_the_way(get_response):
     def middleware(request):
-        here.ways.append(type(request.META.get(KEY)).__name__)
+        mark = request.META.get(KEY)
+        here.ways.append("WSGIExchange" if isinstance(mark, WSGIExchange) else type(mark).__name__)
         return get_response(request)
 
     return middleware
@@ -394,6 +399,17 @@ def test_where_there_are_spans_each_request_has_one_of_its_own(make_measured, mo
     assert [f"{7:032x}"] == [sample.exemplar.labels["trace_id"] for sample in samples if sample.exemplar]
 
 
+def test_a_request_that_is_answered_while_another_thread_s_ends_this_way_for_all_is_counted(make_measured):
+    caller = Caller(make_measured(body_sizes=False))
+    caller.ask("own/1")
+    here.clock = type("Leaving", (), {"sleep": lambda _self, _seconds: caller.app._leave()})()
+    caller.ask("moment")
+    caller.ask("own/1")
+    assert [True, b"ok"] == caller.seen[-2:]
+    assert ["DjangoMethod", "DjangoMethod", "WSGIExchange"] == here.ways
+    assert {("GET", "/own/<int:number>", "200"): 2, ("GET", "/moment", "200"): 1} == caller.measured.requests()
+
+
 def test_requests_are_active_while_they_are_answered(make_measured, monkeypatch):
     measured, active = make_measured(body_sizes=False), []
     monkeypatch.setattr(here, "clock", None, raising=False)
@@ -418,4 +434,4 @@ def test_no_request_is_lost_between_threads(make_measured):
 
     together(*[work] * 4)
     assert ({("GET", "/own/<int:number>", "200"): 2_001}, 0) == (measured.requests(), measured.active())
-    assert type(caller.app).__name__ == "DjangoMiddleware"
+    assert type(caller.app) is wsgi_django.FASTEST

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.http import django, django_handler, flask
+from runtime_exporter.http import compiled, django, django_handler, flask
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.middleware import Middleware
 from runtime_exporter.http.routes import UNMATCHED
-from runtime_exporter.http.series import Method
+from runtime_exporter.http.series import Method, Series
 from runtime_exporter.http.wsgi_exchanges import WHOLE, NamedExchange, SizedExchange, WSGIExchange
+from runtime_exporter.metrics import Histogram
 from runtime_exporter.metrics.cells import FREE_THREADED
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class WSGIMiddleware(Middleware):
         How most requests end is spelt out here: with a body that is there as a whole, within the first bucket. Within a large
         framework neither arithmetic nor memory is what counting costs, but a processor that finds little of our code in its
         cache; so each step of the interpreter counts. All else goes by `take`, and Django's own handler a way of its own.
+        `compiled/_wsgi.c` does the same where neither routes are named by somebody nor bodies measured.
         """
         if not self._ready and self._becomes_direct(environ):
             return self(environ, start_response)
@@ -136,14 +138,15 @@ class WSGIMiddleware(Middleware):
         flask.attach()
         if not (FREE_THREADED or self._sized):
             self._whole, self._werkzeug = WHOLE, flask.closing_type()
+        self._hasten()
 
     def _attach(self) -> None:
         # Only where nothing is asked for that is gone when a handler has returned, and where nobody has made a class of their own.
         plain = not (FREE_THREADED or self._sized or self.route is not None)
         if plain and (type(self) is WSGIMiddleware or self._is_direct()) and django_handler.is_own(self.app):
-            from runtime_exporter.http.wsgi_django import DjangoMiddleware  # which is one of this, and for Django alone
+            from runtime_exporter.http import wsgi_django  # whose class is one of this, and for Django alone
 
-            self.__class__ = DjangoMiddleware
+            self.__class__ = wsgi_django.FASTEST
             django.hear()
         else:
             self._leave()
@@ -153,6 +156,29 @@ class WSGIMiddleware(Middleware):
         super()._attach()
         if self._is_direct():
             self.__class__ = WSGIMiddleware
+            self._hasten()
+
+    def _hasten(self) -> None:
+        """Be of the compiled class where there is one, and what it does is all that is asked for."""
+        if type(self) in (WSGIMiddleware, FASTEST):
+            plain = self._exchange is WSGIExchange and not FREE_THREADED
+            self.__class__ = FASTEST if plain else WSGIMiddleware
 
     def _is_direct(self) -> bool:
         return self._method is not Method
+
+
+def fastest(middleware: type[WSGIMiddleware], name: str, method: type[Method], *needed: object) -> type[WSGIMiddleware]:
+    """Return the compiled class of that name, which counts as `middleware` does; `middleware` where there is none, or it does not fit."""
+    if compiled.wsgi is None:
+        return middleware
+    try:
+        common = (method, Series, Histogram, KEY, WHOLE)
+        return getattr(compiled.wsgi, name)(middleware, common, *needed)  # type: ignore[no-any-return]
+    except Exception as error:  # noqa: BLE001 - never into the host
+        report("preparing compiled code", error)
+        return middleware
+
+
+FASTEST: Final = fastest(WSGIMiddleware, "plain", Method, WSGIExchange)
+"""WSGIMiddleware, or the same compiled."""

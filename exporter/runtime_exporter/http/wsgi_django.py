@@ -6,14 +6,13 @@ what a whole observation does. Whatever is out of the ordinary makes an exchange
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime_exporter.http import django, django_handler, trace
+from runtime_exporter.http import django, django_handler
 from runtime_exporter.http.exchange import KEY
 from runtime_exporter.http.guard import report
 from runtime_exporter.http.series import OTHER, Method
-from runtime_exporter.http.wsgi import WSGIMiddleware
+from runtime_exporter.http.wsgi import WSGIMiddleware, fastest
 from runtime_exporter.http.wsgi_exchanges import WHOLE, WSGIExchange
 
 if TYPE_CHECKING:
@@ -64,19 +63,25 @@ class DjangoMethod(Method):
 
 
 class DjangoMiddleware(WSGIMiddleware):
-    """What a WSGIMiddleware is from its first request on where its application is Django's own handler, until something speaks against it."""
+    """What a WSGIMiddleware is from its first request on where its application is Django's own handler, until something speaks against it.
+
+    That may be while another thread's request is answered: what that needs of this class it gets from here, not from the object.
+    """
 
     _method = DjangoMethod
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: C901 - spelt out as there
-        """Answer one request as `app` does, and count it; as a WSGIMiddleware where it has to be so."""
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request as `app` does, and count it; as a WSGIMiddleware where it has to be so.
+
+        `compiled/_wsgi.c` does the same.
+        """
         method: Any = None
         try:
             if KEY not in environ:  # else another of our middlewares counts it
                 try:
                     method = self._methods[environ["REQUEST_METHOD"]]
                 except KeyError:
-                    method = self._prepared_by(environ)
+                    method = DjangoMiddleware._prepared_by(self, environ)
                 if method is not None:
                     clock = method.clock
                     started = clock()
@@ -87,7 +92,7 @@ class DjangoMiddleware(WSGIMiddleware):
             report("beginning a request", error)
             method = None
         if method is None:
-            return super().__call__(environ, start_response)
+            return WSGIMiddleware.__call__(self, environ, start_response)
         app = self.app
         try:
             body: Any = app(environ, start_response)
@@ -102,7 +107,7 @@ class DjangoMiddleware(WSGIMiddleware):
                 histogram = series.histogram
                 now = clock()
                 seconds = now - started
-                if seconds <= histogram._first:  # noqa: SLF001
+                if seconds <= histogram._first and now < series.quiet:  # noqa: SLF001
                     # Here, too, nothing after the first line could fail, and no other thread comes in between.
                     del environ[KEY]
                     method.floats[method.at] -= 1.0
@@ -114,12 +119,10 @@ class DjangoMiddleware(WSGIMiddleware):
                     histogram._ints[histogram._at] += 1  # noqa: SLF001
                     histogram._from = to  # noqa: SLF001
                     histogram._to = valid  # noqa: SLF001
-                    if now >= series.quiet:
-                        self._exemplify(method, environ, series, seconds, now)
                     return body  # type: ignore[no-any-return]
         except Exception:  # noqa: BLE001, S110 - whatever is out of the ordinary, as a route that none had before
             pass
-        return self._take(method, environ, started, body)  # type: ignore[no-any-return]
+        return DjangoMiddleware._take(self, method, environ, started, body)  # type: ignore[no-any-return]
 
     def _prepared_by(self, environ: Environ) -> Method | None:
         """Return what is prepared for the method of a request, or None where it has to go the other way."""
@@ -149,17 +152,6 @@ class DjangoMiddleware(WSGIMiddleware):
             self._leave()
         return taken
 
-    def _exemplify(self, method: Method, environ: Environ, series: Series, seconds: float, now: float) -> None:
-        """Give the request's trace to its first bucket, in which it was counted and which wants an exemplar. Never raises."""
-        try:
-            traceparent = environ.get("HTTP_TRACEPARENT")
-            series.exemplify(0, seconds, None if traceparent is None else trace.parse(traceparent), now)
-            if trace.SDK in sys.modules:
-                method.traced = True
-                self._leave()
-        except Exception as error:  # noqa: BLE001 - never into the host
-            report("keeping a trace", error)
-
 
 def _fail(method: DjangoMethod, environ: Environ, started: float, error: BaseException) -> None:
     """Count a request that an exception ended, with the route that it had come to. Never raises."""
@@ -179,3 +171,7 @@ def _exchange(method: DjangoMethod, environ: Environ, started: float) -> WSGIExc
         exchange = method.in_full(environ)
     exchange.started = started
     return exchange
+
+
+FASTEST: Final = fastest(DjangoMiddleware, "django", DjangoMethod, DjangoMiddleware._take, _fail)  # noqa: SLF001
+"""DjangoMiddleware, or the same compiled."""
