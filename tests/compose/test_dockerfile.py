@@ -28,10 +28,15 @@ def test_hadolint_finds_nothing() -> None:
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_both_stages_start_from_the_same_pinned_slim_image() -> None:
-    images = {argument.split()[0] for name, argument in INSTRUCTIONS if name == "FROM"}
-    (image,) = images
-    assert re.fullmatch(r"python:3\.12\.\d+-slim-bookworm", image)
+def test_both_stages_start_from_the_same_pinned_python_and_only_the_last_is_slim() -> None:
+    first, last = [argument.split()[0] for name, argument in INSTRUCTIONS if name == "FROM"]
+    assert re.fullmatch(r"python:3\.12\.\d+-slim-bookworm", last)
+    assert last.replace("-slim", "") == first
+
+
+def test_an_image_without_what_is_compiled_is_not_built() -> None:
+    (command,) = (argument for name, argument in INSTRUCTIONS if name == "RUN" and "pip" in argument)
+    assert "RUNTIME_EXPORTER_COMPILED=true pip " in command
 
 
 def test_the_final_image_runs_as_a_numbered_user_and_installs_nothing() -> None:
