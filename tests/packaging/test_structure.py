@@ -114,6 +114,7 @@ IMPORT_LATE = {
     PACKAGE / "profiling" / "process.py",
     PACKAGE / "exporter.py",
     PACKAGE / "configfile" / "__init__.py",
+    PACKAGE / "metrics" / "told.py",
     PACKAGE / "prefork" / "alone.py",
     PACKAGE / "prefork" / "sharing.py",
 }

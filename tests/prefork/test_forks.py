@@ -51,16 +51,20 @@ def test_a_forked_child_counts_for_itself_is_watched_and_takes_over_when_its_par
         os.kill(child, signal.SIGKILL)
 
 
-def test_children_of_multiprocessing_count_whether_they_are_forked_or_spawned(fleet):
-    parent = fleet.worker()
+@pytest.mark.parametrize("variable", [True, False], ids=["by the variable", "by their parent"])
+def test_children_of_multiprocessing_count_in_the_directory_that_they_are_told_of(fleet, variable):
+    parent = fleet.worker(start=False, **({} if variable else {"RUNTIME_EXPORTER_RUN_DIRECTORY": ""}))
+    parent.start(**({} if variable else {"run_directory": str(fleet.directory)}))
     parent.do("counter.labels('a').inc(1)")
     parent.do(
         "import multiprocessing\n"
-        "for way in ('fork', 'spawn'):\n"
+        "for way in ('fork', 'spawn', 'forkserver'):\n"
         "    child = multiprocessing.get_context(way).Process(target=work, args=(10, 0))\n"
-        "    child.start(); child.join(); assert child.exitcode == 0"
+        "    child.start(); child.join(); assert child.exitcode == 0\n"
+        "from multiprocessing import forkserver\n"
+        "forkserver._forkserver._stop()  # or it would have the parent's output until its end"
     )
-    fleet.wait_for(ORDERS, 21)
+    fleet.wait_for(ORDERS, 31)
     fleet.wait_for(LIVE, 1)
 
 

@@ -4,8 +4,6 @@ A drop-in: every name of prometheus_client is here, so that `from prometheus_cli
 `from runtime_exporter.metrics import …`. docs/drop-in.md has what differs.
 """
 
-import os
-
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
@@ -32,6 +30,7 @@ from runtime_exporter.metrics.info import Enum, Info
 from runtime_exporter.metrics.metric import Metric
 from runtime_exporter.metrics.serving import make_asgi_app, make_wsgi_app, start_http_server, start_wsgi_server
 from runtime_exporter.metrics.summary import Summary
+from runtime_exporter.metrics.told import join_if_told
 
 CONTENT_TYPE_PLAIN_0_0_4 = CONTENT_TYPE_LATEST
 CONTENT_TYPE_PLAIN_1_0_0 = "text/plain; version=1.0.0; charset=utf-8"
@@ -70,8 +69,4 @@ __all__ = [
     "write_to_textfile",
 ]
 
-if os.environ.get("RUNTIME_EXPORTER_RUN_DIRECTORY"):
-    # Only then: nobody else pays for what it imports.
-    from runtime_exporter.metrics.workers.environment import join_from_environment
-
-    join_from_environment()
+join_if_told()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime_exporter.errors import RunDirectoryError
 from runtime_exporter.metrics.cells import STORE
+from runtime_exporter.metrics.told import tell_children
 from runtime_exporter.metrics.workers import ending, slots
 from runtime_exporter.metrics.workers.beginning import begin, begin_anew, keep_alone, kept, let_go_of_files
 from runtime_exporter.metrics.workers.folding import HEAPED, fold
@@ -97,6 +98,7 @@ class Worker:
         self.ends(ending.LEFT)
         self.tick()
         self.drop()
+        tell_children(None)
         _worker = None
         _left.add(self.directory)
 
@@ -142,6 +144,7 @@ def join(directory: Path) -> Worker:
             removed.drop()
             where.mkdir(mode=0o700, parents=True, exist_ok=True)
         _worker = _join(where)
+        tell_children(where)
     except OSError as error:
         raise RunDirectoryError(
             f"{where}: cannot be shared by workers: {error.strerror or error}; it must be a directory that exists, that"
