@@ -104,6 +104,17 @@ def test_who_shares_another_directory_waits_until_nobody_listens_and_says_so_onc
     assert None is first.listen()
 
 
+def test_workers_of_another_port_in_the_same_directory_are_told_of_since_they_may_be_another_service(port, caplog):
+    gone, first, second = port(where=free_port()), port(), port(where=free_port())
+    gone.listen().close()
+    gone.close()
+    first.listen()
+    assert [] == caplog.messages
+    second.listen()
+    (line,) = caplog.messages
+    assert f"listen at port {first._place[1]} live here" in line
+
+
 def test_the_child_of_a_fork_stands_in_for_a_worker_that_is_gone(port):
     worker, child = port(), port()
     listener = worker.listen()

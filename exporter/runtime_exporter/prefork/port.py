@@ -59,6 +59,7 @@ class SharedPort:
                 self.close()
             else:
                 self._hold(fcntl.LOCK_SH)
+                self._tell_others()
         self._listener = listener
         return listener
 
@@ -112,6 +113,19 @@ class SharedPort:
         probe.close()
         return True
 
+    def _tell_others(self) -> None:
+        """Say so where workers of another port live: a service has one port, and two services in one directory add up."""
+        others = [file.name for file in self._file.parent.glob("port-*") if file != self._file and _is_held(file)]
+        if not others:
+            return
+        ports = ", ".join(sorted(name.removeprefix("port-") for name in others))
+        who = f"{self._file.parent}: workers that listen at port {ports} live here, too"
+        self._log.report(
+            "others",
+            ports,
+            f"{who}; if they are another service's, both are added up: give each a directory of its own",
+        )
+
     def _hold(self, how: int) -> bool:
         """Lock the file, and return whether that worked."""
         if self._lock < 0:
@@ -121,3 +135,13 @@ class SharedPort:
         except OSError:
             return False
         return True
+
+
+def _is_held(file: Path) -> bool:
+    """Return whether some process holds a lock on a file."""
+    with suppress(OSError), file.open("rb") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
