@@ -125,6 +125,11 @@ class PlainExchange(ASGIExchange):
         self.settle()
         self.finish()
 
+    def excepted_by(self, error: BaseException | None) -> None:
+        """Count an exception that the application did not handle."""
+        self.settle()
+        self.excepted_by(error)
+
     def end_as(self, status: int) -> None:
         """Let the request count as one with this status, whatever its response says."""
         self.settle()
@@ -149,7 +154,7 @@ _SETTLED: Final = object()
 _FILES: Final = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
-def _begin() -> Begin:
+def _quickest() -> Begin:
     if compiled.asgi is None:
         return begin
     try:
@@ -160,5 +165,5 @@ def _begin() -> Begin:
     return compiled.asgi.begin  # type: ignore[no-any-return]
 
 
-BEGIN: Final = _begin()
+BEGIN: Final = _quickest()
 """The quickest `begin` that there is: the compiled one, else that of this module."""

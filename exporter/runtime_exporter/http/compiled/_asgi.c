@@ -133,7 +133,8 @@ send_interpreted(const State *state, PyObject *self, PyObject *const *args, Py_s
     return sent;
 }
 
-PyDoc_STRVAR(send_doc, "Hand a message to the server, noting what it says: as PlainExchange does, but compiled.");
+PyDoc_STRVAR(send_doc, "send($self, message)\n--\n\n"
+                       "Hand a message to the server, noting what it says: as PlainExchange does, but compiled.");
 
 static PyObject *
 exchange_send(PyObject *self, PyTypeObject *defining, PyObject *const *args, Py_ssize_t count, PyObject *names)
@@ -235,11 +236,11 @@ prepare(PyObject *module, PyObject *args)
     Py_CLEAR(state->exchange);
     if (!PyArg_ParseTuple(args, "O!OOOU:prepare", &PyType_Type, &plain, &method, &series, &histogram, &key))
         return NULL;
-    PyTypeObject *class = (PyTypeObject *)plain;
+    PyTypeObject *of = (PyTypeObject *)plain;
     if (!learn_classes(&state->known, method, series, histogram) || !learn_slot(&state->by_route, state->known.method, "known")
-        || !learn_slot(&state->receive, class, "server_receive") || !learn_slot(&state->send, class, "server_send")
-        || !learn_slot(&state->method, class, "method") || !learn_slot(&state->where, class, "where")
-        || !learn_slot(&state->began, class, "began") || !learn_slot(&state->series, class, "series"))
+        || !learn_slot(&state->receive, of, "server_receive") || !learn_slot(&state->send, of, "server_send")
+        || !learn_slot(&state->method, of, "method") || !learn_slot(&state->where, of, "where")
+        || !learn_slot(&state->began, of, "began") || !learn_slot(&state->series, of, "series"))
         return NULL;
     Py_XSETREF(state->interpreted, PyObject_GetAttrString(plain, "send"));
     if (state->interpreted == NULL)
