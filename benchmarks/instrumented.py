@@ -13,12 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import floors, web_apps
-from benchmarks.web_apps import drive_asgi, drive_wsgi
+from benchmarks.drives import drive_asgi, drive_wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.web_apps import Drive
+    from benchmarks.drives import Drive
 
     Pair = tuple[Any, Any, Drive]
 

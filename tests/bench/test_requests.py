@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from benchmarks import requests as report
 from benchmarks.figures import Figure, Noise, Spread
 from benchmarks.floors import FLOORS, WSGI_FLOORS
 from benchmarks.instrumented import BY_HAND, MAKERS, OPENTELEMETRY, OURS, pair
-from benchmarks.requests import GROUPS, Candidate, Group, _goals
+from benchmarks.requests import GROUPS, Candidate, Group, Load, _goals, _rounds, _start
+from benchmarks.turns import Told
 
 
 @pytest.mark.parametrize("app", [app for app in MAKERS if "django" not in app])  # whose settings are a process's
@@ -90,33 +93,67 @@ def test_what_counts_nothing_of_wsgi_answers_as_the_bare_application_does_and_cl
 
 @pytest.mark.parametrize("app", ["wsgi", "django", "django-asgi"])
 def test_a_candidate_in_a_process_of_its_own_says_what_either_application_took(app):
-    with Candidate(Group(app, app, 6), OURS, 2) as candidate:
+    with closing(Candidate(app, OURS, Load(6, routes=2))) as candidate:
+        _start([candidate])
         assert candidate.missing == ""
-        bare, instrumented = candidate.ask(10)
-    assert 0 < bare < 60
-    assert 0 < instrumented < 60
+        told = candidate.ask(10)
+    assert 0 < told.bare < 60
+    assert -1 < told.more < 60
 
 
 def test_a_package_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.setenv("BENCHMARK_PEERS", "")
-    with Candidate(Group("asgi", "ASGI", 1), "aioprometheus", 1) as candidate:
+    with closing(Candidate("asgi", "aioprometheus", Load(1))) as candidate:
+        _start([candidate])
         assert "aioprometheus" in candidate.missing
+
+
+class Scripted:
+    """A candidate that adds a share of what its bare application takes, on a machine that is as slow as it is told to be."""
+
+    def __init__(self, share, missing=""):
+        self.share, self.missing, self.starts = share, missing, 0
+
+    def start(self):
+        self.starts += 1
+
+    def wait(self):
+        pass
+
+    def ask(self, turns):
+        assert turns == 7
+        return Told(1e-6 * (1 + self.starts), self.share)
+
+
+def test_what_a_candidate_adds_is_its_share_of_what_the_bare_application_takes_in_that_round():
+    candidates = {"ours": Scripted(0.5), "peer": Scripted(2.0), "gone": Scripted(0, "no module")}
+    added = _rounds(candidates, dict.fromkeys(candidates, 7), report._LIFE + 1)
+    assert {"ours", "peer"} == added.keys()
+    assert [1e-6] * report._LIFE + [1.5e-6] == added["ours"]
+    assert [4e-6] * report._LIFE + [6e-6] == added["peer"]
+    assert [2, 2, 0] == [one.starts for one in candidates.values()]
 
 
 def test_a_goal_is_of_the_package_that_costs_least():
     def figure(peer, cost):
         return Figure("n", "µs", Spread.exactly(1), peer, Spread.exactly(cost), Spread.exactly(1 / cost), Noise(1, 1))
 
-    group = Group("starlette", "Starlette", 1, ("dear", "cheap"), ("counts only",), by_hand=1 / 4, best=1 / 20)
+    load = Load(1, routes=100)
+    group = Group("starlette", "Starlette", (load,), ("dear", "cheap"), ("counts only",), by_hand=1 / 4, best=1 / 20)
     figures = {
         name: figure(name, cost) for name, cost in [(BY_HAND, 5), ("dear", 90), ("cheap", 30), ("counts only", 2)]
     }
-    assert [(BY_HAND, 1 / 4), ("cheap", 1 / 20)] == [(goal.peer, goal.at_most) for goal in _goals(group, figures, None)]
+    goals = [*_goals(group, load, figures, None)]
+    assert [(BY_HAND, 1 / 4), ("cheap", 1 / 20)] == [(goal.peer, goal.at_most) for goal in goals]
+    assert f"Starlette: at most 1/4 of what {BY_HAND} costs" == goals[0].text
+    assert f"Starlette, 100 routes: at most 1/4 of what {BY_HAND} costs" == next(_goals(group, load, figures, 100)).text
+    assert next(_goals(group, Load(1), figures, 1)).text.startswith("Starlette, 1 route: ")
 
 
 def test_every_framework_of_the_promises_is_measured():
     assert set(MAKERS) == {group.app for group in GROUPS}
-    assert {1, 4} == {group.threads for group in GROUPS}
+    assert {1, 4} == {load.threads for group in GROUPS for load in group.loads}
+    assert {1, 100} == {load.routes for group in GROUPS for load in group.loads}
     assert all(group.packaged or group.by_hand for group in GROUPS)
     assert OPENTELEMETRY in {name for group in GROUPS for name in group.packaged}
