@@ -145,7 +145,7 @@ STEPS = st.one_of(
 REQUESTS = st.lists(
     st.fixed_dictionaries(
         {
-            "scope": st.sampled_from(["new", "new", "new", "the last", "a subclass", "of a made-up method", "empty"]),
+            "scope": st.sampled_from(["new", "new", "new", "the last", "of a made-up method", "empty"]),
             "ended": st.sampled_from([None, asyncio.CancelledError, OSError]),
             "steps": st.lists(STEPS, max_size=6),
         }
@@ -215,7 +215,7 @@ class World:
             scope = {"type": "http", "method": "GET", "headers": [], "path": "/"}
             if which == "of a made-up method":
                 scope["method"] = "BREW"
-            self.scope = {"new": scope, "a subclass": Message(scope), "empty": {"type": "http"}}.get(which, scope)
+            self.scope = {"new": scope, "empty": {"type": "http"}}.get(which, scope)
         return self.scope
 
     async def _receive(self):
@@ -323,6 +323,34 @@ class Prepared:
 @pytest.fixture
 def prepared(make_measured):
     return Prepared(make_measured(body_sizes=False))
+
+
+ODD_SCOPES = {
+    "a subclass": Message({"type": "http", "method": "GET"}),
+    "another mapping": UserDict({"type": "http", "method": "GET"}),
+    "a lifespan": {"type": "lifespan"},
+    "no type": {"method": "GET"},
+    "no method": {"type": "http"},
+    "a made-up method": {"type": "http", "method": "BREW"},
+    "a method that is no text": {"type": "http", "method": []},
+    "a mark": {"type": "http", "method": "GET", KEY: None},
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("name", ODD_SCOPES)
+def test_a_request_with_an_odd_scope_is_not_begun(prepared, name):
+    prepared.scope = ODD_SCOPES[name]
+    before = repr(prepared.scope)
+    assert (None, before) == (prepared.exchange(), repr(prepared.scope))
+    assert prepared.method.floats[prepared.method.at] == 0
+
+
+def test_begin_takes_what_it_is_documented_to_take(prepared):
+    with pytest.raises(TypeError, match="takes 4 arguments, not 0"):
+        prepared.begin()
+    assert prepared.begin(None, prepared.scope, None, None) is None
+    assert prepared.begin({"GET": "Method"}, prepared.scope, None, None) is None
 
 
 class WithoutSlots:
