@@ -505,6 +505,25 @@ def test_nothing_of_a_request_is_left_when_it_is_over(streaming):
         gc.enable()
 
 
+def test_metrics_that_measure_bodies_do_so_from_the_next_request_on(make_measured):
+    plain, sized = make_measured(body_sizes=False), make_measured(body_sizes=True)
+
+    def answer(_environ, start_response):
+        start_response("200 OK", [])
+        return [b"abc"]
+
+    app = WSGIMiddleware(answer, plain.metrics)
+    for measured in (plain, plain, sized, sized, plain, plain):
+        app.metrics = measured.metrics
+        Server().get(app)
+    expected = {("GET", "unmatched", "200"): 2}
+    assert ({("GET", "unmatched", "200"): 4}, expected, 6) == (
+        plain.requests(),
+        sized.requests(),
+        sized.sizes("response"),
+    )
+
+
 def test_the_example_works(measured):
     app = wsgi_app.application
     app.metrics = measured.metrics

@@ -12,6 +12,9 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import FileResponse, HttpResponse, HttpResponseNotFound, JsonResponse, StreamingHttpResponse
 from django.urls import clear_url_caches, include, path, re_path
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 import django_app  # noqa: F401 - whose settings are this process's
 from runtime_exporter.http import WSGIMiddleware, trace, wsgi, wsgi_django
@@ -129,6 +132,12 @@ urlpatterns = [
 PATHS = ["own/7", *(route for route in VIEWS if "<" not in route), "shop/2026/", "away", "etc/passwd"]
 
 
+class Name(str):
+    """The name of a method, of another type."""
+
+    __slots__ = ()
+
+
 class Proxying:
     """bjoern's: whatever is asked of it is the file's."""
 
@@ -237,6 +246,7 @@ def both(make_measured, act, **options):
         here.clock, here.metrics, here.ways = caller.measured.clock, caller.measured.metrics, []
         act(caller)
         caller.ways = here.ways
+    assert callers[0].seen == callers[1].seen
     return [caller.told() for caller in callers], callers[1]
 
 
@@ -254,6 +264,30 @@ def test_both_ways_count_the_same_and_say_the_same(make_measured, where, headers
     assert sum(expected[0].values()) == 6  # what a view asks with its own environ is a part of the request
     assert expected == told
     assert {"DjangoMethod"} == {*direct.ways}
+
+
+ASKED = st.tuples(
+    st.sampled_from(["own/7", "own/7", *PATHS]),
+    st.sampled_from(["GET", "GET", "POST", "BREW", "", Name("GET")]),
+    st.sampled_from([{}, {"HTTP_TRACEPARENT": f"00-{7:032x}-{8:016x}-01"}]),
+    st.sampled_from([0.0, 0.002, 1.5]),
+)
+
+
+@pytest.mark.filterwarnings("ignore:Caught:UserWarning")
+@hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(requests=st.lists(ASKED, min_size=1, max_size=6))
+def test_it_is_the_same_whatever_is_asked_in_whatever_order(make_measured, requests):
+    def act(caller):
+        for where, method, headers, seconds in [("own/1", "GET", {}, 0.0), *requests, ("own/1", "GET", {}, 0.0)]:
+            caller.ask(where, method=method, **headers)
+            caller.measured.clock.sleep(seconds)
+
+    (expected, told), direct = both(make_measured, act)
+    assert expected == told
+    assert "DjangoMethod" == direct.ways[0]
 
 
 @pytest.mark.parametrize("propagate", [False, True])

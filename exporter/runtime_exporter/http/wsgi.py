@@ -136,14 +136,14 @@ class WSGIMiddleware(Middleware):
         named = self.route is not None or self.prefixes
         self._exchange = SizedExchange if self._sized else NamedExchange if named else WSGIExchange
         flask.attach()
-        if not (FREE_THREADED or self._sized):
-            self._whole, self._werkzeug = WHOLE, flask.closing_type()
+        odd = FREE_THREADED or self._sized
+        self._whole, self._werkzeug = (frozenset(), None) if odd else (WHOLE, flask.closing_type())
         self._hasten()
 
     def _attach(self) -> None:
         # Only where nothing is asked for that is gone when a handler has returned, and where nobody has made a class of their own.
         plain = not (FREE_THREADED or self._sized or self.route is not None)
-        if plain and (type(self) is WSGIMiddleware or self._is_direct()) and django_handler.is_own(self.app):
+        if plain and (type(self) in (WSGIMiddleware, FASTEST) or self._is_direct()) and django_handler.is_own(self.app):
             from runtime_exporter.http import wsgi_django  # whose class is one of this, and for Django alone
 
             self.__class__ = wsgi_django.FASTEST
