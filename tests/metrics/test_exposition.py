@@ -102,6 +102,20 @@ def test_exemplars_come_back_in_openmetrics_and_stay_out_of_the_text_format():
     assert b"trace_id" not in metrics.generate_latest(registry)
 
 
+@pytest.mark.parametrize("form", [TEXT, OPENMETRICS])
+def test_a_family_that_asks_a_function_is_written_as_if_it_had_none(form):
+    counter = metrics.Counter("c", "C", ["a"], registry=None)
+    counter.labels("x").inc(2)
+    counter.labels("y").inc(3, {"trace_id": "abc"})
+    metrics.enable_created_metrics()
+    try:
+        expected = form.render([counter])
+        counter.labels("x").set_function(lambda: 2.0)
+        assert expected == form.render([counter])
+    finally:
+        metrics.disable_created_metrics()
+
+
 def test_a_quote_in_an_exemplar_is_escaped():
     # Not read back: prometheus_client's parser refuses an escaped quote there, which the specification allows.
     counter = metrics.Counter("c", "C", registry=None)

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from runtime_exporter import metrics
-from runtime_exporter.metrics import cellsource, exposition, rows, source
+from runtime_exporter.metrics import cellsource, exposition, refresh, rows, source
 from runtime_exporter.metrics.cells import CELL_BYTES
 from runtime_exporter.metrics.exposition import OPENMETRICS, TEXT
 
@@ -73,6 +73,29 @@ def test_nothing_is_kept_of_a_block_that_changes_until_it_is_calm(made, kind):
     assert [SERIES, SERIES, SERIES, SERIES, 1] == made
 
 
+@KINDS
+@pytest.mark.parametrize(("more", "texts"), [(0, SERIES // refresh.FEW), (1, SERIES)])
+def test_up_to_every_third_series_is_changed_one_by_one_and_of_more_all(made, kind, more, texts):
+    registry, change = of_kind(kind, SERIES)
+    TEXT.render([registry])
+    for one in change[: SERIES // refresh.FEW + more]:
+        one()
+    TEXT.render([registry])
+    assert [SERIES, texts] == made
+
+
+@pytest.mark.parametrize(("first", "calm"), [(5, True), (6, False)])
+def test_whether_a_block_has_become_calm_is_seen_of_its_first_series_alone(first, calm):
+    registry, change = of_kind("Histogram", SERIES)
+    (block,) = cellsource.cells_of(next(iter(registry._collector_to_names))).blocks()
+    TEXT.render([registry])
+    for moved in (change, [*change[:first], *change[refresh.SAMPLE :]]):
+        for one in moved:
+            one()
+        TEXT.render([registry])
+    assert calm == bool(block.written.texts)
+
+
 @pytest.fixture
 def _without_created():
     peer.disable_created_metrics()
@@ -124,6 +147,15 @@ def family_labels(child, names):
     values = getattr(child, "_labelvalues", None) or child._labels
     escaped = [value.replace("\n", r"\n").replace('"', r"\"") for value in values]
     return "m_total{" + ",".join(f'{name}="{value}"' for name, value in zip(names, escaped, strict=True)) + "}"
+
+
+@KINDS
+@pytest.mark.parametrize(("count", "kept"), [(refresh.SMALL, True), (refresh.SMALL + 1, False)])
+def test_the_lines_of_more_than_a_few_series_would_be_memory_and_are_not_kept(kind, count, kept):
+    registry, _ = of_kind(kind, count)
+    (block,) = cellsource.cells_of(next(iter(registry._collector_to_names))).blocks()
+    TEXT.render([registry])
+    assert kept == bool(block.written.lines)
 
 
 @KINDS
