@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Pair = tuple[float, float]
     """The CPU seconds of a turn of either, the bare one first."""
 
-_QUIET: Final = 4
-"""One pair of so many is looked at. Which, is decided by the sum of both: by either alone, it would be told as less than it is."""
+QUIET: Final = 4
+"""One pair of so many short ones is looked at. Which, is decided by the sum of both: by either alone, it would be told as less than it is."""
 
 
 class Told(NamedTuple):
@@ -45,8 +45,8 @@ def take(bare: Callable[[], float], instrumented: Callable[[], float], count: in
     return pairs
 
 
-def told(pairs: Sequence[Pair]) -> Told:
-    """Return what pairs of turns say, of which there is one at least."""
-    quiet = sorted(pairs, key=sum)[: -(-len(pairs) // _QUIET)]
+def told(pairs: Sequence[Pair], *, among: int = QUIET) -> Told:
+    """Return what pairs of turns say, of which there is one at least: one `among` so many, the quietest."""
+    quiet = sorted(pairs, key=sum)[: -(-len(pairs) // among)]
     bare = median(one for one, _ in quiet)
     return Told(bare, median(other - one for one, other in quiet) / bare)
