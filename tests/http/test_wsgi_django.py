@@ -52,7 +52,12 @@ def exits(_request):
 
 
 def streams(_request):
-    return StreamingHttpResponse(iter([b"a", b"b"]))
+    def parts():
+        yield b"a"
+        here.clock.sleep(0.001)
+        yield b"b"
+
+    return StreamingHttpResponse(parts())
 
 
 def fails_half_way(_request):
