@@ -152,10 +152,11 @@ def _put_beside(compiled: list[Path]) -> list[Path]:
 
 def _reason(output: str) -> str:
     """Return the line that says best what went wrong: the compiler's first error, else setuptools'."""
-    if "Python.h" in output:
-        return "Python.h is missing (Debian: apt-get install python3-dev)"
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["nothing was said"]
-    return next((line for line in lines if "error:" in line.lower()), lines[-1]).removeprefix("error: ")
+    first = next((line for line in lines if "error:" in line.lower() or "fatal error" in line), lines[-1])
+    if "fatal error" in first and "Python.h" in first:
+        return "Python.h is missing (Debian: apt-get install python3-dev)"
+    return first.removeprefix("error: ")
 
 
 def note(error: NotCompiledError) -> str:
