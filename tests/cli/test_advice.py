@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from runtime_exporter.profiling import filed
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import Frame, build
 from tools import free_port
+from verbs import failure, mistake
 
 TESTS = Path(__file__).resolve().parents[1]
 GO = TESTS / "profiling" / "recorded" / "go"
@@ -124,29 +123,17 @@ def test_a_service_is_asked_for_all_that_rules_read(tmp_path):
     assert (1 if answer["recommendations"] else 0) == result.return_value
 
 
-def mistake(*arguments):
-    ended = subprocess.run(
-        [sys.executable, "-m", "runtime_exporter", "advice", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "" == ended.stdout
-    return ended.returncode, ended.stderr.splitlines()[-1]
-
-
 def test_a_profile_on_which_there_is_no_advice_is_one_line():
     file = str(DATA / "threadcreate.pb.gz")
-    assert (1, f"error: {file}: a profile of threadcreate, on which there is no advice") == mistake(file)
+    assert (1, f"error: {file}: a profile of threadcreate, on which there is no advice") == mistake("advice", file)
 
 
 def test_neither_files_nor_a_url_is_wrong_usage():
-    assert (2, "error: either files or --url are needed (see runtime-exporter advice --help)") == mistake()
+    assert (2, "error: either files or --url are needed (see runtime-exporter advice --help)") == mistake("advice")
 
 
 def test_a_service_that_is_not_there_is_one_line():
-    code, line = mistake("--url", f"http://127.0.0.1:{free_port()}", "--seconds", "1")
+    code, line = failure("advice", "--url", f"http://127.0.0.1:{free_port()}", "--seconds", "1")
     assert 1 == code
     assert line.startswith("error: http://127.0.0.1:")
     assert line.endswith("cannot be asked: Connection refused")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from runtime_exporter.profiling.flamegraph.tree import Node, grow
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import Frame, build
 from tools import require
+from verbs import mistake, run
 
 DATA = Path(__file__).resolve().parents[1] / "profiling" / "testdata"
 REAL = sorted(DATA.glob("*.pb.gz"))
@@ -123,16 +122,6 @@ def test_a_page_loads_nothing_and_has_no_element_of_the_profile_s():
     assert [] == re.findall(r"https?:", render(SHOP, title="x"))
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "runtime_exporter", "flamegraph", *arguments],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
-
-
 def test_a_page_goes_to_a_file_or_to_standard_output(tmp_path):
     (tmp_path / "p.pb.gz").write_bytes(encode(SHOP))
     out = tmp_path / "out.html"
@@ -140,7 +129,7 @@ def test_a_page_goes_to_a_file_or_to_standard_output(tmp_path):
     to_file = CliRunner().invoke(
         flamegraph.command, [str(tmp_path / "p.pb.gz"), "-o", str(out)], catch_exceptions=False
     )
-    to_output = run("-", "--title", "p.pb.gz", "-o", "-", input=encode(SHOP))
+    to_output = run("flamegraph", "-", "--title", "p.pb.gz", "-o", "-", input=encode(SHOP), text=False)
 
     assert (0, "", f"wrote {out}\n") == (to_file.exit_code, to_file.stdout, to_file.stderr)
     assert (0, b"") == (to_output.returncode, to_output.stderr)
@@ -152,10 +141,9 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "p.pb.gz").write_bytes(encode(SHOP))
     (tmp_path / "out.html").mkdir()
 
-    ended = run(str(tmp_path / "p.pb.gz"), "-o", str(tmp_path / "out.html"))
+    code, _ = mistake("flamegraph", str(tmp_path / "p.pb.gz"), "-o", str(tmp_path / "out.html"))
 
-    assert (1, b"") == (ended.returncode, ended.stdout)
-    assert 1 == len(ended.stderr.splitlines())
+    assert 1 == code
     assert ["out.html", "p.pb.gz"] == sorted(path.name for path in tmp_path.iterdir())
 
 
@@ -355,19 +343,15 @@ def test_normalised_what_was_is_scaled_to_the_total_of_what_is():
 
 def test_profiles_of_other_types_are_not_drawn_as_a_change(tmp_path):
     heap, cpu = (str(DATA / name) for name in ("heap.pb.gz", "cpu.pb.gz"))
-    ended = run(heap, cpu, "-o", str(tmp_path / "out.html"))
-    assert 1 == ended.returncode
-    assert (
-        b"error: cannot compare a profile of alloc_objects, alloc_space, inuse_objects, inuse_space with one of samples, cpu\n"
-        == ended.stderr
-    )
+    line = "error: cannot compare a profile of alloc_objects, alloc_space, inuse_objects, inuse_space with one of samples, cpu"
+    assert (1, line) == mistake("flamegraph", heap, cpu, "-o", str(tmp_path / "out.html"))
     assert [] == [*tmp_path.iterdir()]
 
 
 def test_the_verb_draws_two_files_as_a_change(tmp_path):
     for name, one in (("before", BEFORE), ("after", AFTER)):
         (tmp_path / name).write_bytes(encode(one))
-    ended = run(str(tmp_path / "before"), str(tmp_path / "after"), "-o", str(tmp_path / "out.html"))
+    ended = run("flamegraph", str(tmp_path / "before"), str(tmp_path / "after"), "-o", str(tmp_path / "out.html"))
     assert 0 == ended.returncode
     assert render_change(BEFORE, AFTER, title="before → after") == (tmp_path / "out.html").read_text()
 

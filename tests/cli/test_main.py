@@ -12,28 +12,7 @@ import pytest
 
 from runtime_exporter import cli
 from runtime_exporter.errors import BundleError, CheckError, ConfigError, MissingToolError
-
-
-def run(*arguments, environ=None, **options):
-    """Run `python -m runtime_exporter` in a directory and environment without settings."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("RUNTIME_EXPORTER_")}
-    plain |= {"HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}
-    return subprocess.run(
-        [sys.executable, "-m", "runtime_exporter", *arguments],
-        env={**plain, **(environ or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
-
-
-def complaint(ended):
-    """Return the one line that a command wrote before it failed."""
-    assert "" == ended.stdout
-    (line,) = ended.stderr.splitlines()
-    return ended.returncode, line
+from verbs import complaint, mistake, run
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -84,7 +63,7 @@ def test_every_verb_exists_has_help_and_imports_no_other(verb):
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, line):
-    assert (2, line) == complaint(run(*arguments))
+    assert (2, line) == mistake(*arguments)
 
 
 def test_a_wrong_setting_is_one_line_and_exit_code_2():

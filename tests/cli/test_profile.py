@@ -14,6 +14,7 @@ from busy_service import busy_service
 from runtime_exporter.cli.service import address
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.profile import frames
+from verbs import failure, run
 
 PYSPY = Path(sys.executable).parent / "py-spy"
 
@@ -25,32 +26,15 @@ def service():
         yield running
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "runtime_exporter", "profile", *arguments],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
-
-
-def mistake(*arguments, **options):
-    """Return the exit code of a run that wrote nothing, and its last line."""
-    ended = run(*arguments, **options)
-    assert b"" == ended.stdout
-    return ended.returncode, ended.stderr.decode().splitlines()[-1]
-
-
 def functions(data):
     return {frame.name for sample in pprof.decode(data).samples for frame in frames(sample)}
 
 
 def test_a_profile_of_a_url_is_written_to_a_file_and_summed_up_in_a_line(service, tmp_path):
-    ended = run("--url", service.url, "--seconds", "2", cwd=tmp_path)
+    ended = run("profile", "--url", service.url, "--seconds", "2", cwd=tmp_path)
 
-    first, last = ended.stderr.decode().splitlines()
-    assert (0, b"", f"cpu profile of {service.url} over 2 s") == (ended.returncode, ended.stdout, first)
+    first, last = ended.stderr.splitlines()
+    assert (0, "", f"cpu profile of {service.url} over 2 s") == (ended.returncode, ended.stdout, first)
     assert last.startswith("cpu.pb.gz: ")
     assert "__main__:burns_cpu_here" in last
     assert [tmp_path / "cpu.pb.gz"] == [*tmp_path.iterdir()]
@@ -58,7 +42,7 @@ def test_a_profile_of_a_url_is_written_to_a_file_and_summed_up_in_a_line(service
 
 
 def test_a_profile_goes_to_a_pipe(service):
-    ended = run("--url", service.url, "--kind", "goroutine", "-o", "-")
+    ended = run("profile", "--url", service.url, "--kind", "goroutine", "-o", "-", text=False)
 
     assert 0 == ended.returncode
     assert "__main__:burns_cpu_here" in functions(ended.stdout)
@@ -67,7 +51,7 @@ def test_a_profile_goes_to_a_pipe(service):
 @pytest.mark.skipif(not PYSPY.exists(), reason="py-spy is not installed: pip install 'runtime-exporter[pyspy]'")
 @pytest.mark.parametrize("kind", ["cpu", "wall"])
 def test_a_profile_of_a_pid_is_taken_from_outside(service, kind):
-    ended = run("--pid", str(service.pid), "--kind", kind, "--seconds", "1", "-o", "-")
+    ended = run("profile", "--pid", str(service.pid), "--kind", kind, "--seconds", "1", "-o", "-", text=False)
 
     assert 0 == ended.returncode, ended.stderr
     profile = pprof.decode(ended.stdout)
@@ -96,7 +80,7 @@ def test_a_terminal_sees_how_far_it_is(service, tmp_path):
 
 
 def test_what_the_service_refuses_is_said_in_its_own_words_and_nothing_is_written(service, tmp_path):
-    code, line = mistake("--url", service.url, "--kind", "mutex", cwd=tmp_path)
+    code, line = failure("profile", "--url", service.url, "--kind", "mutex", cwd=tmp_path)
 
     assert 1 == code
     assert line.startswith(f"error: {service.url}/debug/pprof/mutex says 501 No profile mutex: ")
@@ -104,7 +88,7 @@ def test_what_the_service_refuses_is_said_in_its_own_words_and_nothing_is_writte
 
 
 def test_what_is_no_profile_is_not_written(service, tmp_path):
-    code, line = mistake("--url", f"{service.url}/debug/pprof/cmdline", cwd=tmp_path)
+    code, line = failure("profile", "--url", f"{service.url}/debug/pprof/cmdline", cwd=tmp_path)
 
     assert (1, True) == (code, line.startswith("error: "))
     assert [] == [*tmp_path.iterdir()]
@@ -123,7 +107,7 @@ def test_what_is_no_profile_is_not_written(service, tmp_path):
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, arguments, code, words):
-    found, line = mistake(*arguments, cwd=tmp_path)
+    found, line = failure("profile", *arguments, cwd=tmp_path)
 
     assert code == found
     assert line.startswith("error: ")
@@ -133,7 +117,7 @@ def test_a_mistake_is_one_line(tmp_path, arguments, code, words):
 
 @pytest.mark.skipif(not PYSPY.exists(), reason="py-spy is not installed: pip install 'runtime-exporter[pyspy]'")
 def test_a_process_that_is_none_is_one_line(tmp_path):
-    code, line = mistake("--pid", "4194304", "--seconds", "1", cwd=tmp_path)
+    code, line = failure("profile", "--pid", "4194304", "--seconds", "1", cwd=tmp_path)
 
     assert (1, True) == (code, line.startswith("error: py-spy failed: "))
 

@@ -17,6 +17,7 @@ from runtime_exporter.profiling import amounts
 from runtime_exporter.profiling.arithmetic import scale
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import Frame, build
+from verbs import mistake
 
 DATA = Path(__file__).resolve().parents[1] / "profiling" / "testdata"
 CPU = str(DATA / "cpu.pb.gz")
@@ -40,20 +41,6 @@ def output(command, *arguments, **options):
     result = CliRunner().invoke(command, arguments, catch_exceptions=False, **options)
     assert (0, "") == (result.exit_code, result.stderr)
     return result.stdout
-
-
-def mistake(*arguments, **options):
-    ended = subprocess.run(
-        [sys.executable, "-m", "runtime_exporter", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
-    assert "" == ended.stdout
-    (line,) = ended.stderr.splitlines()
-    return ended.returncode, line
 
 
 RECURSIVE = [((A, A, MAIN), (2, 200 * MS), ()), ((B, A, MAIN), (1, 100 * MS), ()), ((MAIN,), (1, 100 * MS), ())]
