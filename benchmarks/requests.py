@@ -92,7 +92,7 @@ GROUPS = (
     Group(
         "fastapi",
         "FastAPI",
-        (Load(5), Load(3, routes=100, turns=480)),
+        (Load(5), Load(2, routes=100, turns=720)),
         (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
         floors=(READS_CLOCK,),
         by_hand=1 / 4,
@@ -109,7 +109,7 @@ _DEAR: Final = 3
 """Packages have so many times fewer turns: what they add is ten times as much, and so is known as well by fewer, and takes most of the time."""
 
 _LIFE: Final = 5
-"""Rounds that a process lives: where its memory lies makes some hundredths of what a middleware costs, the same in all of its rounds."""
+"""Rounds that a process lives: what chance puts somewhere in it, as the kernel Python's own code, stays there in all of its rounds."""
 
 
 def report(*, quick: bool) -> Iterator[Item]:
