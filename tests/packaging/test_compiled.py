@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -348,3 +349,9 @@ def test_make_compiles_again_when_a_source_changes(tree):
             check=True,
         )
         assert compiles == ("hatch_build.py" in done.stdout)
+
+
+def test_a_release_has_a_wheel_for_every_python_that_is_supported():
+    project = (ROOT / "pyproject.toml").read_text()
+    (built,) = re.findall(r'^build = "cp3\{([\d,]+)\}-\*"$', project, re.MULTILINE)
+    assert re.findall(r"Python :: 3\.(\d+)", project) == built.split(",")

@@ -43,7 +43,7 @@ health_timeout: 500ms
 """
 
 _COMPILED = f"""\
-`{COMPILED_VARIABLE}=false` in the environment has requests counted in Python alone, as where nothing was compiled.
+`{COMPILED_VARIABLE}=false` in the environment has requests counted in Python alone, as where nothing was [compiled](python.md#compiled).
 It is no setting, since it decides before there are any.
 """
 
