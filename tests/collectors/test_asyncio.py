@@ -179,9 +179,6 @@ def test_a_loop_that_was_collected_is_forgotten_and_its_place_is_taken(collector
 
 
 def test_a_loop_that_allows_no_weak_reference_is_held(collector, clock, values):
-    class Slotted(Loop):
-        __slots__ = ()
-
     class Bare:
         __slots__ = ("inner",)
 
