@@ -9,6 +9,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from tools import require
+
 # A property holds or does not: how long an example takes on a busy machine says nothing.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -28,6 +30,18 @@ def rapid_switches():
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser for the tests of a file."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = require("chromium", "chromium-browser", "google-chrome", package="chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
 
 
 def pytest_collection_modifyitems(items):

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import sync_playwright
 
 from runtime_exporter.cli import flamegraph
 from runtime_exporter.profiling.flamegraph import render, render_change
 from runtime_exporter.profiling.flamegraph.tree import Node, grow
 from runtime_exporter.profiling.pprof import decode, encode
 from runtime_exporter.profiling.profile import Frame, build
-from tools import require
 from verbs import mistake, run
 
 DATA = Path(__file__).resolve().parents[1] / "profiling" / "testdata"
@@ -148,15 +146,6 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):
 
 
 # --- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = require("chromium", "chromium-browser", "google-chrome", package="chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from urllib.parse import quote, urljoin
 
 import pytest
 import requests
-from playwright.sync_api import sync_playwright
 
 from runtime_exporter.profiling import pprof
 from runtime_exporter.profiling.alerts import Alert
@@ -21,7 +20,7 @@ from runtime_exporter.profiling.store import Store
 from runtime_exporter.profiling.watch import Judgement
 from runtime_exporter.web.app import application_of
 from runtime_exporter.web.profile_pages import profile_routes
-from tools import require, wait_for
+from tools import wait_for
 
 NOW = 1_795_312_800  # 2026-11-22T02:00:00Z
 SECOND = 10**9
@@ -287,15 +286,6 @@ def test_a_profile_without_a_sample_type_says_so_instead_of_failing(site, shelf)
 
 
 # --- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = require("chromium", "chromium-browser", "google-chrome", package="chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
