@@ -8,7 +8,7 @@ import yaml
 import promql_tree
 from empty_panels import REASONS, why_empty
 from runtime_exporter.mixin import bundle, dashboards
-from runtime_exporter.mixin.dashboards import annotation_queries, expand, panels_of, queries
+from runtime_exporter.mixin.dashboards import expand, panels_of, queries
 from runtime_exporter.mixin.duration import seconds
 
 # What Prometheus itself writes for every target and every alert.
@@ -31,7 +31,10 @@ def all_queries(boards):
     return {
         (name, title, expression)
         for name, board in boards.items()
-        for title, expression in [*queries(board), *annotation_queries(board)]
+        for title, expression in [
+            *queries(board),
+            *((each["name"], expand(each["expr"], board)) for each in board["annotations"]["list"]),
+        ]
     }
 
 

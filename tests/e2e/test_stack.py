@@ -124,8 +124,8 @@ def test_every_panel_that_is_excused_for_being_empty_is_valid_promql(stack, boar
     for content in boards.values():
         for _, expression in dashboards.queries(content, VALUES):
             ask(stack, "query", query=expression)
-        for _, expression in dashboards.annotation_queries(content, VALUES):
-            ask(stack, "query", query=expression)
+        for annotation in content["annotations"]["list"]:
+            ask(stack, "query", query=dashboards.expand(annotation["expr"], content, VALUES))
 
 
 def test_the_links_of_an_alert_lead_somewhere(stack):
