@@ -182,6 +182,17 @@ raise_again(PyObject *error, PyObject *counted)
     return NULL;
 }
 
+/* Return the state of the module, NULL where the middleware is of another class by now: whoever has got its `__call__` before, as a
+   thread that is about to call it, calls this all the same. */
+static const State *
+state_of(PyObject *middleware)
+{
+    const State *state = PyType_GetModuleState(Py_TYPE(middleware));
+    if (state == NULL)
+        PyErr_Clear();
+    return state;
+}
+
 /* -- Django's own handler -- */
 
 /* Return the series of a response, a new reference: by its request, which is the last to be closed with it. */
@@ -200,7 +211,7 @@ find_django_series(const State *state, PyObject *method, PyObject *response)
         return NULL;
     PyObject *route = match == Py_None ? Py_NewRef(match) : PyObject_GetAttr(match, state->text_route);
     PyObject *status = route == NULL ? NULL : PyObject_GetAttr(response, state->text_status_code);
-    PyObject *series = find_series(&state->django, SLOT(method, state->routes), route, status);
+    PyObject *series = status == NULL ? NULL : find_series(&state->django, SLOT(method, state->routes), route, status);
     Py_XDECREF(status);
     Py_XDECREF(route);
     Py_DECREF(match);
@@ -242,7 +253,9 @@ answer_django(const State *state, PyObject *self, const Request *request, PyObje
 static PyObject *
 call_django(PyObject *self, PyObject *args, PyObject *names)
 {
-    const State *state = PyType_GetModuleState(Py_TYPE(self));
+    const State *state = state_of(self);
+    if (state == NULL)
+        return PyObject_Call(self, args, names);
     Request request = {NULL, NULL, NULL, NULL};
     PyObject *body = NULL;
     if (arrive(state, &state->django, self, args, names, &request) && begin(&state->django, &request, request.method))
@@ -298,9 +311,11 @@ note_start(const State *state, PyObject *exchange, PyObject *status)
     PyObject *method = SLOT(exchange, state->method);
     if (method == NULL || !Py_IS_TYPE(method, state->plain.known.method) || SLOT(method, state->traced) != Py_False)
         return 0;
+    Py_INCREF(method);
     PyObject *key = find_key(state, SLOT(exchange, state->told), SLOT(exchange, state->where));
     PyObject *series = find_series(&state->plain, SLOT(method, state->by_route), key, status);
     Py_XDECREF(key);
+    Py_DECREF(method);
     if (series == NULL)
         return 0;
     SET_SLOT(exchange, state->series, series);
@@ -394,7 +409,9 @@ answer_plain(const State *state, PyObject *self, const Request *request, PyObjec
 static PyObject *
 call_plain(PyObject *self, PyObject *args, PyObject *names)
 {
-    const State *state = PyType_GetModuleState(Py_TYPE(self));
+    const State *state = state_of(self);
+    if (state == NULL)
+        return PyObject_Call(self, args, names);
     Request request = {NULL, NULL, NULL, NULL};
     PyObject *exchange = NULL, *start = NULL, *body = NULL;
     if (arrive(state, &state->plain, self, args, names, &request))
