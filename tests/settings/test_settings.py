@@ -119,6 +119,12 @@ def test_the_variables_of_a_kubernetes_service_of_our_name_are_passed_over():
         ("log_level", "WARNING", "warning"),
         ("metrics_path", "/internal/metrics", "/internal/metrics"),
         ("address", " ::1 ", "::1"),
+        ("pyroscope_url", " http://pyroscope:4040/ ", "http://pyroscope:4040"),
+        ("pyroscope_url", "https://[::1]/tenant", "https://[::1]/tenant"),
+        ("disk_paths", "/srv, /var/lib", ("/srv", "/var/lib")),
+        ("pyroscope_application", "shop/api-2", "shop/api-2"),
+        ("profile_pinned", r"^shop\., :main$", (r"^shop\.", ":main$")),
+        ("profile_lock_packages", ["shop", "shop_api.views"], ("shop", "shop_api.views")),
     ],
 )
 def test_a_value_is_understood_however_it_is_written(name, written, value):
@@ -158,6 +164,16 @@ def test_a_value_is_understood_however_it_is_written(name, written, value):
         ("metrics_path", "/", "a path such as /metrics"),
         ("address", "", "a non-empty text"),
         ("web_config_file", 5, "a path of a file"),
+        ("disk_paths", ["/srv", " "], "paths of directories"),
+        ("pyroscope_url", "pyroscope:4040", "an address such as http://pyroscope:4040"),
+        ("pyroscope_url", "http://pyroscope:port", "an address such as http://pyroscope:4040"),
+        ("pyroscope_url", "http://[::1", "an address such as http://pyroscope:4040"),
+        ("pyroscope_url", "http://pyroscope:4040/?tenant=1", "without a user, a password or a query"),
+        ("pyroscope_url", "http://bob@pyroscope:4040", "without a user, a password or a query"),
+        ("pyroscope_url", 4040, "an address such as http://pyroscope:4040"),
+        ("pyroscope_application", "shop{env=1}", "a name of letters"),
+        ("profile_pinned", "shop(", "regular expressions with commas between them"),
+        ("profile_lock_packages", "shop,shop-api", "names of packages"),
     ],
 )
 def test_a_bad_value_is_refused_with_name_value_source_and_what_would_be_right(name, written, right):
