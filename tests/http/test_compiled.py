@@ -385,7 +385,9 @@ def test_classes_of_another_shape_are_refused_and_then_no_request_is_begun(prepa
 def test_where_what_is_compiled_does_not_fit_the_interpreted_way_is_taken_and_the_log_says_so(monkeypatch, caplog):
     monkeypatch.setattr(asgi_plain, "Method", WithoutSlots)
     monkeypatch.setattr(asgi_plain.compiled, "asgi", another(()))
+    monkeypatch.setattr(asgi_plain.compiled, "absent", {})
     assert asgi_plain._quickest() is asgi_plain.begin
+    assert {"asgi": False, "wsgi": True} == asgi_plain.compiled.used()
     assert "WithoutSlots.clock is not a slot" in caplog.text
     caplog.expected_faults = 1
 

@@ -160,6 +160,7 @@ def _quickest() -> Begin:
     try:
         compiled.asgi.prepare(PlainExchange, Method, Series, Histogram, KEY)
     except Exception as error:  # noqa: BLE001 - never into the host
+        compiled.absent["_asgi"] = str(error)
         report("preparing what is compiled", error)
         return begin
     return compiled.asgi.begin  # type: ignore[no-any-return]
