@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY
@@ -278,4 +280,14 @@ def start(**arguments: Any) -> Exporter:
     Every setting is a keyword argument (`start(port=0)`); what is not given comes from the environment, from the
     configuration file, or is the default. Raises ConfigError for a bad one, AlreadyStartedError for a second start.
     """
-    return Exporter(load(arguments)).start()
+    return Exporter(_where_it_counts(load(arguments))).start()
+
+
+def _where_it_counts(settings: Settings) -> Settings:
+    """Return settings with the directory that this process shares already, as `run` or its parent wanted, if they name none."""
+    workers = sys.modules.get("runtime_exporter.metrics.workers")  # who is alone has not imported it
+    worker = workers.current() if workers is not None and settings.run_directory is None else None
+    if worker is None:
+        return settings
+    sources = {**settings.sources, "run_directory": "shared already"}
+    return replace(settings, run_directory=str(worker.directory), sources=sources)

@@ -194,6 +194,18 @@ def test_a_directory_that_has_a_name_stays_and_its_counters_go_on(tmp_path):
         assert before < service.placed()
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["in the directory of run", "in one of their own"])
+def test_workers_that_start_an_exporter_by_themselves_under_run_share_it(tmp_path, named):
+    (tmp_path / "named").mkdir()
+    environment = [f"RUNTIME_EXPORTER_RUN_DIRECTORY={tmp_path / 'named'}"] if named else []
+    starts = f"raw_env = {environment}\ndef post_worker_init(_):\n    import runtime_exporter\n    runtime_exporter.start()\n"
+    (tmp_path / "gunicorn.conf.py").write_text(starts)  # which gunicorn reads by itself
+    with Service(tmp_path, *GUNICORN, "-w", "2", "shop:app") as service:
+        service.order(20)
+        service.counts_exactly()
+        assert named == any((tmp_path / "named").glob("*.worker"))
+
+
 def test_a_directory_that_cannot_be_used_leaves_each_worker_alone_and_says_so(tmp_path):
     (tmp_path / "file").touch()
     with Service(

@@ -37,7 +37,9 @@ def environment(environ: Mapping[str, str], pid: int) -> dict[str, str]:
 
 def without(environ: Mapping[str, str]) -> dict[str, str]:
     """Return `environ` as it was before `environment()`, and before a directory was made for the workers."""
-    ours = {MARK, RUN_DIRECTORY, RUN_DIRECTORY_MADE} if RUN_DIRECTORY_MADE in environ else {MARK}
+    ours = {MARK, RUN_DIRECTORY_MADE}
+    if environ.get(RUN_DIRECTORY) == environ.get(RUN_DIRECTORY_MADE):  # else somebody has named one since
+        ours.add(RUN_DIRECTORY)
     rest = {name: value for name, value in environ.items() if name not in ours}
     paths = [path for path in rest.pop("PYTHONPATH", "").split(os.pathsep) if path != INJECTED]
     return {**rest, "PYTHONPATH": os.pathsep.join(paths)} if any(paths) else rest
