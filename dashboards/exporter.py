@@ -212,13 +212,29 @@ def _cost(scope: Scope) -> list[panels.Panel]:
             unit="short",
             axis="workers",
             stacked=True,
-            width=12,
+        ),
+        panels.timeseries(
+            "Left out with several workers",
+            "What is not exposed: series that had no room in the run directory, series that a worker of another version defines otherwise, and collectors "
+            "of the application whose values would be of one worker only. More than 0: the log says which.",
+            Query(
+                scope.sum_by(EACH, scope.select("runtime_exporter_unshared_series")), f"{scope.per_instance} no room"
+            ),
+            Query(
+                scope.sum_by(EACH, scope.select("runtime_exporter_conflicting_series")),
+                f"{scope.per_instance} two definitions",
+            ),
+            Query(
+                scope.sum_by(EACH, scope.select("runtime_exporter_left_out_collectors")),
+                f"{scope.per_instance} collectors",
+            ),
+            unit="short",
+            axis="series",
         ),
         panels.timeseries(
             "Memory with the exporter",
             "Resident memory of the process that the exporter is in. The exporter's own share is constant: growth is the application's.",
             Query(scope.select("process_resident_memory_bytes"), scope.per_instance),
             unit="bytes",
-            width=12,
         ),
     ]

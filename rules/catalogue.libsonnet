@@ -10,6 +10,7 @@ local go(name) = { go: name };
   up: { type: 'gauge', unit: 'none', help: 'Whether the last scrape succeeded.', sources: everywhere('up') },
   scrapeDuration: { type: 'gauge', unit: 's', help: 'How long the last scrape took.', sources: everywhere('scrape_duration_seconds') },
   startTime: { type: 'gauge', unit: 's', help: 'When the process started.', sources: everywhere('process_start_time_seconds') },
+  workerStartTime: { type: 'gauge', unit: 's', help: 'When each of several workers started.', sources: native('worker_process_start_time_seconds') },
   cpu: { type: 'counter', unit: 's', help: 'CPU time of the process.', sources: everywhere('process_cpu_seconds_total') },
   cpuPeriods: { type: 'counter', unit: 'none', help: "Periods of the scheduler under the cgroup's CPU limit.", sources: native('process_cpu_periods_total') },
   cpuThrottledPeriods: { type: 'counter', unit: 'none', help: 'Such periods in which the cgroup was held back.', sources: native('process_cpu_throttled_periods_total') },

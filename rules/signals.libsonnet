@@ -47,6 +47,7 @@ function(config)
     up: metric('up'),
     scrapeDuration: metric('scrapeDuration'),
     startTime: metric('startTime'),
+    workerStartTime: metric('workerStartTime'),
     cpu: metric('cpu'),
     cpuPeriods: metric('cpuPeriods'),
     cpuThrottledPeriods: metric('cpuThrottledPeriods'),

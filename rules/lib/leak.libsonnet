@@ -12,7 +12,17 @@ local seconds = duration.seconds;
 
 {
   // Seconds since the process started; lasts over failed scrapes, and takes the younger one at a restart.
-  uptime(config, signals):: fill('(time() - max_over_time(%s[%s]))', [signals.startTime, config.rateInterval]),
+  uptime(config, signals):: fill('(time() - %s)', [$.started(config, signals.startTime)]),
+
+  started(config, start):: fill('max_over_time(%s[%s])', [start, config.rateInterval]),
+
+  // The same of what may warm up: of several workers the oldest. After a reload all of them are new, though the service goes on.
+  age(config, signals)::
+    if !signals.has('workerStartTime') then $.uptime(config, signals)
+    else fill('(time() - (min without (worker) (%s) or %s))', [
+      $.started(config, signals.workerStartTime),
+      $.started(config, signals.startTime),
+    ]),
 
   // Pearson's correlation of a recorded series with time: slope * deviation of time / deviation of value. The deviation of
   // n evenly spaced times is step * sqrt((n² - 1) / 12), the W / sqrt(12) of a continuous window. A window holds W / step
@@ -56,7 +66,7 @@ local seconds = duration.seconds;
       minCorrelation: number(scale.minCorrelation),
       minRecentSlopeRatio: number(scale.minRecentSlopeRatio),
       minSamples: number(scale.minCoverage * seconds(scale.window) / seconds(config.evaluationInterval)),
-      uptime: $.uptime(config, signals),
+      uptime: $.age(config, signals),
       age: number(age),
       unusual: unusual,
     }),
@@ -72,7 +82,7 @@ local seconds = duration.seconds;
         or %(uptime)s < %(age)s%(before)s
       )
     |||, {
-      uptime: $.uptime(config, signals),
+      uptime: $.age(config, signals),
       age: number($.ageOfYesterday(leak)),
       before: if past == null then '' else fill('\n  unless %s < %s', [floor, past]),
       floor: floor,
@@ -119,7 +129,7 @@ local seconds = duration.seconds;
       seasonWindow: leak.seasonWindow,
       seasonOffset: leak.seasonOffset,
       by: labelsOf(config).instance,
-      uptime: $.uptime(config, signals),
+      uptime: $.age(config, signals),
       age: number($.ageOfYesterday(leak)),
     }),
 

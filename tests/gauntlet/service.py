@@ -58,6 +58,13 @@ class Series(NamedTuple):
     values: Sequence[float | None]
 
 
+class Worker(NamedTuple):
+    """One of several that are one target: the minutes in which another took its place, and those in which there was none."""
+
+    births: Sequence[int] = ()
+    gone: frozenset[int] = frozenset()
+
+
 @dataclass
 class Process:
     """The courses of one process, each a value a minute. What is None is not exposed: not every service has everything."""
@@ -79,6 +86,7 @@ class Process:
     functions: dict[str, list[float]] = field(default_factory=dict)  # share of the CPU
     regressions: dict[str, list[float]] = field(default_factory=dict)  # 1 while the profiler says so
     suspects: list[float] | None = None  # objects that the profiler takes for a leak
+    workers: Sequence[Worker] = ()
     ended: dict[str, list[float]] = field(default_factory=dict)  # workers in each minute, by how
     births: Sequence[int] = ()  # the minutes in which it was started anew
     dark: set[int] = field(default_factory=set)  # the scrape failed
@@ -100,12 +108,11 @@ class Process:
 def series_of(process: Process, rng: random.Random) -> Iterator[Series]:
     """Yield every series of the process."""
     yield _named(process, "up", [0.0 if minute in process.dark else 1.0 for minute in range(process.minutes)], up=True)
-    births = set(process.births)
-    start, starts = 60.0 * (process.first - process.age), []
-    for minute in range(process.minutes):
-        start = 60.0 * (process.first + minute) if minute in births else start
-        starts.append(start)
-    yield _named(process, "process_start_time_seconds", starts)
+    yield _named(process, "process_start_time_seconds", _starts(process, process.births))
+    for number, worker in enumerate(process.workers):
+        labels = {"worker": str(number)}
+        known = replace(process, gone=process.gone | worker.gone)
+        yield _named(known, "worker_process_start_time_seconds", _starts(process, worker.births), labels)
     yield from _gauges(process)
     yield from _cpu(process, rng)
     if process.lock:
@@ -117,6 +124,16 @@ def series_of(process: Process, rng: random.Random) -> Iterator[Series]:
         yield _total(process, "runtime_exporter_workers_ended_total", rates, {"how": how})
     if process.load:
         yield from _requests(process, rng)
+
+
+def _starts(process: Process, births: Sequence[int]) -> list[float]:
+    """Return in each minute when what was there then had begun, in Unix seconds."""
+    born = set(births)
+    start, starts = 60.0 * (process.first - process.age), []
+    for minute in range(process.minutes):
+        start = 60.0 * (process.first + minute) if minute in born else start
+        starts.append(start)
+    return starts
 
 
 def _gauges(process: Process) -> Iterator[Series]:
