@@ -40,7 +40,7 @@ _READING = """\
 - A/A is the same thing against itself in the same rounds: the noise, as quartiles. It stands beside each figure that a clock took.
 - A goal **HOLDS** or **DOES NOT HOLD**. It is **NOT RESOLVED** where the quartiles lie on both sides of what was promised, or A/A reaches over it: this machine, on
   that day, could not tell. A promise of several goals has the verdict of its worst.
-- *Over the bare application* is what a middleware adds: the time with it less the time without, round by round.
+- *Over the bare application* is what a middleware adds: the time with it less the time without, turn by turn.
 """
 
 
