@@ -14,7 +14,7 @@ import random
 import sys
 
 from benchmarks import turns
-from benchmarks.drives import timed
+from benchmarks.drives import Threads, timed
 from benchmarks.instrumented import pair
 
 
@@ -28,7 +28,7 @@ def main(app: str, candidate: str, routes: int, threads: int, requests: int) -> 
     except ImportError as error:
         print(json.dumps({"missing": str(error)}), flush=True)
         return
-    send = timed(drive, threads)
+    send = timed(drive, Threads(threads) if threads > 1 else None)
     for one in (bare, instrumented):
         send(one, 200, routes)
     # What is there by now stays: a collection before each turn has nothing to look at but what the last one left.

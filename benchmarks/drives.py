@@ -128,27 +128,24 @@ _DEPTHS: Final = 32
 """Calls from C that a turn may be below. Each takes 528 bytes of stack (CPython 3.11), which spreads them over all places within 4,096."""
 
 
-def timed(drive: Drive, threads: int) -> Timed:
-    """Return `drive` with its requests spread over so many threads, and timed: the whole process if it is one, as frameworks have their own."""
+def timed(drive: Drive, threads: Threads | None = None) -> Timed:
+    """Return `drive` with its requests spread over threads, and timed: without any the whole process, as a framework may have its own."""
     chance = random.Random(1)
-    if threads == 1:
 
-        def alone(app: Any, requests: int, routes: int) -> float:
-            def turn() -> float:
-                begin = time.process_time()
-                drive(app, requests, routes)
-                return time.process_time() - begin
+    def alone(app: Any, requests: int, routes: int) -> float:
+        def turn() -> float:
+            begin = time.process_time()
+            drive(app, requests, routes)
+            return time.process_time() - begin
 
-            return deep(chance.randrange(_DEPTHS), turn)
-
-        return alone
-    staying = Threads(threads)
+        return deep(chance.randrange(_DEPTHS), turn)
 
     def together(app: Any, requests: int, routes: int) -> float:
+        assert threads is not None
         depth = chance.randrange(_DEPTHS)
-        return staying.run(lambda: deep(depth, lambda: drive(app, requests // threads, routes)))
+        return threads.run(lambda: deep(depth, lambda: drive(app, requests // len(threads), routes)))
 
-    return together
+    return alone if threads is None else together
 
 
 def deep(levels: int, work: Callable[[], _T]) -> _T:
@@ -157,27 +154,38 @@ def deep(levels: int, work: Callable[[], _T]) -> _T:
 
 
 class Threads:
-    """So many threads that stay, and wait for work. They end with the process."""
+    """So many threads that stay, and wait for work."""
 
     def __init__(self, count: int) -> None:
-        self._work: list[SimpleQueue[Callable[[], object]]] = [SimpleQueue() for _ in range(count)]
+        self._work: list[SimpleQueue[Callable[[], object] | None]] = [SimpleQueue() for _ in range(count)]
         self._done: SimpleQueue[float | BaseException] = SimpleQueue()
-        for work in self._work:
-            threading.Thread(target=self._stay, args=(work,), daemon=True).start()
+        self._threads = [threading.Thread(target=self._stay, args=(work,), daemon=True) for work in self._work]
+        for thread in self._threads:
+            thread.start()
+
+    def __len__(self) -> int:
+        return len(self._threads)
 
     def run(self, work: Callable[[], object]) -> float:
         """Have each do this, and return the CPU seconds that it took them in all, by the clock of each. Raises what it raises."""
         for queue in self._work:
             queue.put(work)
-        done = [self._done.get() for _ in self._work]
-        for one in done:
+        spent = 0.0
+        for one in [self._done.get() for _ in self._work]:
             if isinstance(one, BaseException):
                 raise one
-        return sum(one for one in done if not isinstance(one, BaseException))
+            spent += one
+        return spent
 
-    def _stay(self, queue: SimpleQueue[Callable[[], object]]) -> None:
-        while True:
-            work = queue.get()
+    def close(self) -> None:
+        """End them."""
+        for queue in self._work:
+            queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _stay(self, queue: SimpleQueue[Callable[[], object] | None]) -> None:
+        while (work := queue.get()) is not None:
             begin = time.thread_time()
             try:
                 work()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+from contextlib import closing
 
 import pytest
 from benchmarks import drives
@@ -49,9 +50,10 @@ def test_requests_are_spread_over_threads_that_stay():
         everyone.wait()  # so no thread does the work of another
         seen.append((threading.get_ident(), app, requests, routes))
 
-    send = timed(drive, 4)
-    for _ in range(3):
-        send("app", 200, 7)
+    with closing(Threads(4)) as threads:
+        send = timed(drive, threads)
+        for _ in range(3):
+            send("app", 200, 7)
     assert 12 == len(seen)
     assert 4 == len({one for one, *_ in seen})
     assert {("app", 50, 7)} == {tuple(rest) for _, *rest in seen}
@@ -65,21 +67,22 @@ def test_threads_say_what_their_work_took_by_the_clocks_of_all(monkeypatch):
         return own.looks * 0.5
 
     monkeypatch.setattr(drives.time, "thread_time", clock)
-    assert 1.5 == Threads(3).run(lambda: None)
+    with closing(Threads(3)) as threads:
+        assert 1.5 == threads.run(lambda: None)
 
 
 def test_what_a_thread_raises_is_raised_where_it_was_asked_for_and_the_threads_stay():
-    threads = Threads(2)
-    with pytest.raises(ZeroDivisionError):
-        threads.run(lambda: 1 // 0)
-    assert threads.run(lambda: None) >= 0
+    with closing(Threads(2)) as threads:
+        with pytest.raises(ZeroDivisionError):
+            threads.run(lambda: 1 // 0)
+        assert threads.run(lambda: None) >= 0
 
 
 def test_one_thread_is_the_asking_one_and_its_time_is_that_of_the_process(monkeypatch):
     now = itertools.count()
     monkeypatch.setattr(drives.time, "process_time", lambda: float(next(now)))
     driven = []
-    send = timed(lambda *of: driven.append((threading.get_ident(), *of)), 1)
+    send = timed(lambda *of: driven.append((threading.get_ident(), *of)))
     assert [1.0, 1.0] == [send("app", 5, 1), send("app", 5, 1)]
     assert [(threading.get_ident(), "app", 5, 1)] * 2 == driven
 
