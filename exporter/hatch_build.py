@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,10 @@ _WORDS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
+# As setuptools of several years say it.
+_NO_COMPILER: Final = re.compile(
+    r"command '([^']+)' failed: No such file or directory|No such file or directory: '([^']+)'$"
+)
 _SETUP: Final = """
 import json, sys
 from setuptools import Extension, setup
@@ -156,6 +161,9 @@ def _reason(output: str) -> str:
     first = next((line for line in lines if "error:" in line.lower() or "fatal error" in line), lines[-1])
     if "fatal error" in first and "Python.h" in first:
         return "Python.h is missing (Debian: apt-get install python3-dev)"
+    missing = _NO_COMPILER.search(first)
+    if missing:
+        return f"there is no C compiler {missing[1] or missing[2]} (Debian: apt-get install gcc libc6-dev)"
     return first.removeprefix("error: ")
 
 

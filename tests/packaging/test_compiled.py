@@ -26,6 +26,7 @@ SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 FILES = {f"{PACKAGE}/{name}{SUFFIX}" for name in MODULES}
 STRICT = {"CFLAGS": "-Wall -Wextra -Werror", "RUNTIME_EXPORTER_COMPILED": "true"}
 NO_COMPILER = {"CC": "/nowhere/cc"}
+MISSING = "there is no C compiler /nowhere/cc (Debian: apt-get install gcc libc6-dev)"
 NOTE = "note: without the compiled part, which only makes requests cheaper: "
 
 pytestmark = [
@@ -210,7 +211,7 @@ def test_without_a_compiler_a_wheel_fits_all_and_counts_as_well(tree, tmp_path):
     done, made = build(tree, "wheel", tmp_path / "wheel", **NO_COMPILER)
     (line,) = (line for line in done.stderr.splitlines() if "compiled" in line)
     assert 0 == done.returncode
-    assert f"{NOTE}command '/nowhere/cc' failed: No such file or directory" == line
+    assert NOTE + MISSING == line
     assert made.name.endswith("-py3-none-any.whl")
     assert ([], COUNTED) == counted(made, tmp_path / "site")
 
@@ -234,9 +235,7 @@ def test_a_compiler_that_is_demanded_and_missing_ends_the_build(tree, tmp_path):
     done, made = build(tree, "wheel", tmp_path, RUNTIME_EXPORTER_COMPILED="true", **NO_COMPILER)
     last = done.stderr.splitlines()[-1]
     assert (True, None) == (done.returncode > 0, made)
-    assert last == (
-        "error: RUNTIME_EXPORTER_COMPILED is true, but command '/nowhere/cc' failed: No such file or directory"
-    )
+    assert f"error: RUNTIME_EXPORTER_COMPILED is true, but {MISSING}" == last
 
 
 def test_what_is_not_wanted_is_left_out_without_a_word(tree, tmp_path):
@@ -270,7 +269,7 @@ def test_an_editable_installation_has_it_beside_its_source_and_nothing_else(comp
             "In file included from Python.h:1:\\nx.h:3:1: error: unknown type\\nx.h:4:1: error: more",
             "x.h:3:1: error: unknown type",
         ),
-        ("", "command '{}' failed with exit code 1"),
+        ("", "'{}'"),
     ],
 )
 def test_the_line_says_what_the_compiler_found_first(tree, tmp_path, said, told):
@@ -278,7 +277,8 @@ def test_the_line_says_what_the_compiler_found_first(tree, tmp_path, said, told)
     fake.write_text(f"#!/bin/sh\nprintf '{said}\\n' >&2\nexit 1\n")
     fake.chmod(0o755)
     done = hook(tree, CC=str(fake))
-    assert (1, "", f"{NOTE}{told.format(fake)}\n") == (done.returncode, done.stdout, done.stderr)
+    (line,) = done.stderr.splitlines()
+    assert (1, "", True) == (done.returncode, done.stdout, told.format(fake) in line.removeprefix(NOTE)), line
 
 
 def test_a_tree_that_cannot_be_written_is_told_of(compiler, tmp_path):
