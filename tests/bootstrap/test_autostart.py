@@ -236,3 +236,17 @@ def test_a_start_that_fails_is_one_line_and_is_not_tried_again(autostart, handle
     autostart.serving()
     assert ([line], 1) == (complaints, handle.starts)
     assert bootstrap.MARK not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["python", "/venv/bin/gunicorn", "-w", "4"], True),
+        (["python", "-m", "gunicorn", "shop:app"], True),
+        (["python", "app.py", "gunicorn"], False),
+        (["python", "-m", "flask", "run"], False),
+        (["python"], False),
+    ],
+)
+def test_gunicorn_is_told_by_how_it_was_called(words, told):
+    assert told == autostart_module._is_gunicorn(words)

@@ -134,7 +134,10 @@ def test_workers_that_are_replaced_by_others_go_on_with_the_same_numbers(tmp_pat
         assert [] == [each for each in service.samples("worker_process_start_time_seconds").values() if each <= start]
 
 
-def test_a_preloaded_application_counts_what_it_did_before_the_fork_once(tmp_path):
+def test_a_preloaded_application_counts_what_it_did_before_the_fork_once_also_where_the_arbiter_is_slow_to_start(
+    tmp_path,
+):
+    (tmp_path / "gunicorn.conf.py").write_text("import time\ntime.sleep(1)\n")
     with Service(tmp_path, *GUNICORN, "-w", "3", "--preload", "shop:app", workers=3) as service:
         (directory,) = service.directories()
         assert (60, 0) == service.order(60)[:2]

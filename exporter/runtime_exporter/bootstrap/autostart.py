@@ -23,7 +23,7 @@ from runtime_exporter.bootstrap.imports import ImportHooks
 from runtime_exporter.errors import AlreadyStartedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runtime_exporter.bootstrap.rundirectory import RunDirectory
 
@@ -155,8 +155,17 @@ def begin() -> None:
     forks.after_in_child(autostart.forked)
     if uwsgi.is_program():
         uwsgi.follow(autostart)
-    elif mark == str(os.getpid()):
+    elif mark == str(os.getpid()) and not _is_gunicorn():
         autostart.arm()
+
+
+def _is_gunicorn(words: Sequence[str] = sys.orig_argv) -> bool:
+    """Return whether this program is gunicorn, whose first process never serves, however long it takes to become a supervisor.
+
+    An exporter that was started in it meanwhile would have counted beside the workers what is loaded before they are forked.
+    """
+    program = words[2:3] if words[1:2] == ["-m"] else words[1:2]
+    return [os.path.basename(word) for word in program] == ["gunicorn"]  # noqa: PTH119 - of programs that know nothing of us
 
 
 def _start() -> Any:
