@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from runtime_exporter.freethreading import BUILD
+from runtime_exporter.http import compiled
+from runtime_exporter.http.series import Method
+from runtime_exporter.http.wsgi import WSGIMiddleware, fastest
 from tools import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,6 +232,14 @@ def test_a_process_that_is_told_so_does_without(word):
     assert done.stdout.splitlines() == [
         f'runtime_exporter_compiled{{interface="{name}"}} 0.0' for name in ("asgi", "wsgi")
     ]
+
+
+def test_what_was_compiled_and_does_not_fit_counts_as_absent(monkeypatch, caplog):
+    monkeypatch.setattr(compiled, "wsgi", object())  # as if of another version
+    monkeypatch.setattr(compiled, "absent", {})
+    assert WSGIMiddleware is fastest(WSGIMiddleware, "plain", Method)
+    assert {"asgi": True, "wsgi": False} == compiled.used()
+    assert "preparing what is compiled" in caplog.text
 
 
 def test_a_compiler_that_is_demanded_and_missing_ends_the_build(tree, tmp_path):

@@ -176,7 +176,8 @@ def fastest(middleware: type[WSGIMiddleware], name: str, method: type[Method], *
         common = (method, Series, Histogram, KEY, WHOLE)
         return getattr(compiled.wsgi, name)(middleware, common, *needed)  # type: ignore[no-any-return]
     except Exception as error:  # noqa: BLE001 - never into the host
-        report("preparing compiled code", error)
+        compiled.absent["_wsgi"] = str(error)
+        report("preparing what is compiled", error)
         return middleware
 
 
