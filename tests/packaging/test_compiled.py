@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from runtime_exporter.freethreading import BUILD
-from runtime_exporter.http import compiled
+from runtime_exporter.http import compiled, guard
 from runtime_exporter.http.series import Method
 from runtime_exporter.http.wsgi import WSGIMiddleware, fastest
 from tools import require
@@ -237,6 +237,7 @@ def test_a_process_that_is_told_so_does_without(word):
 def test_what_was_compiled_and_does_not_fit_counts_as_absent(monkeypatch, caplog):
     monkeypatch.setattr(compiled, "wsgi", object())  # as if of another version
     monkeypatch.setattr(compiled, "absent", {})
+    monkeypatch.setattr(guard, "_logged", set())
     assert WSGIMiddleware is fastest(WSGIMiddleware, "plain", Method)
     assert {"asgi": True, "wsgi": False} == compiled.used()
     assert "preparing what is compiled" in caplog.text
