@@ -5,20 +5,29 @@ Each way is a process of its own, as hosts are, and prints what came of the same
 
 from __future__ import annotations
 
+import mmap
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from runtime_exporter.http import HTTPMetrics, WSGIMiddleware, wsgi
+from runtime_exporter.http import ASGIMiddleware, HTTPMetrics, WSGIMiddleware, wsgi
+from runtime_exporter.metrics import workers
 from tools import require_compiled
+from workers_in_tests import samples
 
 pytestmark = pytest.mark.skipif(wsgi.FREE_THREADED, reason="without a GIL nothing is compiled")
 
 PROGRAMS = {"asgi": "odd_requests.py", "wsgi": "odd_environs.py"}
 PLANS = 250
+SECONDS = 2**-10
+"""What each request takes that is counted while its process is killed: no sum of them is rounded."""
+KILLED = 12
 
 
 @pytest.mark.parametrize("interface", PROGRAMS)
@@ -40,6 +49,76 @@ def test_who_is_asked_what_no_server_would_ask_does_the_same_compiled(interface)
         (interpreted, compiled) for interpreted, compiled in zip(*told, strict=True) if interpreted != compiled
     ]
     assert [] == differing[:1]
+
+
+class Nothing:
+    """Awaited, it is over at once."""
+
+    def __await__(self):
+        return iter(())
+
+
+def answer_for_ever(directory, interface, answered):
+    """Count requests in a directory that others read, each of which takes as long as the others, and say how many were counted."""
+    workers.join(directory).at_work()
+    now = 0.0
+    metrics = HTTPMetrics(clock=lambda: now)
+
+    def wsgi_app(_environ, start_response):
+        nonlocal now
+        now += SECONDS
+        start_response("200 OK", [])
+        return [b"x"]
+
+    async def asgi_app(_scope, _receive, send):
+        nonlocal now
+        now += SECONDS
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+    by_wsgi, by_asgi = WSGIMiddleware(wsgi_app, metrics), ASGIMiddleware(asgi_app, metrics)
+    while True:
+        if interface == "wsgi":
+            by_wsgi({"REQUEST_METHOD": "GET"}, lambda *_: None)
+        else:
+            with pytest.raises(StopIteration):
+                by_asgi({"type": "http", "method": "GET"}, None, lambda _: Nothing()).send(None)
+        answered[0] += 1
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("interface", PROGRAMS)
+def test_of_a_worker_that_is_killed_while_it_counts_no_request_is_half(tmp_path, interface):
+    require_compiled(interface)
+    merged = workers.Merged(tmp_path)
+    counted = mmap.mmap(-1, 8)
+    answered = memoryview(counted).cast("q")
+    for _ in range(KILLED):
+        before = answered[0]
+        pid = os.fork()
+        if pid == 0:
+            try:
+                answer_for_ever(tmp_path, interface, answered)
+            finally:
+                os._exit(1)
+        while answered[0] < before + 100:  # while it counts, too
+            _whole(samples(merged))
+            time.sleep(random.uniform(0.0, 0.002))
+        os.kill(pid, signal.SIGKILL)
+        assert signal.SIGKILL == os.waitpid(pid, 0)[1]
+        # The last one may be counted, and not have said so.
+        assert answered[0] <= _whole(samples(merged)) <= answered[0] + KILLED
+
+
+def _whole(found):
+    """Return how many requests were counted, none of which may be half: what a reader sees of each series belongs together."""
+    name = "http_server_request_duration_seconds_"
+    counts = {series: value for series, value in found.items() if series.startswith(f"{name}count")}
+    sums = {
+        series.replace("_sum{", "_count{"): value for series, value in found.items() if series.startswith(f"{name}sum")
+    }
+    assert sums == {series: value * SECONDS for series, value in counts.items()}
+    return sum(counts.values())
 
 
 def test_whoever_has_got_the_call_of_a_middleware_calls_it_also_when_its_class_is_another_by_then():
