@@ -82,7 +82,7 @@ GROUPS = (
     Group(
         "starlette",
         "Starlette",
-        (Load(20), Load(5, routes=100, turns=720)),
+        (Load(20), Load(5, routes=100, turns=480)),
         (PFI, STARLETTE_EXPORTER, OPENTELEMETRY),
         (AIOPROMETHEUS,),
         (READS_CLOCK,),

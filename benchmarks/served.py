@@ -44,7 +44,7 @@ def report(*, quick: bool) -> Iterator[Item]:
     busy: list[float] = []
     missing: Mapping[str, str] = {}
     for process in range(1 if quick else 6):
-        with _loaded(3, 5 if quick else 20) as (lacking, rounds):
+        with _loaded(2, 5 if quick else 45) as (lacking, rounds):
             missing = lacking
             for number, taken in enumerate(rounds):
                 progress.say(f"process {process + 1}, round {number + 1}")
