@@ -27,6 +27,8 @@ PROGRAMS = {"asgi": "odd_requests.py", "wsgi": "odd_environs.py"}
 PLANS = 250
 SECONDS = 2**-10
 """What each request takes that is counted while its process is killed: no sum of them is rounded."""
+STATUS = "299"
+"""That of these requests alone: other tests of this process have counted others, which its children inherit."""
 KILLED = 12
 
 
@@ -67,13 +69,13 @@ def answer_for_ever(directory, interface, answered):
     def wsgi_app(_environ, start_response):
         nonlocal now
         now += SECONDS
-        start_response("200 OK", [])
+        start_response(STATUS, [])
         return [b"x"]
 
     async def asgi_app(_scope, _receive, send):
         nonlocal now
         now += SECONDS
-        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.start", "status": STATUS})
         await send({"type": "http.response.body"})
 
     by_wsgi, by_asgi = WSGIMiddleware(wsgi_app, metrics), ASGIMiddleware(asgi_app, metrics)
@@ -113,12 +115,20 @@ def test_of_a_worker_that_is_killed_while_it_counts_no_request_is_half(tmp_path,
 def _whole(found):
     """Return how many requests were counted, none of which may be half: what a reader sees of each series belongs together."""
     name = "http_server_request_duration_seconds_"
-    counts = {series: value for series, value in found.items() if series.startswith(f"{name}count")}
+    ours = {series: value for series, value in found.items() if STATUS in series}
+    counts = {series: value for series, value in ours.items() if series.startswith(f"{name}count")}
     sums = {
-        series.replace("_sum{", "_count{"): value for series, value in found.items() if series.startswith(f"{name}sum")
+        series.replace("_sum{", "_count{"): value for series, value in ours.items() if series.startswith(f"{name}sum")
     }
     assert sums == {series: value * SECONDS for series, value in counts.items()}
     return sum(counts.values())
+
+
+def test_each_interpreter_of_a_process_counts_for_itself_and_ends_with_requests_in_flight():
+    require_compiled("asgi")
+    program = Path(__file__).parents[1] / "interpreters_that_count.py"
+    asked = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=100)
+    assert (0, ["20.0"] * 3, "") == (asked.returncode, asked.stdout.splitlines(), asked.stderr)
 
 
 def test_whoever_has_got_the_call_of_a_middleware_calls_it_also_when_its_class_is_another_by_then():
