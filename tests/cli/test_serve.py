@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from runtime_exporter.errors import ConfigError
+from runtime_exporter.http import compiled
 from runtime_exporter.prefork.service import Service
 from runtime_exporter.settings import load
 from runtime_exporter.web.health import DEGRADED
@@ -88,6 +89,21 @@ def test_it_answers_for_workers_that_live_and_that_lived_and_is_none_of_them(tmp
         assert 'worker_process_open_fds{worker="1"}' not in found
         process.send_signal(signal.SIGTERM)
         assert 0 == process.wait(30)
+
+
+def test_what_counts_the_requests_of_workers_is_theirs_to_say(tmp_path):
+    def said():
+        return {name: value for name, value in series(url).items() if name.startswith("runtime_exporter_compiled")}
+
+    with fleet_in(tmp_path) as fleet, serving(fleet.directory, env=None) as (_, url):
+        assert {} == said()
+        fleet.worker()
+        series(fleet.url)  # a worker that is asked brings its numbers up to date
+        used = {
+            f'runtime_exporter_compiled{{interface="{name}"}}': f"{there:.1f}"
+            for name, there in compiled.used().items()
+        }
+        assert used == wait_for(said, what="a worker says what counts its requests")
 
 
 def test_in_the_environment_of_the_workers_it_is_not_one_of_them(tmp_path, monkeypatch):

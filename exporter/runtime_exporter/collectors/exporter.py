@@ -19,13 +19,14 @@ SCRAPE_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 class ExporterCollector(Collector):
     """`scraped` is told of every scrape; what it says shows in the next one.
 
-    `compiled` says of each interface that requests come by whether they are counted by compiled code: nothing where none come.
+    `compiled` says of each interface that requests come by whether they are counted by compiled code; None is of a process
+    that has no requests, and leaves the word to those that have.
     """
 
     name = "exporter"
     interval = None
 
-    def __init__(self, version: str, compiled: Callable[[], Mapping[str, bool]] = dict) -> None:
+    def __init__(self, version: str, compiled: Callable[[], Mapping[str, bool]] | None = None) -> None:
         self._build = Gauge(
             "runtime_exporter_build_info",
             "Always 1; the version of the exporter and of Python.",
@@ -62,21 +63,17 @@ class ExporterCollector(Collector):
         self._version = version
         self._asked = compiled
         self._series.hidden = True
-        self.families: tuple[Metric, ...] = (
-            self._build,
-            self._compiled,
-            self._duration,
-            self._series,
-            self._workers,
-        )
+        own = (self._build, self._duration, self._series, self._workers)
+        self.families: tuple[Metric, ...] = own if compiled is None else (*own, self._compiled)
 
     def update(self) -> None:
         """Set what does not change while a process lives."""
         python = (platform.python_version(), platform.python_implementation())
         self._build.labels(self._version, *python).set(1)
         self._workers.labels("live").set(1)
-        for interface, compiled in self._asked().items():
-            self._compiled.labels(interface).set(compiled)
+        if self._asked is not None:
+            for interface, compiled in self._asked().items():
+                self._compiled.labels(interface).set(compiled)
 
     def scraped(self, seconds: float, exposition: bytes) -> None:
         """Take note of a finished scrape."""
