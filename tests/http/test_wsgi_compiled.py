@@ -66,12 +66,13 @@ def parts(clock, *, fails):
 
 
 class Closed:
-    """A body that is to be closed, as werkzeug's are, with whatever there is."""
+    """A body that is to be closed, as werkzeug's are, with whatever there is, and takes a moment to be read."""
 
-    def __init__(self, callbacks) -> None:
-        self._callbacks = callbacks
+    def __init__(self, clock, callbacks) -> None:
+        self._clock, self._callbacks = clock, callbacks
 
     def __iter__(self):
+        self._clock.sleep(0.001)
         return iter([b"a"])
 
     def close(self) -> None:
@@ -83,18 +84,23 @@ def _iter_encoded():
     yield b"a"
 
 
-def encoded(kind):
-    """A body as a response of Flask's has it whose parts are of that kind."""
-    response = SimpleNamespace(response=kind((b"a",)))
+def _iter_otherwise():
+    yield b"a"
 
-    class Response:
-        def __init__(self):
-            self.response = response.response
 
-        def close(self):
-            pass
+class Response:
+    """What a response of werkzeug's has to be closed."""
 
-    return Closed([_iter_encoded().close, Response().close])
+    def __init__(self, response) -> None:
+        self.response = response
+
+    def close(self) -> None:
+        pass
+
+
+def encoded(kind, encode=_iter_encoded):
+    """Return what makes a body as a response of werkzeug's has it whose parts are of that kind, and encoded by that generator."""
+    return lambda clock: Closed(clock, [encode().close, Response(kind((b"a",))).close])
 
 
 BODIES = {
@@ -105,11 +111,12 @@ BODIES = {
     "parts": lambda clock: parts(clock, fails=False),
     "parts that fail": lambda clock: parts(clock, fails=True),
     "nothing": lambda _: None,
-    "encoded": lambda _: encoded(list),
-    "encoded stream": lambda _: encoded(iter),
-    "closed with nothing": lambda _: Closed([]),
-    "closed with two things": lambda _: Closed([_iter_encoded, _iter_encoded]),
-    "closed with what is no list": lambda _: Closed(()),
+    "encoded": encoded(list),
+    "an encoded stream": encoded(iter),
+    "encoded otherwise": encoded(list, _iter_otherwise),
+    "closed with nothing": lambda clock: Closed(clock, []),
+    "closed with two things": lambda clock: Closed(clock, [_iter_encoded, _iter_encoded]),
+    "closed with what is no list": lambda clock: Closed(clock, ()),
 }
 REQUESTS = {
     "none": None,
@@ -148,7 +155,17 @@ VALUES = {
     "body": sorted(BODIES),
     "request": sorted(REQUESTS),
     "raises": [None, ValueError, SystemExit, GeneratorExit],
-    "deed": ["nothing", "forgets", "replaces", "clears", "asks again", "asks another", "leaves", "other metrics"],
+    "deed": [
+        "nothing",
+        "forgets",
+        "replaces",
+        "clears",
+        "copies",
+        "asks again",
+        "asks another",
+        "leaves",
+        "other metrics",
+    ],
     "seconds": [0.001, 0.0, 0.005, 0.0051, 3.0, -1.0],
     "told": [None, "/told"],
     "traced": [False, True],
@@ -174,6 +191,9 @@ class Caller:
         self.clock, self.seen, self.marked = self.measured.clock, [], []
         self.app = WSGIMiddleware(self.answer, self.measured.metrics)
         self.another = WSGIMiddleware(self.answer, self.measured.metrics)
+        for app in (self.app, self.another):
+            app._prepare()
+            app._werkzeug = Closed
 
     def ask(self, asked: Asked) -> None:
         environ = {"asked": asked, "REQUEST_METHOD": asked.method, "werkzeug.request": REQUESTS[asked.request]}
@@ -183,7 +203,10 @@ class Caller:
             del environ["werkzeug.request"]
         if asked.traced:
             environ["HTTP_TRACEPARENT"] = TRACEPARENT
+        self.copy = None
         self._ask(self.app, environ if asked.exact else Dict(environ), self.start)
+        if self.copy is not None:
+            self._ask(self.app, self.copy, self.start)
         self.clock.sleep(0.002)
 
     def _ask(self, app, environ, start):
@@ -243,6 +266,8 @@ class Caller:
             environ[KEY] = exchange and WSGIExchange()
         if deed == "clears":
             environ.clear()
+        if deed == "copies":
+            self.copy = {**environ, "asked": Asked(status="202 Accepted")}
         if deed in ("asks again", "asks another"):
             environ["asked"] = Asked(status="202 Accepted")
             self._ask(self.app if deed == "asks again" else self.another, environ, self.start)
