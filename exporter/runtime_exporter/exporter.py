@@ -18,6 +18,7 @@ from runtime_exporter.collectors.exporter import ExporterCollector
 from runtime_exporter.collectors.profiles import ProfilesCollector
 from runtime_exporter.costs import PROFILING, SCRAPE
 from runtime_exporter.http import compiled, default_metrics
+from runtime_exporter.metrics.family import withheld_from_birth
 from runtime_exporter.prefork.alone import sharing_of
 from runtime_exporter.prefork.restart import restart_soon
 from runtime_exporter.profiling.alerted import captures_of, shelf_of
@@ -72,9 +73,10 @@ class Exporter:
             buckets=settings.http_buckets,
             body_sizes=settings.http_body_sizes,
         )
-        self._itself = ExporterCollector(version(), compiled.used)
         self._sharing = sharing_of(settings, registry, self._bring_up_to_date)
-        chosen = [ALL[name](settings) for name in select(settings, ALL)]
+        with withheld_from_birth():  # until the supervisor has run them
+            self._itself = ExporterCollector(version(), compiled.used)
+            chosen = [ALL[name](settings) for name in select(settings, ALL)]
         self._supervisor = Supervisor(
             [*chosen, self._itself, *self._sharing.collectors],
             budget=settings.overhead_budget,

@@ -24,6 +24,35 @@ def answering(fleet, times=40):
     }
 
 
+# Asks for a scrape when its collectors are made and have seen nothing yet.
+BEGINS = """
+import urllib.request
+from runtime_exporter import exporter
+def look(settings):
+    with urllib.request.urlopen({url!r}, timeout=30) as answer:
+        raise LookupError(answer.read().decode())
+exporter.ALL = {{**exporter.ALL, "looks": look}}
+try:
+    exporter.Exporter()
+except LookupError as seen:
+    said = str(seen)
+"""
+
+
+def test_a_worker_that_begins_says_nothing_of_itself_until_it_has_looked_also_if_it_is_killed_then(fleet):
+    fleet.worker()
+    begun = fleet.value("process_start_time_seconds")
+    second = fleet.worker(start=False)
+    seen = second.do(BEGINS.format(url=f"{fleet.url}/metrics"))
+    assert f"{LIVE} 2.0" in seen
+    assert [] == [line for line in seen.splitlines() if line.startswith("worker_") and 'worker="1"' in line]
+    assert begun == fleet.value("process_start_time_seconds")
+
+    second.kill()
+    fleet.wait_for(LIVE, 1)
+    assert begun == fleet.value("process_start_time_seconds")
+
+
 def test_any_worker_answers_for_all_and_each_is_told_by_a_small_number(fleet):
     first, second = fleet.worker(), fleet.worker()
     first.do("counter.labels('a').inc(3)")

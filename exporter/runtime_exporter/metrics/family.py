@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime_exporter.metrics.cells import FREE_THREADED, STORE
 from runtime_exporter.metrics.kept import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from prometheus_client.samples import Exemplar
 
@@ -24,6 +24,8 @@ _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _HIDDEN: Final = 1
 _WITHHELD: Final = 2
 
+_BIRTH: Final = threading.local()
+
 SUFFIXES: Final = {
     "counter": ("_total", "_created"),
     "summary": ("_sum", "_count", "_created"),
@@ -32,6 +34,20 @@ SUFFIXES: Final = {
     "info": ("_info",),
 }
 """Suffixes that samples of a type carry: OpenMetrics 1.0, section 4.3 and following."""
+
+
+@contextmanager
+def withheld_from_birth() -> Iterator[None]:
+    """Withhold every family that this thread makes meanwhile, until somebody says that it has values.
+
+    A process may share its cells before it makes the metrics of its collectors: others would see zeros, and one that is killed then
+    would leave them for good where the least of all counts, as of the time at which a process started.
+    """
+    _BIRTH.withheld = True
+    try:
+        yield
+    finally:
+        _BIRTH.withheld = False
 
 
 class Family:
@@ -71,6 +87,8 @@ class Family:
         self.store = store
         self.cells = store.allocate_state()
         """Where `hidden` and `withheld` lie, as bits: other processes must know of them, too."""
+        if getattr(_BIRTH, "withheld", False):
+            self._state = _WITHHELD
         store.families[id(self)] = self
         self.mode = "sum"
         """How the values of several worker processes become one: a word of `gauge.MODES`."""
