@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EACH = "job, instance"
+# The retired are a number that only grows: they are told by how they ended.
+THERE = 'state!="retired"'
 
 
 def dashboard(config: Mapping[str, Any]) -> panels.Dashboard:
@@ -207,8 +209,8 @@ def _cost(scope: Scope) -> list[panels.Panel]:
         ),
         panels.timeseries(
             "Workers",
-            "Processes that one endpoint speaks for, by state: more than one where the application forks workers.",
-            Query(f"sum by (state) ({scope.select('runtime_exporter_workers')})", "{{state}}"),
+            "Processes that one endpoint speaks for: those that live, and those that have died and are not yet added to what is left of all dead.",
+            Query(f"sum by (state) ({scope.select('runtime_exporter_workers', THERE)})", "{{state}}"),
             unit="short",
             axis="workers",
             stacked=True,

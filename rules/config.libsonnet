@@ -368,7 +368,7 @@
         severity: 'warning',
         'for': '0s',
         keepFiringFor: '0s',
-        // More often than `deaths` times within `window` workers were killed or crashed, not told to end; those of one evaluationInterval count once.
+        // More often than `deaths` times within `window` workers were killed or crashed, not told to end; those between two scrapes count once.
         window: '1h',
         deaths: 3,
       },

@@ -90,8 +90,9 @@ local signalsOf = import '../signals.libsonnet';
           level: 'instance',
           dashboard: 'runtime',
           // How often, not how many: who is killed with its control group, or after a reload for a connection that did not end, was killed once.
+          // From scrape to scrape, and not by a subquery: where workers die all the time many scrapes fail, and it sees nothing at those times.
           expr: fill('sum without (how) (changes(%(died)s) - resets(%(died)s)) > %(deaths)s', {
-            died: '%s[%s:%s]' % [signals.workersDied, settings.window, config.evaluationInterval],
+            died: fill('%s[%s]', [signals.workersDied, settings.window]),
             deaths: number(settings.deaths),
           }),
           summary: 'Workers of a service die again and again.',
