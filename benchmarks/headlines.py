@@ -46,8 +46,8 @@ HEADLINES = (
     Headline("a scrape of 10,000 series of a busy service", "exposition", "histograms, text, a busy service", _CLIENT, 10_000),
     Headline("a scrape of four workers, 18,000 series", "prefork", "4 workers, 18,000 series in all", _CLIENT),
     Headline("a series of a histogram, in memory", "memory", "a series of histograms: what is resident", _CLIENT, 100_000),
-    Headline("profiling all the time", "profiling", "CPU that it runs itself, helpers counted, signal", "ddtrace"),
-    Headline("all that it does by itself, in 50 threads that are busy with 1,000 routes", "overhead", "50 threads, 1,000 routes, saturated: overhead"),
+    Headline("profiling all the time, what the profiler runs itself", "profiling", "CPU that it runs itself, helpers counted, signal", "ddtrace"),
+    Headline("all that it does by itself, in 500 threads that are busy with 10,000 routes", "overhead", "500 threads, 10,000 routes, saturated: overhead"),
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ _MOST_OPEN = 12
 _INTRODUCTION = """\
 # Performance
 
-What this exporter costs the program that it is in, beside what others cost it. All of it is CPU time and memory on one machine, measured side by side in the same minutes.
+What this exporter costs the program that it is in, beside what others cost it. All of it is CPU time and memory on one machine; what stands in one row was measured in the same minutes.
 """
 _MADE = """\
 `make bench` writes this page, its tables and its drawings from the files in [benchmarks/results/](../benchmarks/results); no figure in it was typed. `make bench

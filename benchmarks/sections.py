@@ -161,7 +161,8 @@ SECTIONS = (
         "overhead",
         "What the exporter costs a process, and how true it tells",
         "A program of so many threads and series, idle or as busy as the interpreter lets it be, scraped every 15 s for three minutes; those that are busy have a core each. Outside, the exporter's is the CPU of the process\n"
-        "less that of the program's threads, by the kernel's clocks, and what signal handlers took of these. Beside it stands what the exporter tells, in seconds and as a ratio.",
+        "less that of the program's threads, by the kernel's clocks, and what signal handlers took of these. Beside it stands what the exporter tells of the same minutes, in seconds and as a ratio.\n"
+        "Each program runs once, so that no noise stands beside it: that two figures differ by a tenth says nothing.",
         (
             Dots(
                 "overhead",
