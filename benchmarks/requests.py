@@ -98,8 +98,12 @@ GROUPS = (
         by_hand=1 / 4,
         best=1 / 20,
     ),
-    Group("flask", "Flask", (Load(5),), (FLASK_EXPORTER, OPENTELEMETRY), floors=(READS_CLOCK_WSGI,), best=1 / 6),
-    Group("django", "Django by WSGI", (Load(5),), (DJANGO_PROMETHEUS,), floors=(READS_CLOCK_WSGI,), best=1 / 20),
+    Group(
+        "flask", "Flask", (Load(5, turns=480),), (FLASK_EXPORTER, OPENTELEMETRY), floors=(READS_CLOCK_WSGI,), best=1 / 6
+    ),
+    Group(
+        "django", "Django by WSGI", (Load(5, turns=480),), (DJANGO_PROMETHEUS,), floors=(READS_CLOCK_WSGI,), best=1 / 20
+    ),
     Group(
         "django-asgi", "Django by ASGI", (Load(1, turns=500),), (DJANGO_PROMETHEUS,), floors=(READS_CLOCK,), best=1 / 20
     ),
