@@ -103,11 +103,14 @@ def test_of_a_worker_that_is_killed_while_it_counts_no_request_is_half(tmp_path,
                 answer_for_ever(tmp_path, interface, answered)
             finally:
                 os._exit(1)
-        while answered[0] < before + 100:  # while it counts, too
-            _whole(samples(merged))
-            time.sleep(random.uniform(0.0, 0.002))
-        os.kill(pid, signal.SIGKILL)
-        assert signal.SIGKILL == os.waitpid(pid, 0)[1]
+        try:
+            while answered[0] < before + 100:  # while it counts, too
+                _whole(samples(merged))
+                time.sleep(random.uniform(0.0, 0.002))
+        finally:  # it never ends by itself
+            os.kill(pid, signal.SIGKILL)
+            ended = os.waitpid(pid, 0)[1]
+        assert signal.SIGKILL == ended
         # The last one may be counted, and not have said so.
         assert answered[0] <= _whole(samples(merged)) <= answered[0] + KILLED
 
