@@ -78,7 +78,9 @@ def test_what_each_worker_says_is_never_added_to_what_all_say(families):
         ("sum(worker_a)", False),
         ("worker_a + on () group_left () a", True),
         ("sum(worker_a or a)", True),
-        ("(worker_a or a) and a", True),
+        ("(worker_a or a) and a", False),
+        ("b > time() - (min without (worker) (worker_a) or a)", True),
+        ("b and 2 * (time() - (min without (worker) (worker_a) or a)) > 3", False),
     ],
 )
 def test_it_would_be_found(expression, mixed):
@@ -86,14 +88,16 @@ def test_it_would_be_found(expression, mixed):
 
 
 def mixes(node, of_each):
-    """Return whether an expression puts what each worker says together with what all say, but for `one or the other`."""
+    """Return whether an expression calculates with what each worker says and what all say, but for `one or the other`."""
     names = {each.name in of_each for each in promql_tree.selectors(node)}
     if names != {True, False}:
         return False
     if isinstance(node, promql.ParenExpr):
         return mixes(node.expr, of_each)
-    if isinstance(node, promql.BinaryExpr) and (str(node.op) == "or" or isinstance(node.rhs, promql.NumberLiteral)):
-        return mixes(node.lhs, of_each) or mixes(node.rhs, of_each)
+    if isinstance(node, promql.BinaryExpr):
+        numbers = not all([*promql_tree.selectors(side)] for side in (node.lhs, node.rhs))
+        if numbers or str(node.op) in ("or", "and", "unless"):  # these choose series, and change no value
+            return mixes(node.lhs, of_each) or mixes(node.rhs, of_each)
     return True
 
 
