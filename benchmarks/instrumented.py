@@ -277,12 +277,14 @@ def opentelemetry(app: str, make: Any, routes: int) -> Any:
 
 
 OURS, AGAIN, BY_HAND = "runtime_exporter", "runtime_exporter again", "prometheus_client by hand"
+INTERPRETED = "runtime_exporter, not compiled"
 PFI, STARLETTE_EXPORTER, AIOPROMETHEUS = "prometheus-fastapi-instrumentator", "starlette_exporter", "aioprometheus"
 FLASK_EXPORTER, DJANGO_PROMETHEUS, OPENTELEMETRY = "prometheus_flask_exporter", "django-prometheus", "OpenTelemetry"
 CANDIDATES: dict[str, Callable[[str, Any, int], Any]] = {
     "bare": nothing,
     OURS: ours,
     AGAIN: ours,
+    INTERPRETED: ours,
     BY_HAND: by_hand,
     PFI: pfi,
     STARLETTE_EXPORTER: starlette_exporter,

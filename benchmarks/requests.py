@@ -25,12 +25,15 @@ from benchmarks.instrumented import (
     BY_HAND,
     DJANGO_PROMETHEUS,
     FLASK_EXPORTER,
+    INTERPRETED,
     OPENTELEMETRY,
     OURS,
     PFI,
     STARLETTE_EXPORTER,
 )
 from benchmarks.turns import Told
+from runtime_exporter.http import compiled
+from runtime_exporter.settings.sources import COMPILED_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -72,6 +75,8 @@ class Group:
     """What was promised: at most so much of prometheus_client by hand."""
     best: float | None = None
     """And so much of the package that costs least of those that measure durations."""
+    compiled: bool = True
+    """Whether ours has a compiled way for it: then it is asked without, too."""
 
 
 GROUPS = (
@@ -105,7 +110,13 @@ GROUPS = (
         "django", "Django by WSGI", (Load(5, turns=480),), (DJANGO_PROMETHEUS,), floors=(READS_CLOCK_WSGI,), best=1 / 20
     ),
     Group(
-        "django-asgi", "Django by ASGI", (Load(1, turns=500),), (DJANGO_PROMETHEUS,), floors=(READS_CLOCK,), best=1 / 20
+        "django-asgi",
+        "Django by ASGI",
+        (Load(1, turns=500),),
+        (DJANGO_PROMETHEUS,),
+        floors=(READS_CLOCK,),
+        best=1 / 20,
+        compiled=False,
     ),
 )
 
@@ -118,6 +129,7 @@ _LIFE: Final = 5
 
 def report(*, quick: bool) -> Iterator[Item]:
     """Yield what a request pays in each framework."""
+    yield from (Missing(f"what is compiled ({name})", why) for name, why in compiled.absent.items())
     for group in GROUPS:
         for load in group.loads[:1] if quick else group.loads:
             if load.threads == 1 or not quick:
@@ -126,7 +138,8 @@ def report(*, quick: bool) -> Iterator[Item]:
 
 def _group(group: Group, load: Load, *, rounds: int, scale: int) -> Iterator[Item]:
     at = float(load.routes) if len(group.loads) > 1 else None
-    peers = (BY_HAND, *group.packaged, *group.others, *group.floors)
+    slower = (INTERPRETED,) if group.compiled else ()
+    peers = (BY_HAND, *group.packaged, *group.others, *slower, *group.floors)
     with ExitStack() as processes:
         asked = {name: Candidate(group.app, name, load) for name in (OURS, AGAIN, *peers)}
         turns = {name: load.turns // (scale * (_DEAR if name in group.packaged else 1)) for name in asked}
@@ -202,6 +215,7 @@ class Candidate:
 
     def __init__(self, app: str, name: str, load: Load) -> None:
         self._arguments = (app, name, str(load.routes), str(load.threads), str(load.requests))
+        self._environment = {COMPILED_VARIABLE: "false"} if name == INTERPRETED else {}
         self._process: subprocess.Popen[str] | None = None
         self.missing = ""
 
@@ -213,7 +227,7 @@ class Candidate:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=machine.environment(),
+            env={**machine.environment(), **self._environment},
         )
 
     def wait(self) -> None:

@@ -8,11 +8,13 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 from benchmarks import requests as report
-from benchmarks.figures import Figure, Noise, Spread
+from benchmarks.figures import Figure, Missing, Noise, Spread
 from benchmarks.floors import FLOORS, WSGI_FLOORS
-from benchmarks.instrumented import BY_HAND, MAKERS, OPENTELEMETRY, OURS, pair
+from benchmarks.instrumented import BY_HAND, INTERPRETED, MAKERS, OPENTELEMETRY, OURS, pair
 from benchmarks.requests import GROUPS, Candidate, Group, Load, _goals, _rounds, _start
 from benchmarks.turns import Told
+
+from runtime_exporter.settings.sources import COMPILED_VARIABLE
 
 
 @pytest.mark.parametrize("app", [app for app in MAKERS if "django" not in app])  # whose settings are a process's
@@ -157,3 +159,17 @@ def test_every_framework_of_the_promises_is_measured():
     assert {1, 100} == {load.routes for group in GROUPS for load in group.loads}
     assert all(group.packaged or group.by_hand for group in GROUPS)
     assert OPENTELEMETRY in {name for group in GROUPS for name in group.packaged}
+
+
+@pytest.mark.parametrize(("name", "switch"), [(OURS, None), (INTERPRETED, "false")])
+def test_only_what_is_not_compiled_is_kept_from_compiled_code(name, switch, monkeypatch):
+    monkeypatch.delenv(COMPILED_VARIABLE, raising=False)
+    given = []
+    monkeypatch.setattr(report.subprocess, "Popen", lambda *_, env, **__: given.append(env.get(COMPILED_VARIABLE)))
+    Candidate("asgi", name, Load(1)).start()
+    assert given == [switch]
+
+
+def test_a_report_says_first_which_compiled_code_is_not_there(monkeypatch):
+    monkeypatch.setattr(report.compiled, "absent", {"_asgi": "No module named _asgi"})
+    assert next(report.report(quick=True)) == Missing("what is compiled (_asgi)", "No module named _asgi")
