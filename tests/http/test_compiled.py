@@ -436,7 +436,11 @@ def test_a_request_whose_histogram_is_not_what_it_was_is_left_to_the_interpreted
     exchange = prepared.exchange()
     exchange.send(START)
     active = prepared.method.floats[prepared.method.at]
+    # Where Python counts at -1 or at True, it is in cells that are nobody else's.
+    cells = memoryview(bytearray(histogram._ints.obj))
     with monkeypatch.context() as patch:
+        patch.setattr(histogram, "_floats", cells.cast("d"))
+        patch.setattr(histogram, "_ints", cells.cast("q"))
         if value == "missing":
             patch.delattr(histogram, slot)
         else:
