@@ -1,10 +1,10 @@
-"""`python -m benchmarks.loaded ROUNDS CYCLES CANDIDATE…`: a server under load that has the same application again and again.
+"""`python -m benchmarks.loaded CYCLES CANDIDATE…`: a server under load that has the same application again and again.
 
 uvicorn with a Starlette application, bare and instrumented by each candidate. It prints its port, and what is missing. Once there is load,
 the application is another one every few milliseconds, and it is counted how many requests were answered meanwhile, of how much CPU time
-of the one thread that answers. A cycle is a turn of each, in random order; it prints the turns of each round of cycles, and ends.
+of the one thread that answers. A cycle is a turn of each, in random order; it prints the turns of so many cycles, and ends.
 
-One process, since what differs from process to process, and from second to second on a shared machine, is more than what is to be told.
+One process: what differs from second to second on a shared machine is more than what is to be told.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def _instrumented(candidate: str) -> Any:
         return error
 
 
-def main(rounds: int, cycles: int, candidates: Sequence[str]) -> None:
-    """Serve until so many rounds of so many cycles are told."""
+def main(cycles: int, candidates: Sequence[str]) -> None:
+    """Serve until so many cycles are told."""
     logging.disable(logging.CRITICAL)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # what asks has the others
@@ -139,8 +139,7 @@ def main(rounds: int, cycles: int, candidates: Sequence[str]) -> None:
                 await turns.take(2)
                 gc.collect()
                 gc.freeze()
-                for _ in range(rounds):
-                    print(json.dumps(await turns.take(cycles)), flush=True)
+                print(json.dumps(await turns.take(cycles)), flush=True)
             finally:
                 self.should_exit = True
 
@@ -156,4 +155,4 @@ def main(rounds: int, cycles: int, candidates: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), sys.argv[2:])

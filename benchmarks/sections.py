@@ -56,8 +56,8 @@ SECTIONS = (
     Section(
         "served",
         "What is left of a loaded server",
-        "uvicorn with a Starlette application of one route on one core, `wrk` on another. One server has it bare, with our middleware (twice, for A/A), with prometheus_client by hand and with\n"
-        "a package, another of them every 35 ms, in random order. Told are the requests that each answered, a second of CPU time of the server's one thread: of a server that has all of its core that\n"
+        "uvicorn with a Starlette application of one route on one core, `wrk` on another. Each of three servers of a round has it bare, with our middleware (twice, for A/A), with prometheus_client by\n"
+        "hand and with a package, another of them every 35 ms, in random order: where chance puts something in a process makes a percent of what an application costs there. Told are the requests that each answered, a second of CPU time of the server's one thread: of a server that has all of its core that\n"
         "is requests a second. Counted by the second, of servers of their own, the same application differed from itself by a quarter, since this kind of machine is now slow, now half as fast again.\n"
         "A server that waits is no loaded one, so a goal is told only where the bare application had nearly all of its core.",
         (

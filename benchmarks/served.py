@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _FIGURE: Final = "Requests a second of uvicorn and Starlette under load"
 _CONNECTIONS: Final = 16
 _LEAST: Final = 0.95
+_PROCESSES: Final = 3
+"""Of a round: where chance puts something in a process makes a percent of what an application costs there, as long as it lives."""
 _BUSY: Final = 0.8
 """Of a core, what a server uses that is as fast as it can be."""
 _FEW: Final = 20
@@ -43,14 +45,17 @@ def report(*, quick: bool) -> Iterator[Item]:
     speeds: dict[str, list[float]] = {}
     busy: list[float] = []
     missing: Mapping[str, str] = {}
-    for process in range(1 if quick else 6):
-        with _loaded(2, 5 if quick else 45) as (lacking, rounds):
-            missing = lacking
-            for number, taken in enumerate(rounds):
-                progress.say(f"process {process + 1}, round {number + 1}")
-                busy += [turn.cpu / turn.wall for turn in taken[BARE]]
-                for name, speed in _speeds(taken).items():
-                    speeds.setdefault(name, []).append(speed)
+    rounds, processes, cycles = (2, 1, 5) if quick else (8, _PROCESSES, 15)
+    for number in range(rounds):
+        taken: dict[str, list[Turn]] = {}
+        for process in range(processes):
+            progress.say(f"round {number + 1} of {rounds}, process {process + 1}")
+            missing, turns_of = _loaded(cycles)
+            for name, each in turns_of.items():
+                taken.setdefault(name, []).extend(each)
+        busy += [turn.cpu / turn.wall for turn in taken.get(BARE, ())]
+        for name, speed in _speeds(taken).items():
+            speeds.setdefault(name, []).append(speed)
     yield from (Missing(name, why) for name, why in missing.items())
     if not busy:
         return
@@ -95,11 +100,10 @@ def _figures(speeds: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
             )
 
 
-@contextmanager
-def _loaded(rounds: int, cycles: int) -> Iterator[tuple[Mapping[str, str], Iterator[Mapping[str, Sequence[Turn]]]]]:
-    """Have such a server asked, and give what is missing, and what it tells of its rounds. Raises RuntimeError."""
+def _loaded(cycles: int) -> tuple[Mapping[str, str], Mapping[str, list[Turn]]]:
+    """Load such a server for so many cycles, and return what is missing, and the turns of each application. Raises RuntimeError."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.loaded", str(rounds), str(cycles), OURS, AGAIN, BY_HAND, PFI],
+        [sys.executable, "-m", "benchmarks.loaded", str(cycles), OURS, AGAIN, BY_HAND, PFI],
         stdout=subprocess.PIPE,
         text=True,
         env=machine.environment(),
@@ -107,15 +111,12 @@ def _loaded(rounds: int, cycles: int) -> Iterator[tuple[Mapping[str, str], Itera
         assert server.stdout is not None
         port, missing = json.loads(server.stdout.readline() or '[0, {"a loaded server": "it ended at once"}]')
         if not port:
-            yield missing, iter(())
-            return
-        told = (
-            {name: [Turn(*turn) for turn in each] for name, each in json.loads(line).items()} for line in server.stdout
-        )
+            return missing, {}
         with _asked(port):
-            yield missing, told
+            told = json.loads(server.stdout.read() or "{}")
     if server.returncode:
         raise RuntimeError(f"{server.args!r} ended with {server.returncode}")
+    return missing, {name: [Turn(*turn) for turn in each] for name, each in told.items()}
 
 
 @contextmanager

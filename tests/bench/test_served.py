@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,14 +86,21 @@ def test_a_cycle_in_which_somebody_else_had_the_core_is_left_out():
     assert {} == served._speeds({name: [turn(1.0, requests=3)] for name in NAMES})
 
 
-def report(monkeypatch, told, lacking=None):
-    @contextmanager
-    def asked(rounds, cycles):
-        yield lacking or {}, iter(told)
-
+def report(monkeypatch, told, lacking=None, *, processes=1):
+    """Tell of a round of so many processes each time, over and over."""
+    told = cycle(told or [{}])
     monkeypatch.setattr(served.shutil, "which", lambda _: "/usr/bin/wrk")
-    monkeypatch.setattr(served, "_loaded", asked)
-    return [*served.report(quick=True)]
+    monkeypatch.setattr(served, "_loaded", lambda cycles: (lacking or {}, next(told)))
+    monkeypatch.setattr(served, "_PROCESSES", processes)
+    return [*served.report(quick=processes == 1)]
+
+
+def test_a_round_tells_of_all_of_its_processes(monkeypatch):
+    one, other = ({**SPEEDS, OURS: speed, AGAIN: speed} for speed in (26_000.0, 28_000.0))
+    told = [taken(one, slow=(1.0,)), taken(other, slow=(1.0,))]
+    (first, *_) = [item for item in report(monkeypatch, told, processes=2) if isinstance(item, Figure)]
+    assert (8, first.ratio.low) == (first.count, first.ratio.high)  # and so all rounds are the same
+    assert 26 / 30 < first.ratio.middle < 28 / 30
 
 
 def test_the_goal_is_told_of_the_bare_application_where_the_server_was_busy(monkeypatch):
@@ -129,7 +136,7 @@ def test_what_is_missing_is_named(monkeypatch):
 
 def test_a_real_server_has_each_application_in_turn_and_ends():
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.loaded", "1", "5", OURS, BY_HAND, "aioprometheus"],
+        [sys.executable, "-m", "benchmarks.loaded", "5", OURS, BY_HAND, "aioprometheus"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
