@@ -226,7 +226,7 @@ begin(PyObject *module, PyObject *const *args, Py_ssize_t count)
 PyDoc_STRVAR(prepare_doc, "prepare(plain, method, series, histogram, key)\n--\n\n"
                           "Learn the classes that `begin` has to do with, and return that of its exchanges.\n\n"
                           "They are PlainExchange, Method, Series and Histogram; `key` is where an exchange lies in a scope. "
-                          "Raises TypeError where one is not as it is known here.");
+                          "Raises TypeError or AttributeError where one is not as it is known here.");
 
 static PyObject *
 prepare(PyObject *module, PyObject *args)

@@ -481,7 +481,7 @@ learn_way(Way *way, PyObject *base, PyObject *common)
 PyDoc_STRVAR(plain_doc, "plain(base, common, exchange)\n--\n\n"
                         "Return the class that answers as `base`, a WSGIMiddleware, with exchanges as `exchange`, a WSGIExchange.\n\n"
                         "`common` are Method, Series, Histogram, the key of a mark in an environ, and the set of types of whole bodies. "
-                        "Raises TypeError where one of them is not as it is known here.");
+                        "Raises TypeError or AttributeError where one of them is not as it is known here.");
 
 static PyObject *
 plain(PyObject *module, PyObject *args)

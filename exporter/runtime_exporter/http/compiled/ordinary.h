@@ -39,31 +39,25 @@ typedef struct {
     Py_ssize_t first, sums, counts, valid, next, at;  /* of metrics.Histogram: `_first`, `_floats`, `_ints`, `_from`, `_to`, `_at` */
 } Classes;
 
-/* Return where a slot of a class lies; -1 with a TypeError where `name` is none. */
-static inline Py_ssize_t
-slot_of(PyTypeObject *type, const char *name)
-{
-    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
-    if (found == NULL)
-        return -1;
-    Py_ssize_t offset = -1;
-    if (Py_IS_TYPE(found, &PyMemberDescr_Type) && PyType_IsSubtype(type, PyDescr_TYPE(found))) {
-        const PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
-        Py_ssize_t last = type->tp_basicsize - (Py_ssize_t)sizeof(PyObject *);
-        if (member->type == T_OBJECT_EX && member->flags == 0 && member->offset > 0 && member->offset <= last)
-            offset = member->offset;
-    }
-    Py_DECREF(found);
-    if (offset < 0)
-        PyErr_Format(PyExc_TypeError, "%s.%s is not a slot", type->tp_name, name);
-    return offset;
-}
-
+/* Learn where a slot of a class lies; 0 with an exception where `name` is none: an AttributeError, or a TypeError. */
 static inline int
 learn_slot(Py_ssize_t *offset, PyTypeObject *type, const char *name)
 {
-    *offset = slot_of(type, name);
-    return *offset > 0;
+    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
+    if (found == NULL)
+        return 0;
+    int learnt = 0;
+    if (Py_IS_TYPE(found, &PyMemberDescr_Type) && PyType_IsSubtype(type, PyDescr_TYPE(found))) {
+        const PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
+        Py_ssize_t last = type->tp_basicsize - (Py_ssize_t)sizeof(PyObject *);
+        learnt = member->type == T_OBJECT_EX && member->flags == 0 && member->offset > 0 && member->offset <= last;
+        if (learnt)
+            *offset = member->offset;
+    }
+    Py_DECREF(found);
+    if (!learnt)
+        PyErr_Format(PyExc_TypeError, "%s.%s is not a slot", type->tp_name, name);
+    return learnt;
 }
 
 /* Learn the classes, and hold them; 0 with an exception where one is not as it is known here. */
